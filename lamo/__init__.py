@@ -1,0 +1,1 @@
+"""LaMo: a latent motion world model for long-horizon prediction."""

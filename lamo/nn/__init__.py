@@ -1,0 +1,1 @@
+"""Transformer blocks shared by several models."""

@@ -1,0 +1,1 @@
+"""Zarr stores of frames, latents, motion tokens and rollouts, each finished by a manifest."""

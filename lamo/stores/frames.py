@@ -1,0 +1,94 @@
+"""Store of decoded frames: one per shard of clips."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import zarr
+
+from lamo.errors import LamoError
+from lamo.stores.atomic import replacing
+from lamo.stores.manifest import check_manifest, write_manifest
+from lamo.stores.rows import RowWriter
+
+KIND = "frames"
+CHUNK_ROWS = 8
+SHARD_BYTES = 64 * 2**20
+
+
+class FramesWriter:
+    """Writes the frames of clips, one after the other, to `store` and then `manifest`.
+
+    A context manager: on leaving it the store is renamed into place and its manifest written; if the body raises,
+    neither exists.
+    """
+
+    def __init__(self, store: str | Path, manifest: str | Path, height: int, width: int) -> None:
+        self.store, self.manifest = Path(store), Path(manifest)
+        self.height, self.width = height, width
+        self._clip_ids: list[str] = []
+        self._offsets = [0]
+        self._times: list[np.ndarray] = []
+
+    def __enter__(self) -> Self:
+        self.manifest.unlink(missing_ok=True)
+        self._stack = ExitStack()
+        self._path = self._stack.enter_context(replacing(self.store))
+        self._group = zarr.open_group(str(self._path), mode="w")
+        row = (self.height, self.width, 3)
+        shard_rows = max(1, SHARD_BYTES // int(np.prod(row)) // CHUNK_ROWS) * CHUNK_ROWS
+        self._rows = RowWriter(self._group, "frames", row, "uint8", CHUNK_ROWS, shard_rows)
+        return self
+
+    def add_clip(self, clip_id: str, frames: np.ndarray, times: np.ndarray) -> None:
+        """Append one clip: `frames` uint8 [n, H, W, 3] and their presentation `times` [n] in s."""
+        if len(frames) != len(times):
+            raise ValueError(f"clip {clip_id}: {len(frames)} frames but {len(times)} times")
+        self._rows.append(frames)
+        self._clip_ids.append(clip_id)
+        self._times.append(np.asarray(times, dtype=np.float64))
+        self._offsets.append(self._offsets[-1] + len(frames))
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is None:
+            self._rows.close()
+            self._group.create_array("times", data=np.concatenate([np.empty(0), *self._times]))
+            self._group.create_array("clip_offsets", data=np.asarray(self._offsets, dtype=np.int64))
+            self._group.attrs["clip_ids"] = self._clip_ids
+        self._stack.__exit__(kind, error, trace)
+        if kind is None:
+            write_manifest(self.store, self.manifest, KIND, clips=len(self._clip_ids), frames=self._offsets[-1])
+
+
+class FramesStore:
+    """A finished frames store, checked against its manifest.
+
+    `frames` Zarr array uint8 [N, H, W, 3]; `times` [N] in s; `clip_ids`; `offsets` [C + 1]: clip i is rows
+    `offsets[i]` to `offsets[i + 1]`.
+    """
+
+    def __init__(self, store: str | Path, manifest: str | Path) -> None:
+        self.path = Path(store)
+        check_manifest(self.path, Path(manifest), KIND)
+        group = zarr.open_group(str(store), mode="r")
+        self.frames: zarr.Array = group["frames"]
+        self.times: np.ndarray = group["times"][:]
+        self.offsets: np.ndarray = group["clip_offsets"][:]
+        self.clip_ids: list[str] = list(group.attrs["clip_ids"])
+
+    def __len__(self) -> int:
+        return len(self.clip_ids)
+
+    def clip(self, index: int) -> np.ndarray:
+        """Frames of one clip, uint8 [n, H, W, 3]."""
+        return self.frames[self.offsets[index] : self.offsets[index + 1]]
+
+
+def open_frames(stores: list[str], manifests: list[str]) -> list[FramesStore]:
+    """Open several shards of one split; `LamoError` if together they hold no clip."""
+    opened = [FramesStore(store, manifest) for store, manifest in zip(stores, manifests, strict=True)]
+    if not any(len(store) for store in opened):
+        raise LamoError(f"{', '.join(stores)}: no clips; see clips.parquet for why every clip was quarantined")
+    return opened

@@ -1,0 +1,105 @@
+"""Store of latent states and motion tokens: one per shard of clips."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import zarr
+from pydantic import Field
+
+from lamo.errors import LamoError
+from lamo.section import Section
+from lamo.stores.atomic import replacing
+from lamo.stores.manifest import check_manifest, write_manifest
+from lamo.stores.rows import RowWriter
+
+KIND = "latents"
+CHUNK_ROWS = 8
+SHARD_BYTES = 64 * 2**20
+
+
+class LatentsConfig(Section):
+    """Stage 03: what of the pyramid makes up the latent state that decoder and predictors see."""
+
+    levels: tuple[int, ...] = Field(
+        (0,), min_length=1, description="pyramid levels joined along channels into the latent state; 0 is the finest"
+    )
+    batch: int = Field(64, ge=1, description="frames encoded at once")
+
+
+class LatentsWriter:
+    """Writes states and motion tokens of clips to `store`, then `manifest` (see `FramesWriter` for the guarantees)."""
+
+    def __init__(self, store: str | Path, manifest: str | Path) -> None:
+        self.store, self.manifest = Path(store), Path(manifest)
+        self._clip_ids: list[str] = []
+        self._offsets = [0]
+        self._rows: dict[str, RowWriter] = {}
+
+    def __enter__(self) -> Self:
+        self.manifest.unlink(missing_ok=True)
+        self._stack = ExitStack()
+        self._path = self._stack.enter_context(replacing(self.store))
+        self._group = zarr.open_group(str(self._path), mode="w")
+        return self
+
+    def add_clip(self, clip_id: str, state: np.ndarray, motion: np.ndarray) -> None:
+        """Append one clip: `state` [n, P, D_z] and `motion` [n, L, M, D_m] (last row unused), stored as float16.
+
+        Raises `LamoError` if a value is not finite or beyond float16.
+        """
+        for name, values in (("state", state), ("motion", motion)):
+            largest = float(np.abs(values).max(initial=0.0))
+            if not largest <= np.finfo(np.float16).max:
+                raise LamoError(f"clip {clip_id}: {name} reaches {largest}, beyond float16; is the Midway model sane?")
+            self._writer(name, values.shape[1:]).append(values.astype(np.float16))
+        self._clip_ids.append(clip_id)
+        self._offsets.append(self._offsets[-1] + len(state))
+
+    def _writer(self, name: str, row: tuple[int, ...]) -> RowWriter:
+        if name not in self._rows:
+            shard_rows = max(1, SHARD_BYTES // (2 * int(np.prod(row))) // CHUNK_ROWS) * CHUNK_ROWS
+            self._rows[name] = RowWriter(self._group, name, row, "float16", CHUNK_ROWS, shard_rows)
+        return self._rows[name]
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is None:
+            for rows in self._rows.values():
+                rows.close()
+            self._group.create_array("clip_offsets", data=np.asarray(self._offsets, dtype=np.int64))
+            self._group.attrs["clip_ids"] = self._clip_ids
+        self._stack.__exit__(kind, error, trace)
+        if kind is None:
+            write_manifest(self.store, self.manifest, KIND, clips=len(self._clip_ids), frames=self._offsets[-1])
+
+
+class LatentsStore:
+    """A finished latents store, checked against its manifest.
+
+    `state` Zarr array float16 [N, P, D_z]; `motion` float16 [N, L, M, D_m], row t leading from frame t to t + 1 of its
+    clip (the last row of a clip is zeros); `clip_ids`, `offsets` as in `FramesStore`. A shard without clips has no
+    arrays.
+    """
+
+    def __init__(self, store: str | Path, manifest: str | Path) -> None:
+        self.path = Path(store)
+        check_manifest(self.path, Path(manifest), KIND)
+        group = zarr.open_group(str(store), mode="r")
+        self.offsets: np.ndarray = group["clip_offsets"][:]
+        self.clip_ids: list[str] = list(group.attrs["clip_ids"])
+        self.state: zarr.Array | None = group.get("state")
+        self.motion: zarr.Array | None = group.get("motion")
+
+    def __len__(self) -> int:
+        return len(self.clip_ids)
+
+
+def open_latents(stores: list[str], manifests: list[str]) -> list[LatentsStore]:
+    """Open the shards of one split that hold clips; `LamoError` if none does."""
+    opened = [LatentsStore(store, manifest) for store, manifest in zip(stores, manifests, strict=True)]
+    opened = [store for store in opened if len(store)]
+    if not opened:
+        raise LamoError(f"{', '.join(stores)}: no clips; see clips.parquet for why every clip was quarantined")
+    return opened

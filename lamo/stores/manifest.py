@@ -1,0 +1,59 @@
+"""Manifests: the small file beside a Zarr store that says it is finished and what is in it."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import zarr
+
+from lamo.errors import LamoError
+from lamo.stores.atomic import read_json, write_json
+
+FORMAT = 1
+
+
+def write_manifest(store: Path, manifest: Path, kind: str, **facts: Any) -> None:
+    """Write the manifest of a finished store: arrays with shape and dtype, checksum and size of each file, `facts`."""
+    group = zarr.open_group(str(store), mode="r")
+    arrays = {name: {"shape": list(a.shape), "dtype": str(a.dtype)} for name, a in sorted(group.arrays())}
+    content = {"format": FORMAT, "kind": kind, "arrays": arrays, "files": _files(store), "facts": facts}
+    write_json(manifest, content)
+
+
+def check_manifest(store: Path, manifest: Path, kind: str) -> dict[str, Any]:
+    """Compare a store with its manifest and return the manifest's `facts`.
+
+    Raises `LamoError` if the manifest is missing (the store is unfinished), of another kind or format, or if any file
+    of the store is missing, added or changed.
+    """
+    content = read_json(manifest)
+    found = (content.get("kind"), content.get("format")) if isinstance(content, dict) else (None, None)
+    if found != (kind, FORMAT):
+        raise LamoError(f"{manifest}: found kind and format {found}, expected {(kind, FORMAT)}; write the store again")
+    if not store.is_dir():
+        raise LamoError(f"{store}: the store is missing though its manifest {manifest} exists; write the store again")
+    expected, actual = content["files"], _files(store)
+    for name in sorted(expected.keys() | actual.keys()):
+        if expected.get(name) != actual.get(name):
+            raise LamoError(
+                f"{store / name}: found {_describe(actual.get(name))}, the manifest expects "
+                f"{_describe(expected.get(name))}; delete the store and run its stage again"
+            )
+    return content["facts"]
+
+
+def _files(store: Path) -> dict[str, dict[str, Any]]:
+    return {
+        path.relative_to(store).as_posix(): {"bytes": path.stat().st_size, "sha256": _sha256(path)}
+        for path in sorted(store.rglob("*"))
+        if path.is_file()
+    }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _describe(entry: dict[str, Any] | None) -> str:
+    return "no file" if entry is None else f"{entry['bytes']} bytes with SHA-256 {entry['sha256'][:12]}"

@@ -1,0 +1,1 @@
+"""Training loop, optimiser and seeds shared by every trained stage."""
