@@ -1,0 +1,1 @@
+"""Video files: the synthetic driving world, finding clips, decoding them onto a time grid."""
