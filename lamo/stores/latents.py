@@ -27,6 +27,7 @@ class LatentsConfig(Section):
         (0,), min_length=1, description="pyramid levels joined along channels into the latent state; 0 is the finest"
     )
     batch: int = Field(64, ge=1, description="frames encoded at once")
+    mixed_precision: bool = Field(True, description="bfloat16 autocast; the stores hold float16")
 
 
 class LatentsWriter:

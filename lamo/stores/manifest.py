@@ -10,6 +10,8 @@ from lamo.errors import LamoError
 from lamo.stores.atomic import read_json, write_json
 
 FORMAT = 1
+# Snakemake leaves this file in every directory that is an output; it is no part of the store.
+FOREIGN = {".snakemake_timestamp"}
 
 
 def write_manifest(store: Path, manifest: Path, kind: str, **facts: Any) -> None:
@@ -46,7 +48,7 @@ def _files(store: Path) -> dict[str, dict[str, Any]]:
     return {
         path.relative_to(store).as_posix(): {"bytes": path.stat().st_size, "sha256": _sha256(path)}
         for path in sorted(store.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.name not in FOREIGN
     }
 
 

@@ -35,9 +35,11 @@ class ShardsConfig(Section):
 class FramesConfig(Section):
     """The frames that everything after stage 01 works on."""
 
-    height: int = Field(32, ge=8, description="height of the frames; pixels; the paper has 288")
-    width: int = Field(64, ge=8, description="width of the frames; pixels; the paper has 512")
-    rate_hz: float = Field(5.0, gt=0, description="frames per second of the time grid; 1/s; the paper has 5")
+    height: int = Field(32, ge=8, description="height of the frames; pixels; published: 224")
+    width: int = Field(64, ge=8, description="width of the frames; pixels; published: 224")
+    rate_hz: float = Field(
+        5.0, gt=0, description="frames per second of the time grid; 1/s; at 5 the paper's horizons are 1, 3 and 8 steps"
+    )
     fit: Literal["crop", "stretch"] = Field(
         "crop", description="crop: cut the middle out at the target's aspect ratio; stretch: distort to it"
     )

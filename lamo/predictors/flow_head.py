@@ -1,0 +1,109 @@
+"""Conditional flow matching on tokens (paper 4.4.1, eq. 10 and 11).
+
+Shapes: ... any leading axes (batch and token positions), D token width, d context width.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+
+from lamo.nn.transformer import init_weights
+from lamo.predictors.backbone import Features
+from lamo.predictors.interface import Randomness, Sampler
+from lamo.predictors.ode import integrate
+from lamo.predictors.randomness import normal, uniform
+
+TAU_WIDTH = 128
+
+
+@dataclass(frozen=True)
+class PathPoint:
+    """A point of the straight path: position x_tau and the velocity there."""
+
+    position: Tensor
+    velocity: Tensor
+
+
+def straight_path(x0: Tensor, x1: Tensor, tau: Tensor) -> PathPoint:
+    """x_tau = (1 - tau) x_0 + tau x_1 (eq. 10) with the constant velocity x_1 - x_0; tau broadcasts against x."""
+    return PathPoint((1 - tau) * x0 + tau * x1, x1 - x0)
+
+
+def embed_tau(tau: Tensor, width: int = TAU_WIDTH) -> Tensor:
+    """Sinusoidal embedding of tau in [0, 1]: [B] -> [B, width], periods from 2 pi / 1000 to 20 pi."""
+    frequencies = torch.exp(torch.linspace(math.log(1000.0), math.log(0.1), width // 2, device=tau.device))
+    angle = tau[:, None] * frequencies
+    return torch.cat([angle.sin(), angle.cos()], dim=-1)
+
+
+class AdaLnBlock(nn.Module):
+    """Residual two-layer MLP, its normalised input shifted and scaled and its output gated by the condition."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.mlp = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+        self.modulation = nn.Linear(width, 3 * width)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        shift, scale, gate = self.modulation(condition).chunk(3, dim=-1)
+        return x + gate * self.mlp(self.norm(x) * (1 + scale) + shift)
+
+
+class FlowHead(nn.Module):
+    """Velocity v(x_tau, tau | h_t) of each token by itself, and the loss and sampler built on it.
+
+    The head is at least as wide as a token: the velocity contains the noise x_0, which a narrower one cannot carry.
+    """
+
+    def __init__(self, token_width: int, context_width: int, width: int, blocks: int) -> None:
+        super().__init__()
+        width = max(width, token_width)
+        self.token_width, self.width = token_width, width
+        self.x_in = nn.Linear(token_width, width)
+        self.context_in = nn.Linear(context_width, width)
+        self.tau_in = nn.Sequential(nn.Linear(TAU_WIDTH, width), nn.SiLU(), nn.Linear(width, width))
+        self.blocks = nn.ModuleList(AdaLnBlock(width) for _ in range(blocks))
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.modulation = nn.Linear(width, 2 * width)
+        self.out = nn.Linear(width, token_width)
+        self.apply(init_weights)
+        # Every block starts as the identity and the head as the zero velocity.
+        for layer in [*(block.modulation for block in self.blocks), self.modulation, self.out]:
+            nn.init.zeros_(layer.weight)
+
+    def velocity(self, x: Tensor, tau: Tensor, tokens: Tensor) -> Tensor:
+        """v(x_tau, tau | h_t), [B, ..., D].
+
+        Args:
+            x: x_tau, [B, ..., D].
+            tau: [B].
+            tokens: h_t, [B, ..., d].
+        """
+        time = self.tau_in(embed_tau(tau))
+        time = time.view(len(tau), *(1,) * (x.ndim - 2), -1)
+        condition = F.silu(self.context_in(tokens) + time)
+        x = self.x_in(x)
+        for block in self.blocks:
+            x = block(x, condition)
+        shift, scale = self.modulation(condition).chunk(2, dim=-1)
+        return self.out(self.norm(x) * (1 + scale) + shift)
+
+    def loss(self, features: Features, target: Tensor, generator: Generator) -> Tensor:
+        """Flow-matching objective (eq. 11), mean over batch, positions and dimensions; target x_1 [B, ..., D]."""
+        x0 = normal(tuple(target.shape), generator, target)
+        tau = uniform((target.shape[0],), generator, target)
+        point = straight_path(x0, target, tau.view(-1, *(1,) * (target.ndim - 1)))
+        return F.mse_loss(self.velocity(point.position, tau, features.tokens).float(), point.velocity)
+
+    def sample(self, features: Features, sampler: Sampler, generator: Randomness) -> Tensor:
+        """Integrates the velocity from x_0 ~ N(0, I) at tau = 0 to tau = 1; [B, ..., D]."""
+        tokens = features.tokens
+        rows = tokens.shape[0]
+        x0 = normal((*tokens.shape[:-1], self.token_width), generator, tokens)
+        return integrate(
+            lambda x, tau: self.velocity(x, x.new_full((rows,), tau), tokens), x0, sampler.steps, sampler.solver
+        )

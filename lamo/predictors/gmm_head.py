@@ -1,0 +1,115 @@
+"""Gaussian mixture over all motion tokens of a step (paper 4.4.2, eq. 12 and 13).
+
+Shapes: B batch, C mixture components (the paper's M), ... token positions (L, M), D token width, d context width.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor, nn
+
+from lamo.nn.transformer import init_weights
+from lamo.predictors.backbone import Features
+from lamo.predictors.interface import Randomness, Sampler
+from lamo.predictors.randomness import normal, uniform
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """A mixture of diagonal Gaussians over whole sets of motion tokens, sharing one component index.
+
+    Attributes:
+        log_weights: log pi, [B, C].
+        mean: mu, [B, C, ..., D].
+        log_sigma: log standard deviation, [B, C, ..., D].
+    """
+
+    log_weights: Tensor
+    mean: Tensor
+    log_sigma: Tensor
+
+    def log_density(self, value: Tensor) -> Tensor:
+        """log p(value) of eq. 12 for value [B, ..., D], in nats: [B].
+
+        A log-sum-exp over components of the sum over positions and dimensions.
+        """
+        error = (value.unsqueeze(1) - self.mean) * torch.exp(-self.log_sigma)
+        density = -0.5 * error.square() - self.log_sigma - 0.5 * math.log(2 * math.pi)
+        return torch.logsumexp(self.log_weights + density.flatten(2).sum(-1), dim=1)
+
+    def entropy_of_weights(self) -> Tensor:
+        """H(pi) in nats: [B]."""
+        return -(self.log_weights.exp() * self.log_weights).sum(-1)
+
+    def sample(self, generator: Randomness) -> Tensor:
+        """k ~ pi, then the k-th Gaussian: [B, ..., D]."""
+        edges = self.log_weights.exp().cumsum(-1)
+        drawn = uniform((len(edges),), generator, edges)
+        component = (drawn.unsqueeze(-1) * edges[:, -1:] >= edges).sum(-1).clamp_max(edges.shape[1] - 1)
+        mean, log_sigma = _pick(self.mean, component), _pick(self.log_sigma, component)
+        return mean + log_sigma.exp() * normal(tuple(mean.shape), generator, mean)
+
+    def likeliest_mean(self) -> Tensor:
+        """Mean of the component with the largest weight: [B, ..., D]."""
+        return _pick(self.mean, self.log_weights.argmax(-1))
+
+
+def _pick(values: Tensor, component: Tensor) -> Tensor:
+    """values [B, C, ...] at component [B]: [B, ...]."""
+    return values[torch.arange(len(component), device=values.device), component]
+
+
+class GmmHead(nn.Module):
+    """Mixture weights from the global readout, means and bounded log sigmas of all components from each position.
+
+    log sigma = min + (max - min) sigmoid(raw) can neither vanish nor explode, whatever the weights.
+    """
+
+    def __init__(
+        self, token_width: int, context_width: int, components: int, log_sigma_range: tuple[float, float],
+        entropy_weight: float,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.components, self.token_width = components, token_width
+        self.log_sigma_range, self.entropy_weight = log_sigma_range, entropy_weight
+        self.weights = nn.Linear(context_width, components)
+        self.parameters_of_position = nn.Sequential(
+            nn.Linear(context_width, context_width), nn.GELU(), nn.Linear(context_width, 2 * components * token_width)
+        )
+        self.apply(init_weights)
+        self._start_at_unit_sigma()
+
+    def _start_at_unit_sigma(self) -> None:
+        """Targets have unit variance: from another sigma the first gradients go into sigma instead of the means."""
+        low, high = self.log_sigma_range
+        share = min(max(-low / (high - low), 0.05), 0.95)
+        last = self.parameters_of_position[2]
+        nn.init.zeros_(last.weight[len(last.weight) // 2 :])
+        nn.init.constant_(last.bias[len(last.bias) // 2 :], math.log(share / (1 - share)))
+
+    def mixture(self, features: Features) -> Mixture:
+        """The mixture that the context implies; float32 also under autocast, for the sum over thousands of terms."""
+        hidden = self.parameters_of_position[:2](features.tokens).float()
+        with torch.autocast(hidden.device.type, enabled=False):
+            log_weights = self.weights(features.readout.float()).log_softmax(-1)
+            raw = self.parameters_of_position[2](hidden)
+        raw = raw.unflatten(-1, (2, self.components, self.token_width)).movedim(-2, 1)
+        mean, bounded = raw.unbind(-2)
+        low, high = self.log_sigma_range
+        return Mixture(log_weights, mean, low + (high - low) * bounded.sigmoid())
+
+    def loss(self, features: Features, target: Tensor, generator: Generator) -> Tensor:
+        """(-log p - lambda H(pi)) of eq. 13, divided by the number of values of a target: nats per value.
+
+        The division keeps the loss, the gradient norm and so the clipping comparable across token counts; it moves no
+        minimum, since both terms are divided.
+        """
+        mixture = self.mixture(features)
+        objective = -mixture.log_density(target) - self.entropy_weight * mixture.entropy_of_weights()
+        return objective.mean() / target[0].numel()
+
+    def sample(self, features: Features, sampler: Sampler, generator: Randomness) -> Tensor:
+        """gmm: k ~ pi, then the Gaussian; gmm-mean: the mean of the likeliest component. [B, ..., D]."""
+        mixture = self.mixture(features)
+        return mixture.likeliest_mean() if sampler.kind == "gmm-mean" else mixture.sample(generator)

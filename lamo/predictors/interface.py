@@ -1,0 +1,85 @@
+"""What every predictor is given and what it gives back.
+
+Shapes: B batch, K history, L motion levels, M motion tokens per level, D_m motion width, P patches, D_z state width.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Generator, Tensor, nn
+
+from lamo.predictors.sampler import Sampler
+
+# One generator for the whole batch, or one per row: then a row's sample does not depend on the rows beside it.
+Randomness = Generator | Sequence[Generator]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Sizes of motion tokens and latent states.
+
+    Attributes:
+        history: motion tokens in the context, K.
+        levels: motion levels, L.
+        tokens: motion tokens per level, M.
+        motion_width: width of a motion token, D_m.
+        grid: patch rows and columns (h, w) of the latent state; P = h * w.
+        state_width: width of a state token, D_z.
+    """
+
+    history: int
+    levels: int
+    tokens: int
+    motion_width: int
+    grid: tuple[int, int]
+    state_width: int
+
+    @property
+    def patches(self) -> int:
+        """P."""
+        return self.grid[0] * self.grid[1]
+
+    @property
+    def slots(self) -> int:
+        """Motion tokens of one time step, L * M."""
+        return self.levels * self.tokens
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a predictor may look at, normalised by `Statistics`.
+
+    Attributes:
+        motion: m_{t-K..t-1}, [B, K, L, M, D_m], oldest first.
+        states: z_{t-K..t}, [B, K+1, P, D_z], oldest first; predictors of motion read the last one only.
+    """
+
+    motion: Tensor
+    states: Tensor
+
+
+class Predictor(nn.Module, ABC):
+    """p(m_t | context) or, for the state baseline, p(z_{t+1} | context), in normalised units."""
+
+    name: Literal["flow", "gmm", "state"]
+    predicts: Literal["motion", "state"]
+
+    @abstractmethod
+    def loss(self, context: Context, target: Tensor, generator: Generator) -> Tensor:
+        """Training loss, a scalar; in training mode the context is corrupted first (eq. 9).
+
+        Args:
+            context: clean context of B windows.
+            target: m_t [B, L, M, D_m] or z_{t+1} [B, P, D_z].
+            generator: the only source of randomness.
+        """
+
+    @abstractmethod
+    def sample(self, context: Context, sampler: Sampler, generator: Randomness) -> Tensor:
+        """Draws one m_t [B, L, M, D_m] or z_{t+1} [B, P, D_z] per window.
+
+        Raises:
+            LamoError: the sampler is not one of this predictor's.
+        """

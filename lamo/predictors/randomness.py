@@ -1,0 +1,46 @@
+"""Random numbers drawn from an explicit generator, for a batch at once or row by row."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Generator, Tensor
+
+from lamo.predictors.interface import Context, Randomness
+
+
+def normal(shape: tuple[int, ...], generator: Randomness, like: Tensor) -> Tensor:
+    """Standard normal numbers, float32, on the device of `like`.
+
+    Drawn on the generator's own device, so that a CPU generator gives the same numbers to every device. With one
+    generator per row, shape[0] of them, a row's numbers do not depend on the batch that it is in.
+    """
+    return _draw(torch.randn, shape, generator, like)
+
+
+def uniform(shape: tuple[int, ...], generator: Randomness, like: Tensor) -> Tensor:
+    """As `normal`, uniform on [0, 1)."""
+    return _draw(torch.rand, shape, generator, like)
+
+
+def _draw(kind: Callable[..., Tensor], shape: tuple[int, ...], generator: Randomness, like: Tensor) -> Tensor:
+    if isinstance(generator, Generator):
+        return kind(shape, generator=generator, device=generator.device).to(like.device)
+    if len(generator) != shape[0]:
+        raise ValueError(f"{len(generator)} generators for a batch of {shape[0]} rows")
+    return torch.stack([kind(shape[1:], generator=one, device=one.device) for one in generator]).to(like.device)
+
+
+def corrupt(context: Context, sigma_max: float, generator: Randomness) -> Context:
+    """Context noise (eq. 9): m + sigma eps_m, z + sigma eps_z with sigma ~ U(0, sigma_max) per sample.
+
+    One sigma per sample for motion and states alike; it is not returned, since the model must not see it.
+    """
+    if sigma_max == 0:
+        return context
+    rows = context.states.shape[0]
+    sigma = sigma_max * uniform((rows,), generator, context.states)
+    motion = context.motion + sigma.view(-1, 1, 1, 1, 1) * normal(
+        tuple(context.motion.shape), generator, context.motion
+    )
+    states = context.states + sigma.view(-1, 1, 1, 1) * normal(tuple(context.states.shape), generator, context.states)
+    return Context(motion, states)

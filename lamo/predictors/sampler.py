@@ -1,0 +1,56 @@
+"""Names of the ways to sample a predictor."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from lamo.errors import LamoError
+
+SamplerKind = Literal["flow", "state", "gmm", "gmm-mean"]
+Solver = Literal["euler", "midpoint", "heun"]
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """How a trained predictor is sampled.
+
+    Attributes:
+        name: as in file names and tables, e.g. flow-20.
+        kind: flow and state integrate the flow; gmm draws k ~ pi and then the Gaussian; gmm-mean takes the mean of the
+            likeliest component.
+        steps: integration steps of flow and state, 0 for the mixture.
+        solver: explicit integrator; euler unless the name ends in another one. A step of midpoint or heun costs two
+            evaluations of the head.
+    """
+
+    name: str
+    kind: SamplerKind
+    steps: int = 0
+    solver: Solver = "euler"
+
+    @classmethod
+    def parse(cls, name: str) -> "Sampler":
+        """Reads `flow-20`, `flow-10-heun`, `state-20`, `gmm` or `gmm-mean`.
+
+        Raises:
+            LamoError: on any other name, and on zero steps.
+        """
+        if name in ("gmm", "gmm-mean"):
+            return cls(name, name)
+        match = re.fullmatch(r"(flow|state)-([0-9]+)(?:-(euler|midpoint|heun))?", name)
+        if match is None or int(match[2]) < 1:
+            raise LamoError(
+                f"sampler {name!r} is not known; expected gmm, gmm-mean, flow-N or state-N with N >= 1 integration "
+                "steps, optionally followed by -euler, -midpoint or -heun (e.g. flow-20, flow-10-heun)"
+            )
+        return cls(name, match[1], int(match[2]), match[3] or "euler")
+
+    @property
+    def predictor(self) -> str:
+        """Name of the predictor that it samples: flow, gmm or state."""
+        return self.kind.split("-")[0]
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether all samples of one context are the same."""
+        return self.kind == "gmm-mean"

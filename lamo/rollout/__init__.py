@@ -1,0 +1,1 @@
+"""Autoregressive rollouts and their controls."""

@@ -1,0 +1,168 @@
+"""Autoregressive rollouts of predictors (paper 4.6) and the loop over windows that the controls share.
+
+Shapes: W windows, B of them in a batch, S samples, T steps, K history, P patches, D_z state width.
+"""
+
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+from tqdm import tqdm
+
+from lamo.errors import LamoError
+from lamo.predictors.interface import Context, Predictor, Sampler
+from lamo.rollout.windows import ClipFrames
+from lamo.rollout.world import Scene, World
+from lamo.stores.rollouts import Rollouts, Window
+from lamo.training.device import mixed_precision
+from lamo.training.seed import generator
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is common to all rollouts of a run.
+
+    Attributes:
+        history: K; K + 1 frames are observed.
+        steps: frames to predict, T.
+        samples: futures per window, S.
+        batch: windows at once; does not change the result beyond the rounding of matrix products.
+        seed: seed of the sampling.
+        mixed_precision: bfloat16 autocast instead of float32.
+    """
+
+    history: int
+    steps: int
+    samples: int
+    batch: int
+    seed: int
+    mixed_precision: bool = False
+
+    @property
+    def length(self) -> int:
+        """Frames of a window, observed and predicted."""
+        return self.history + 1 + self.steps
+
+
+@dataclass(frozen=True)
+class Future:
+    """Predictions for a batch: frames uint8 [B, T, H, W, 3] and drift float32 [B, T]."""
+
+    frames: np.ndarray
+    drift: np.ndarray
+
+
+# Predicts one future of every window of a scene; the second argument is the number of the sample.
+Method = Callable[[Scene, int], Future]
+
+
+def window_generator(seed: int, window: Window, sample: int) -> Generator:
+    """The random numbers of one sample of one window.
+
+    Keyed by clip id, start and sample alone: they depend neither on the batch nor on which other windows there are. On
+    the CPU, so that every device is given the same numbers.
+    """
+    digest = hashlib.sha256(f"{window.clip_id}\n{window.start}".encode()).digest()
+    return generator(torch.device("cpu"), seed, int.from_bytes(digest[:8], "big"), sample)
+
+
+def decode_states(scene: Scene, states: Sequence[Tensor], method: str) -> Future:
+    """Frames and drift of T normalised states [B, P, D_z].
+
+    Raises:
+        LamoError: a state is not finite.
+    """
+    for step, state in enumerate(states, start=1):
+        bad = ~state.isfinite().flatten(1).all(1)
+        if bad.any():
+            window = scene.windows[int(bad.nonzero()[0])]
+            raise LamoError(
+                f"{method}: the state at step {step} of the window at frame {window.start} of clip {window.clip_id} is "
+                "not finite; the rollout diverged, train the predictor (or Midway) longer or at a lower learning rate"
+            )
+    frames = np.stack([scene.world.pixels(state) for state in states], axis=1)
+    return Future(frames, scene.drift(torch.stack(list(states), dim=1)))
+
+
+def _append(window: Tensor, newest: Tensor) -> Tensor:
+    """Slides a window [B, N, ...] by one; an empty one stays empty."""
+    return torch.cat([window, newest.unsqueeze(1)], dim=1)[:, 1:]
+
+
+def roll_motion(scene: Scene, predictor: Predictor, sampler: Sampler, generators: list[Generator]) -> list[Tensor]:
+    """Samples m_t, advances z_{t+1} = f_fwd(z_t, m_t), slides the window: T normalised states [B, P, D_z]."""
+    world, context, z = scene.world, scene.context(), scene.z(scene.history)
+    states = []
+    for _ in range(scene.steps):
+        motion = predictor.sample(context, sampler, generators)
+        z = world.advance(z, motion)
+        states.append(world.state(z))
+        context = Context(_append(context.motion, motion), _append(context.states, states[-1]))
+    return states
+
+
+def roll_state(scene: Scene, predictor: Predictor, sampler: Sampler, generators: list[Generator]) -> list[Tensor]:
+    """The baseline: samples z_{t+1} and appends it to its window; f_fwd is never called."""
+    context = scene.context()
+    states = []
+    for _ in range(scene.steps):
+        states.append(predictor.sample(context, sampler, generators))
+        context = Context(context.motion, _append(context.states, states[-1]))
+    return states
+
+
+def predictor_method(predictor: Predictor, sampler: Sampler, seed: int) -> Method:
+    """The rollout of a trained predictor as a `Method`."""
+    roll = roll_motion if predictor.predicts == "motion" else roll_state
+
+    def method(scene: Scene, sample: int) -> Future:
+        generators = [window_generator(seed, window, sample) for window in scene.windows]
+        return decode_states(scene, roll(scene, predictor, sampler, generators), sampler.name)
+
+    return method
+
+
+@torch.inference_mode()
+def run_windows(
+    method: Method, world: World, clips: ClipFrames, windows: Sequence[Window], plan: Plan, samples: int, name: str
+) -> Rollouts:
+    """Applies `method` to all windows, batch by batch, with a progress bar."""
+    futures = []
+    with tqdm(total=len(windows), desc=name, unit="window", mininterval=2.0) as bar:
+        for begin in range(0, len(windows), plan.batch):
+            scene = Scene(world, clips, windows[begin : begin + plan.batch], plan.history, plan.steps)
+            with mixed_precision(world.device, plan.mixed_precision):
+                drawn = [method(scene, sample) for sample in range(samples)]
+            frames = np.stack([future.frames for future in drawn], axis=1)
+            futures.append(Future(frames, np.stack([future.drift for future in drawn], axis=1)))
+            bar.update(len(scene.windows))
+    frames = np.concatenate([future.frames for future in futures])
+    drift = np.concatenate([future.drift for future in futures])
+    logger.info(
+        "%s: %d windows, median drift at the last step %.3f", name, len(windows), float(np.median(drift[..., -1]))
+    )
+    return Rollouts(frames, drift, list(windows))
+
+
+def roll_out(
+    world: World, predictor: Predictor, sampler: Sampler, clips: ClipFrames, windows: Sequence[Window], plan: Plan
+) -> Rollouts:
+    """Rolls a trained predictor out from every window.
+
+    Returns:
+        frames [W, S, T, H, W, 3] and drift [W, S, T]; S is 1 for a sampler without chance.
+
+    Raises:
+        LamoError: the sampler is of another predictor, a window reaches beyond its clip, or a state is not finite.
+    """
+    if sampler.predictor != predictor.name:
+        raise LamoError(f"sampler {sampler.name} belongs to predictor {sampler.predictor}, not to {predictor.name}")
+    samples = 1 if sampler.deterministic else plan.samples
+    method = predictor_method(predictor, sampler, plan.seed)
+    return run_windows(method, world, clips, windows, plan, samples, sampler.name)

@@ -1,0 +1,86 @@
+"""Settings of the rollouts (stage 06)."""
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from lamo.errors import LamoError
+from lamo.predictors.sampler import Sampler
+from lamo.section import Section
+
+SamplerNames = tuple[str, ...]
+
+
+class SamplersConfig(Section):
+    """Which samplers each predictor is rolled out with: gmm, gmm-mean, flow-N, state-N (N integration steps)."""
+
+    flow: SamplerNames = Field(
+        ("flow-5", "flow-20", "flow-50"), description="samplers of the flow predictor; paper: 5, 20, 50"
+    )
+    gmm: SamplerNames = Field(("gmm", "gmm-mean"), description="samplers of the mixture predictor")
+    state: SamplerNames = Field(("state-20",), description="samplers of the state baseline")
+
+    @model_validator(mode="after")
+    def _each_belongs(self) -> "SamplersConfig":
+        for predictor in ("flow", "gmm", "state"):
+            names = getattr(self, predictor)
+            for name in names:
+                try:
+                    owner = Sampler.parse(name).predictor
+                except LamoError as error:
+                    raise ValueError(f"rollouts.samplers.{predictor}: {error}") from None
+                if owner != predictor:
+                    raise ValueError(f"rollouts.samplers.{predictor}: {name!r} is a sampler of predictor {owner}")
+            if len(set(names)) != len(names):
+                raise ValueError(f"rollouts.samplers.{predictor} is {list(names)}; each sampler may stand there once")
+        return self
+
+
+class RolloutsConfig(Section):
+    """Rollouts of predictors and controls from sliding context windows of the validation clips."""
+
+    horizons_s: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (0.2, 0.6, 1.6),
+        min_length=1,
+        description="horizons of the table; s; the longest is rolled out; paper: 0.2, 0.6, 1.6",
+    )
+    samples: int = Field(2, ge=1, description="futures sampled per context; methods without chance give one")
+    stride_s: float = Field(1.0, gt=0, description="distance between the context windows of a clip; s")
+    windows_per_clip: int = Field(2, ge=1, description="context windows per clip at most, spread evenly over the clip")
+    samplers: SamplersConfig = Field(SamplersConfig(), description="samplers of each predictor")
+    blur_sigmas: tuple[Annotated[float, Field(ge=0)], ...] = Field(
+        (0.0, 0.4, 0.6, 0.8, 1.0, 1.3, 1.6, 2.0, 2.5, 3.0, 4.0, 6.0),
+        min_length=1,
+        description="blurs among which the blurred persistence is fitted at each horizon; standard deviation in pixels",
+    )
+    blur_windows: int = Field(300, ge=1, description="windows of training clips on which the blur is fitted, at most")
+    seed: int = Field(0, ge=0, description="seed of the sampling; the same noise for every method and training seed")
+    batch: int = Field(32, ge=1, description="windows rolled out at once; changes nothing but rounding")
+    mixed_precision: bool = Field(True, description="bfloat16 autocast of encoding, dynamics, predictors and decoder")
+
+    @model_validator(mode="after")
+    def _contains_no_blur(self) -> "RolloutsConfig":
+        if 0.0 not in self.blur_sigmas:
+            raise ValueError("rollouts.blur_sigmas must contain 0, so that blurring is never forced")
+        return self
+
+    def horizon_steps(self, rate_hz: float) -> tuple[int, ...]:
+        """Horizons in rollout steps of 1 / rate_hz s.
+
+        Raises:
+            LamoError: a horizon is not a whole number of steps.
+        """
+        steps = []
+        for horizon in self.horizons_s:
+            count = round(horizon * rate_hz)
+            if count < 1 or abs(count - horizon * rate_hz) > 1e-6:
+                raise LamoError(
+                    f"rollouts.horizons_s contains {horizon} s, which is {horizon * rate_hz:g} steps of "
+                    f"{1 / rate_hz:g} s (frames.rate_hz {rate_hz:g}); expected a whole number of steps, at least 1"
+                )
+            steps.append(count)
+        return tuple(steps)
+
+    def stride_steps(self, rate_hz: float) -> int:
+        """Distance between windows in frames, at least 1."""
+        return max(1, round(self.stride_s * rate_hz))

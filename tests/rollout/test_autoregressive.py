@@ -1,0 +1,146 @@
+"""Rollouts of predictors in a world with known dynamics."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from lamo.errors import LamoError
+from lamo.predictors.build import build_predictor
+from lamo.predictors.config import PredictorsConfig
+from lamo.predictors.interface import Context, Geometry, Predictor, Sampler
+from lamo.predictors.randomness import normal
+from lamo.rollout.autoregressive import roll_out
+from lamo.rollout.controls import roll_out_control, true_frames
+from lamo.rollout.windows import choose_windows
+from lamo.stores.rollouts import Window
+
+
+class Straight(Predictor):
+    """Continues the last motion, or the last change of state, plus noise of the given size; records its contexts."""
+
+    def __init__(self, predicts: str, noise: float = 0.0) -> None:
+        super().__init__()
+        self.name, self.predicts, self.noise = "flow" if predicts == "motion" else "state", predicts, noise
+        self.contexts: list[Context] = []
+
+    def loss(self, context, target, generator):
+        raise NotImplementedError
+
+    def sample(self, context, sampler, generator):
+        self.contexts.append(context)
+        if self.predicts == "motion":
+            value = context.motion[:, -1]
+        else:
+            value = 2 * context.states[:, -1] - context.states[:, -2]
+        return value + self.noise * normal(tuple(value.shape), generator, value)
+
+
+SAMPLER = {"motion": Sampler.parse("flow-1"), "state": Sampler.parse("state-1")}
+
+
+@pytest.mark.parametrize("predicts", ["motion", "state"])
+def test_the_right_predictor_rolls_out_the_truth(predicts, world, linear_clips, plan):
+    windows = choose_windows(linear_clips.lengths(), plan.length, 2, 3)
+    rollouts = roll_out(world, Straight(predicts), SAMPLER[predicts], linear_clips, windows, plan)
+    truth = true_frames(linear_clips, windows, plan)
+    assert rollouts.frames.shape == (len(windows), 2, 8, 8, 8, 3)
+    for sample in range(2):
+        np.testing.assert_array_equal(rollouts.frames[:, sample], truth.frames[:, 0])
+    np.testing.assert_allclose(rollouts.drift, 1.0, atol=1e-4)
+    assert rollouts.windows == windows
+
+
+@pytest.mark.parametrize("predicts", ["motion", "state"])
+def test_the_window_slides_over_what_was_predicted(predicts, world, random_clips, windows, plan):
+    predictor = Straight(predicts)
+    roll_out(world, predictor, SAMPLER[predicts], random_clips, windows[:2], replace(plan, samples=1))
+    assert len(predictor.contexts) == plan.steps
+    for before, after in zip(predictor.contexts, predictor.contexts[1:], strict=False):
+        assert torch.equal(after.states[:, :-1], before.states[:, 1:])
+        if predicts == "motion":
+            assert torch.equal(after.motion[:, :-1], before.motion[:, 1:])
+            moved = world.statistics.restore_state(after.states[:, -1]) - world.statistics.restore_state(
+                before.states[:, -1]
+            )
+            torch.testing.assert_close(moved, world.statistics.restore_motion(after.motion[:, -1])[:, 0])
+
+
+def real_predictor(name: str) -> Predictor:
+    torch.manual_seed(0)
+    config = PredictorsConfig.model_validate({"backbone": {"depth": 1, "width": 16, "heads": 2}})
+    predictor = build_predictor(config.of(name), Geometry(3, 1, 4, 3, (2, 2), 3))
+    with torch.no_grad():
+        for parameter in predictor.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return predictor.eval()
+
+
+REAL = [("flow", "flow-3"), ("gmm", "gmm"), ("gmm", "gmm-mean"), ("state", "state-3")]
+
+
+@pytest.mark.parametrize(("name", "sampler"), REAL)
+def test_rollouts_are_reproducible_and_do_not_depend_on_the_batches(name, sampler, world, random_clips, windows, plan):
+    predictor, sampler = real_predictor(name), Sampler.parse(sampler)
+    first, again = (roll_out(world, predictor, sampler, random_clips, windows, plan) for _ in range(2))
+    np.testing.assert_array_equal(first.frames, again.frames)
+    np.testing.assert_array_equal(first.drift, again.drift)
+    whole = roll_out(world, predictor, sampler, random_clips, windows, replace(plan, batch=100))
+    single = roll_out(world, predictor, sampler, random_clips, windows[::-1], replace(plan, batch=1))
+    for other in (whole.frames, single.frames[::-1]):
+        # Products of matrices of another size round differently: one grey value at most.
+        assert np.abs(first.frames.astype(int) - other).max() <= 1
+    np.testing.assert_allclose(whole.drift, first.drift, rtol=1e-3)
+
+
+@pytest.mark.parametrize(("name", "sampler"), REAL)
+def test_seed_and_sample_change_the_future(name, sampler, world, random_clips, windows, plan):
+    predictor, sampler = real_predictor(name), Sampler.parse(sampler)
+    first = roll_out(world, predictor, sampler, random_clips, windows, plan)
+    other = roll_out(world, predictor, sampler, random_clips, windows, replace(plan, seed=8))
+    assert first.frames.shape[1] == (1 if sampler.deterministic else plan.samples)
+    assert np.array_equal(first.frames, other.frames) == sampler.deterministic
+    if not sampler.deterministic:
+        assert not np.array_equal(first.frames[:, 0], first.frames[:, 1])
+
+
+def test_a_longer_rollout_begins_like_a_shorter_one(world, random_clips, plan):
+    windows = [Window("a", 0), Window("b", 4)]
+    predictor, sampler = real_predictor("flow"), Sampler.parse("flow-2")
+    long = roll_out(world, predictor, sampler, random_clips, windows, plan)
+    short = roll_out(world, predictor, sampler, random_clips, windows, replace(plan, steps=3))
+    np.testing.assert_array_equal(long.frames[:, :, :3], short.frames)
+
+
+def test_drift_is_the_ratio_of_norms(world, random_clips, windows, plan):
+    rollouts = roll_out_control("persistence_latent", world, random_clips, windows, plan)
+    truth = true_frames(random_clips, windows, plan).frames[:, 0]
+    last = random_clips.read(windows, plan.history, plan.history + 1)
+
+    def norm(frames):
+        state = (frames[..., ::4, ::4, :] / 255.0 - 0.5) / [0.1, 0.2, 0.3]
+        return np.sqrt(np.square(state).mean(axis=(-3, -2, -1)))
+
+    np.testing.assert_allclose(rollouts.drift[:, 0], norm(last) / norm(truth), rtol=1e-4)
+
+
+def test_each_window_is_encoded_once(world, random_clips, windows, plan):
+    roll_out(world, real_predictor("flow"), Sampler.parse("flow-2"), random_clips, windows, plan)
+    assert world.dynamics.encoded == len(windows) * plan.length
+
+
+def test_divergence_and_a_foreign_sampler_are_errors(world, random_clips, windows, plan):
+    with pytest.raises(LamoError, match=r"flow-1: the state at step 1 of the window at frame .* is not\s+finite"):
+        roll_out(world, Straight("motion", noise=float("nan")), SAMPLER["motion"], random_clips, windows, plan)
+    with pytest.raises(LamoError, match="belongs to predictor gmm, not to flow"):
+        roll_out(world, real_predictor("flow"), Sampler.parse("gmm"), random_clips, windows, plan)
+
+
+def test_without_history(world, random_clips, plan):
+    plan = replace(plan, history=0)
+    backbone, head = {"depth": 1, "width": 16, "heads": 2}, {"anchor": "none"}
+    config = PredictorsConfig.model_validate({"history": 0, "backbone": backbone, "flow": head, "gmm": head})
+    predictor = build_predictor(config.of("flow"), Geometry(0, 1, 4, 3, (2, 2), 3)).eval()
+    rollouts = roll_out(world, predictor, Sampler.parse("flow-2"), random_clips, [Window("a", 0)], plan)
+    assert rollouts.frames.shape == (1, 2, 8, 8, 8, 3)
