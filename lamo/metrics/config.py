@@ -1,0 +1,114 @@
+"""Configuration of stage 07: scores, intervals, tables and pictures."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from lamo.section import Section
+
+CONTROLS = (
+    "decoder_ceiling",
+    "oracle_motion",
+    "constant_motion",
+    "shuffled_motion",
+    "persistence_pixels",
+    "persistence_blurred",
+    "persistence_latent",
+)
+LEARNED = ("flow", "gmm", "state")
+
+
+def _known_row(label: str) -> str:
+    if label not in CONTROLS and label.split("-")[0] not in LEARNED:
+        raise ValueError(
+            f"unknown row {label!r}; expected a control ({', '.join(CONTROLS)}) or a sampler as flow-20, gmm, state-20"
+        )
+    return label
+
+
+RowLabel = Annotated[str, AfterValidator(_known_row)]
+
+
+class BootstrapConfig(Section):
+    """Bootstrap over clips, from which every interval is made."""
+
+    resamples: int = Field(
+        1000, ge=100, description="clip resamples for PSNR, SSIM and sharpness; count; usual for 95 % percentiles"
+    )
+    frechet_resamples: int = Field(
+        200,
+        ge=50,
+        description="clip resamples for the Frechet distance (slower by far); count; own choice",
+    )
+    seed: int = Field(0, ge=0, description="seed of the resampling, the same for all methods; own choice")
+
+
+class FidConfig(Section):
+    """FID proper: Inception features of clean-fid."""
+
+    weights: str | None = Field(
+        None,
+        description="path of the standard inception-2015-12-05.pt (TorchScript); null: a Frechet distance on features "
+        "trained on the synthetic world stands in, in a column named fd_world; paper section 5",
+    )
+
+
+class WorldFeaturesConfig(Section):
+    """Training of the feature network that reads the synthetic world's state from a frame."""
+
+    frames: int = Field(6000, ge=64, description="frames rendered for training; count; measured")
+    held_out_frames: int = Field(600, ge=32, description="frames of other drives that measure R2; count; own choice")
+    frames_per_drive: int = Field(10, ge=1, description="frames taken from one simulated drive; count; measured")
+    drive_seconds: float = Field(6.0, gt=0, description="length of a simulated drive; s; measured")
+    steps: int = Field(600, ge=1, description="optimiser steps; count; measured")
+    batch: int = Field(64, ge=2, description="frames per step; count; measured")
+    width: int = Field(16, ge=4, description="channels of the first convolution; count; measured")
+    learning_rate: float = Field(4e-3, gt=0, description="peak AdamW learning rate; measured")
+    seed: int = Field(0, ge=0, description="seed of the training; the drives' seeds follow from the world's")
+
+
+class SheetConfig(Section):
+    """The contact sheet."""
+
+    windows: int = Field(4, ge=1, description="windows shown: most true motion, one per clip; count; own choice")
+    rows: tuple[RowLabel, ...] = Field(
+        ("decoder_ceiling", "oracle_motion", "flow-20", "gmm", "state-20", "constant_motion", "persistence_pixels"),
+        description="rows below the truth, by sampler or control; those a run does not have are left out; own choice",
+    )
+    tile_width: int = Field(192, ge=32, description="width to enlarge frames to, by whole factors; pixels; own choice")
+
+
+class RolloutVideosConfig(Section):
+    """The MP4s of rollouts side by side."""
+
+    number: int = Field(4, ge=0, description="videos, one per window of the contact sheet's choice; count; own choice")
+    rows: tuple[RowLabel, ...] = Field(
+        ("oracle_motion", "flow-20", "gmm", "state-20", "constant_motion"),
+        description="tiles beside the truth, by sampler or control; those a run lacks are left out; own choice",
+    )
+    tile_width: int = Field(256, ge=32, description="width to enlarge frames to, by whole factors; pixels; own choice")
+
+
+class CurvesConfig(Section):
+    """Curves of the metrics against time."""
+
+    frechet_every_step: bool = Field(
+        False, description="compute the Frechet distance at every step and not only at the horizons; cost; own choice"
+    )
+
+
+class MetricsConfig(Section):
+    """Stage 07: what is measured, and how it is shown."""
+
+    horizons_s: tuple[float, ...] = Field(
+        (0.2, 0.6, 1.6),
+        min_length=1,
+        description="horizons of the table; s after the context; paper section 5",
+    )
+    batch: int = Field(256, ge=1, description="frames scored at a time; count; memory only")
+    bootstrap: BootstrapConfig = Field(BootstrapConfig(), description="intervals")
+    fid: FidConfig = Field(FidConfig(), description="Frechet distance on Inception features")
+    world_features: WorldFeaturesConfig = Field(WorldFeaturesConfig(), description="Frechet distance without Inception")
+    sheet: SheetConfig = Field(SheetConfig(), description="contact sheet")
+    videos: RolloutVideosConfig = Field(RolloutVideosConfig(), description="videos of rollouts")
+    curves: CurvesConfig = Field(CurvesConfig(), description="curves against time")

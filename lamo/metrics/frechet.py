@@ -1,0 +1,117 @@
+"""Frechet distance between two sets of features, and its bootstrap.
+
+With n frames per set the distance is biased upwards (two samples of one distribution do not score 0), by a term that
+falls as 1/n and grows with the number of features. Compare only values at equal n, never across tables of another n.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from lamo.errors import LamoError
+
+
+def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
+    """Frechet distance of the Gaussians fitted to features [n, d] and [m, d] (Heusel et al. 2017).
+
+    |mu_1 - mu_2|^2 + tr C_1 + tr C_2 - 2 tr (C_1 C_2)^(1/2), with the unbiased covariances. The last trace is the sum
+    of singular values of A_1 A_2^T with C_i = A_i^T A_i; A_i is the triangular factor of the centred features, of size
+    min(n, d) x d, so that no square root of a singular matrix is taken and n < d costs only n x m. Raises `LamoError`
+    for fewer than two rows or values that are not finite.
+    """
+    a, b = _checked(first), _checked(second)
+    difference = np.square(a.mean(axis=0) - b.mean(axis=0)).sum()
+    factor_a, factor_b = _factor(a), _factor(b)
+    cross = np.linalg.svd(factor_a @ factor_b.T, compute_uv=False).sum()
+    return float(max(difference + np.square(factor_a).sum() + np.square(factor_b).sum() - 2 * cross, 0.0))
+
+
+def _checked(features: np.ndarray) -> np.ndarray:
+    features = np.asarray(features, np.float64)
+    if features.ndim != 2 or len(features) < 2:
+        raise LamoError(f"Frechet distance: found features of shape {features.shape}, expected at least 2 rows")
+    if not np.isfinite(features).all():
+        raise LamoError("Frechet distance: found features that are not finite; check the feature network")
+    return features
+
+
+def _factor(features: np.ndarray) -> np.ndarray:
+    """A with A^T A = covariance of `features` [n, d]; at most min(n, d) rows."""
+    centred = (features - features.mean(axis=0)) / np.sqrt(len(features) - 1)
+    return centred if len(centred) <= centred.shape[1] else np.linalg.qr(centred, mode="r")
+
+
+def bootstrap_frechet(
+    truth: np.ndarray, groups: Sequence[Sequence[np.ndarray]], weights: np.ndarray, budget: int = 10_000_000
+) -> np.ndarray:
+    """Frechet distances to one set of true features under resampling of the windows: [G, R].
+
+    `truth` [W, d]; `groups`: per row of the table, its sets of predicted features (one per sample and seed), each
+    [W, d], whose mean distance is the row's value; `weights` [R, W]: how often each window is in each resample (truth
+    and prediction of a window are drawn together). `budget` bounds the float64 numbers held at a time.
+    Resampling with repetition biases the distance upwards: use the spread of the replicates, not their mean.
+    """
+    origin = _checked(truth)
+    centred = origin - origin.mean(axis=0)
+    # tr (C_1 C_2)^(1/2) sees C_2 only within the span of C_1: at most W - 1 dimensions, whatever d is
+    rank = min(len(centred) - 1, centred.shape[1])
+    basis = torch.from_numpy(np.linalg.svd(centred, full_matrices=False)[2][:rank].T.copy())
+    truth_set = _Projected.of(centred, basis)
+    sets = [[_Projected.of(_checked(one) - origin.mean(axis=0), basis) for one in group] for group in groups]
+    chunk = max(1, budget // (rank * max(rank, len(origin))))
+    columns = []
+    for part in torch.from_numpy(np.ascontiguousarray(weights, dtype=np.float64)).split(chunk):
+        true_moments = truth_set.moments(part)
+        values, vectors = torch.linalg.eigh(true_moments.covariances)
+        roots = vectors * values.clamp(min=0).sqrt()[:, None, :]
+        columns.append(
+            torch.stack([_mean_distance([one.moments(part) for one in group], true_moments, roots) for group in sets])
+        )
+    return torch.cat(columns, dim=1).numpy()
+
+
+@dataclass(frozen=True)
+class _Moments:
+    """Per resample: `means` [R, d], `traces` [R] of the covariances, `covariances` [R, k, k] within the basis."""
+
+    means: torch.Tensor
+    traces: torch.Tensor
+    covariances: torch.Tensor
+
+
+@dataclass(frozen=True)
+class _Projected:
+    """Features [W, d] and their coordinates [W, k] in the basis of the truth's span."""
+
+    features: torch.Tensor
+    inside: torch.Tensor
+
+    @classmethod
+    def of(cls, features: np.ndarray, basis: torch.Tensor) -> "_Projected":
+        tensor = torch.from_numpy(features)
+        return cls(tensor, tensor @ basis)
+
+    def moments(self, weights: torch.Tensor) -> _Moments:
+        """Weighted moments for `weights` [R, W], unbiased covariances."""
+        total = weights.sum(dim=1)
+        means = weights @ self.features / total[:, None]
+        squares = weights @ self.features.square().sum(dim=1)
+        centre = weights @ self.inside / total[:, None]
+        second = (weights[:, :, None] * self.inside).mT @ self.inside / total[:, None, None]
+        correction = total / (total - 1)
+        traces = (squares / total - means.square().sum(dim=1)) * correction
+        covariances = (second - centre[:, :, None] * centre[:, None, :]) * correction[:, None, None]
+        return _Moments(means, traces, covariances)
+
+
+def _mean_distance(predicted: Sequence[_Moments], truth: _Moments, roots: torch.Tensor) -> torch.Tensor:
+    """Mean over a group's sets of the distance to the truth [R]; `roots` L with L L^T = the truth's covariance."""
+    distances = []
+    for one in predicted:
+        # eigenvalues of C_1 C_2 are those of the symmetric L^T C_2 L
+        cross = torch.linalg.eigvalsh(roots.mT @ one.covariances @ roots).clamp(min=0).sqrt().sum(dim=-1)
+        difference = (one.means - truth.means).square().sum(dim=-1)
+        distances.append((difference + one.traces + truth.traces - 2 * cross).clamp(min=0))
+    return torch.stack(distances).mean(dim=0)

@@ -1,0 +1,90 @@
+"""Scores as Arrow tables: the long form of single values and the summary of means."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from lamo.metrics.rows import row_order
+from lamo.stores.rollouts import Window
+
+_LONG = pa.schema(
+    [
+        ("method", pa.string()),
+        ("sampler", pa.string()),
+        ("seed", pa.int64()),
+        ("clip", pa.string()),
+        ("window_start", pa.int64()),
+        ("sample", pa.int64()),
+        ("step", pa.int64()),
+        ("horizon_s", pa.float64()),
+        ("metric", pa.string()),
+        ("value", pa.float64()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class ScoredSet:
+    """What is kept of a `RolloutSet`: pixel scores [W, S, T] by metric, features [W, S, F, d] at F Frechet steps."""
+
+    method: str
+    sampler: str
+    seed: int | None
+    values: dict[str, np.ndarray]
+    features: np.ndarray
+
+
+@dataclass(frozen=True)
+class Scores:
+    """All scores of a run.
+
+    `values`: long form, columns method, sampler, seed, clip, window_start, sample, step, horizon_s, metric, value; a
+    Frechet distance belongs to a set of windows and has neither clip nor window_start.
+    `summary`: columns method, sampler, step, horizon_s, metric, mean, ci_low, ci_high, n_clips, n_samples, n_seeds, for
+    every step scored; n_samples counts the samples per context window. Rows stand in the table's order.
+    `frechet_bias`: smallest and largest bootstrap estimate of the bias of the distances in the summary, NaN if unknown.
+    """
+
+    values: pa.Table
+    summary: pa.Table
+    windows: int
+    frechet_bias: tuple[float, float]
+
+
+def pixel_table(one: ScoredSet, windows: Sequence[Window], rate_hz: float) -> pa.Table:
+    """Long form of the pixel scores of one set, windows slowest and steps fastest."""
+    tables = []
+    for metric, values in one.values.items():
+        window, sample, step = (axis.ravel() for axis in np.indices(values.shape))
+        columns = {
+            "clip": np.array([w.clip_id for w in windows])[window],
+            "window_start": np.array([w.start for w in windows])[window],
+            "sample": sample,
+            "step": step + 1,
+            "value": values.ravel().astype(np.float64),
+        }
+        constants = {"method": one.method, "sampler": one.sampler, "seed": one.seed, "metric": metric}
+        columns |= {name: pa.repeat(pa.scalar(v, _LONG.field(name).type), len(step)) for name, v in constants.items()}
+        columns["horizon_s"] = np.round((step + 1) / rate_hz, 6)
+        tables.append(pa.table({name: columns[name] for name in _LONG.names}, schema=_LONG))
+    return pa.concat_tables(tables)
+
+
+def distance_table(rows: list[dict], rate_hz: float) -> pa.Table:
+    """Long form of Frechet distances; clip and window_start are null."""
+    return pa.Table.from_pylist([{**row, "horizon_s": round(row["step"] / rate_hz, 6)} for row in rows], schema=_LONG)
+
+
+def summary_table(entries: list[dict], rate_hz: float) -> pa.Table:
+    """Summary entries as a table, in the order of rows, steps and metrics."""
+    metrics = list(dict.fromkeys(entry["metric"] for entry in entries))
+    entries = sorted(
+        entries,
+        key=lambda e: (*row_order(e["method"], e["sampler"]), e["method"], e["step"], metrics.index(e["metric"])),
+    )
+    names = ["method", "sampler", "step", "horizon_s", "metric", "mean", "ci_low", "ci_high"]
+    names += ["n_clips", "n_samples", "n_seeds"]
+    full = [{**entry, "horizon_s": round(entry["step"] / rate_hz, 6)} for entry in entries]
+    return pa.table({name: [entry[name] for entry in full] for name in names})

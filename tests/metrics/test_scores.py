@@ -1,0 +1,116 @@
+"""Scoring a made-up run: long form, summary, order, and refusals."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lamo.errors import LamoError
+from lamo.metrics.frechet import frechet_distance
+from lamo.metrics.pixel import score_frames
+from lamo.metrics.rows import horizon_steps, row_order
+
+
+def test_long_form_has_every_value(run, scores):
+    table = scores.values.to_pandas()
+    assert list(table) == [
+        *["method", "sampler", "seed", "clip", "window_start", "sample", "step", "horizon_s", "metric", "value"]
+    ]
+    learned = table[(table.sampler == "flow-20") & (table.seed == 1) & (table.metric == "psnr")]
+    assert len(learned) == 8 * 2 * 8
+    expected = score_frames(run.sets[2].rollouts.frames, run.truth.frames).psnr
+    one = learned[
+        (learned["clip"] == "clip-2") & (learned.window_start == 5) & (learned["sample"] == 1) & (learned.step == 3)
+    ]
+    assert one.value.item() == pytest.approx(float(expected[5, 1, 2]))
+    assert one.horizon_s.item() == 0.6
+    distances = table[table.metric == "fd_grid"]
+    assert distances["clip"].isna().all()
+    assert len(distances) == 3 * (3 + 2 + 2 * 4)
+    assert table[table.method == "persistence_pixels"].seed.isna().all()
+
+
+def test_summary_means_are_those_of_the_long_form(scores):
+    values = scores.values.to_pandas().groupby(["method", "sampler", "step", "metric"]).value.mean()
+    rows = scores.summary.to_pylist()
+    for row in rows:
+        expected = values.loc[row["method"], row["sampler"], row["step"], row["metric"]]
+        assert row["mean"] == pytest.approx(expected, rel=1e-6)
+        assert row["ci_low"] <= row["mean"] <= row["ci_high"]
+    one = next(row for row in rows if row["sampler"] == "flow-20")
+    assert (one["n_clips"], one["n_samples"], one["n_seeds"]) == (4, 2, 2)
+    assert {row["n_seeds"] for row in rows if row["sampler"] == "-"} == {1}
+
+
+def test_frechet_distance_is_the_mean_over_samples_and_seeds(run, scores):
+    extract = run.extractor
+    target = extract(run.truth.frames[:, 0, 7])
+    sets = [extract(one.rollouts.frames[:, s, 7]) for one in run.sets[2:4] for s in range(2)]
+    row = next(
+        r for r in scores.summary.to_pylist() if (r["sampler"], r["step"], r["metric"]) == ("flow-20", 8, "fd_grid")
+    )
+    assert row["mean"] == pytest.approx(np.mean([frechet_distance(target, one) for one in sets]))
+
+
+def test_rows_stand_in_order(scores):
+    labels = list(dict.fromkeys((row["method"], row["sampler"]) for row in scores.summary.to_pylist()))
+    assert [b if b != "-" else a for a, b in labels] == (
+        ["decoder_ceiling", "oracle_motion", "flow-5", "flow-20", "gmm", "persistence_pixels"]
+    )
+    names = [
+        ("gmm", "gmm-mean"),
+        ("persistence_latent", "-"),
+        ("flow", "flow-50"),
+        ("gmm", "gmm"),
+        ("state", "state-20"),
+    ]
+    names += [("constant_motion", "-"), ("flow", "flow-5"), ("shuffled_motion", "-"), ("flow", "flow-20")]
+    assert sorted(names, key=lambda name: row_order(*name)) == [
+        ("flow", "flow-5"),
+        ("flow", "flow-20"),
+        ("flow", "flow-50"),
+        ("gmm", "gmm"),
+        ("gmm", "gmm-mean"),
+        ("state", "state-20"),
+        ("constant_motion", "-"),
+        ("shuffled_motion", "-"),
+        ("persistence_latent", "-"),
+    ]
+
+
+def test_drift_is_kept_where_there_is_one(scores):
+    drift = {row["sampler"]: row["mean"] for row in scores.summary.to_pylist() if row["metric"] == "drift"}
+    assert drift == pytest.approx({"flow-5": 1.0, "flow-20": 1.0, "gmm": 1.1})
+
+
+def test_order_of_stores_does_not_change_the_summary(run, scores):
+    assert run.score(sets=run.sets[::-1]).summary.equals(scores.summary)
+
+
+def test_frechet_distance_at_every_step(run):
+    config = run.config.model_copy(update={"curves": run.config.curves.model_copy(update={"frechet_every_step": True})})
+    rows = run.score(sets=run.sets[:1], config=config).summary.to_pylist()
+    assert [row["step"] for row in rows if row["metric"] == "fd_grid"] == list(range(1, 9))
+
+
+def test_horizons_become_steps():
+    assert horizon_steps([0.2, 0.6, 1.6], 5.0, 8) == [1, 3, 8]
+    for horizon in (1.8, 0.0, 0.3):
+        with pytest.raises(LamoError, match=rf"found {horizon:g} s, expected multiples of 0.2 s up to 1.6 s"):
+            horizon_steps([horizon], 5.0, 8)
+
+
+def test_other_windows_are_refused(run):
+    other = replace(run.sets[0].rollouts, windows=run.truth.windows[::-1])
+    with pytest.raises(LamoError, match="persistence_pixels"):
+        run.score(sets=[replace(run.sets[0], rollouts=other)])
+
+
+def test_equal_seeds_are_refused(run):
+    with pytest.raises(LamoError, match=r"flow-20: found seeds \[1, 1\]"):
+        run.score(sets=[run.sets[2], run.sets[2]])
+
+
+def test_nothing_to_score_is_refused(run):
+    with pytest.raises(LamoError, match="no rollouts"):
+        run.score(sets=[])

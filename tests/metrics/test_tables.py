@@ -1,0 +1,121 @@
+"""Table formats, exactly."""
+
+import csv
+import io
+import math
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from lamo.errors import LamoError
+from lamo.metrics.long_form import Scores
+from lamo.metrics.tables import (
+    COLUMNS,
+    make_grid,
+    print_table,
+    table_csv,
+    table_latex,
+    table_markdown,
+    table_text,
+    write_tables,
+)
+
+HORIZONS = (0.2, 1.6)
+
+
+@pytest.fixture
+def small() -> Scores:
+    """Two rows with round numbers."""
+    rows = []
+    for method, sampler, samples, seeds in (("decoder_ceiling", "-", 1, 1), ("flow", "flow-20", 4, 3)):
+        for step in (1, 2, 8):
+            for metric, mean, half in (("psnr", 20 + step, 0.5), ("ssim", 0.7, 0.01), ("sharpness", 0.5, math.nan)):
+                key = {"method": method, "sampler": sampler, "step": step, "horizon_s": step / 5, "metric": metric}
+                counts = {"n_clips": 3, "n_samples": samples, "n_seeds": seeds}
+                rows.append({**key, "mean": float(mean), "ci_low": mean - half, "ci_high": mean + half, **counts})
+            rows.append({**rows[-1], "metric": "fd_world", "mean": 12.34, "ci_low": 11.0, "ci_high": 14.0})
+            rows.append({**rows[-1], "metric": "drift"})
+    return Scores(pa.table({"value": [1.0]}), pa.Table.from_pylist(rows), windows=6, frechet_bias=(0.5, 1.25))
+
+
+@pytest.fixture
+def grid(small):
+    return make_grid(small, HORIZONS, "run demo_1 (compact preset)", "Frechet distance on something; not FID.")
+
+
+def test_csv_is_exact(small):
+    lines = table_csv(small.summary, HORIZONS).splitlines()
+    assert lines[0] == "method,sampler,horizon_s,metric,mean,ci_low,ci_high,n_clips,n_samples,n_seeds"
+    assert lines[1] == "decoder_ceiling,-,0.2,psnr,21.000000,20.500000,21.500000,3,1,1"
+    assert lines[3] == "decoder_ceiling,-,0.2,sharpness,0.500000,,,3,1,1"
+    assert lines[-1] == "flow,flow-20,1.6,fd_world,12.340000,11.000000,14.000000,3,4,3"
+    assert len(lines) == 1 + 2 * 2 * 4
+
+
+def test_markdown_is_exact(grid):
+    lines = table_markdown(grid).splitlines()
+    assert lines[0] == (
+        "| method | 0.2 s PSNR ↑ | 0.2 s SSIM ↑ | 0.2 s sharpness →1 | 0.2 s FD world ↓ "
+        "| 1.6 s PSNR ↑ | 1.6 s SSIM ↑ | 1.6 s sharpness →1 | 1.6 s FD world ↓ |"
+    )
+    assert lines[1] == "|---|" + "---:|" * 8
+    assert lines[3] == (
+        "| flow-20 | 21.00 ±0.50 | 0.700 ±0.010 | 0.50 | 12.3 ±1.5 | 28.00 ±0.50 | 0.700 ±0.010 | 0.50 | 12.3 ±1.5 |"
+    )
+
+
+def test_caption_says_what_the_numbers_are(grid):
+    for part in (
+        "run demo_1 (compact preset): 6 context windows from 3 held-out clips",
+        "4 samples per window and 3 training seeds",
+        "means of the scores of single samples, never of the best of several",
+        "95 % bootstrap interval over clips",
+        "Frechet distance on something; not FID.",
+        "6 predicted with as many true frames",
+        "by 0.5 to 1.2, bootstrap estimate",
+    ):
+        assert part in grid.caption
+
+
+def test_latex_is_escaped_and_balanced(grid):
+    text = table_latex(grid)
+    assert r"run demo\_1 (compact preset)" in text
+    assert r"95 \% bootstrap" in text
+    assert r"flow-20 & $21.00 \pm 0.50$ & $0.700 \pm 0.010$ & $0.50$ & $12.3 \pm 1.5$" in text
+    assert r"\multicolumn{4}{c}{0.2\,s} & \multicolumn{4}{c}{1.6\,s}" in text
+    assert r"\cmidrule(lr){2-5} \cmidrule(lr){6-9}" in text
+    assert r"\begin{tabular}{lrrrrrrrr}" in text
+    assert text.count(r"\begin{") == text.count(r"\end{")
+    assert "±" not in text
+    assert text.count("{") == text.count("}")
+
+
+def test_text_fits_a_terminal_and_names_the_files(grid, tmp_path, capsys):
+    print_table(grid, tmp_path)
+    text = capsys.readouterr().out
+    assert text.startswith(table_text(grid, tmp_path))
+    assert "after 0.2 s" in text
+    assert "decoder ceiling" in text
+    assert str(tmp_path) in text
+    assert all(len(line) <= 100 for line in text.splitlines() if str(tmp_path) not in line)
+
+
+def test_files_are_written_and_identical_every_time(scores, run, tmp_path):
+    grid = make_grid(scores, run.config.horizons_s, "run", "Means.")
+    for name in ("a", "b"):
+        write_tables(scores, grid, tmp_path / name)
+    names = ["metrics.parquet", "table.csv", "table.md", "table.tex"]
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == names
+    for name in names:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "a" / "table.csv").read_text())))
+    assert tuple(rows[0]) == COLUMNS
+    assert {row["metric"] for row in rows} == {"psnr", "ssim", "sharpness", "fd_grid"}
+    assert {row["horizon_s"] for row in rows} == {"0.2", "0.6", "1.6"}
+    assert pq.read_table(tmp_path / "a" / "metrics.parquet").equals(scores.values)
+
+
+def test_unknown_horizons_are_named(small):
+    with pytest.raises(LamoError, match=r"no scores at \[0.6\] s"):
+        table_csv(small.summary, (0.2, 0.6))
