@@ -70,7 +70,9 @@ class WorldFeaturesConfig(Section):
 class SheetConfig(Section):
     """The contact sheet."""
 
-    windows: int = Field(4, ge=1, description="windows shown: most true motion, one per clip; count; own choice")
+    windows: int = Field(
+        4, ge=1, description="windows shown, of clips with more true motion than half of them; count; own choice"
+    )
     rows: tuple[RowLabel, ...] = Field(
         ("decoder_ceiling", "oracle_motion", "flow-20", "gmm", "state-20", "constant_motion", "persistence_pixels"),
         description="rows below the truth, by sampler or control; those a run does not have are left out; own choice",

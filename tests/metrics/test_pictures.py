@@ -58,7 +58,7 @@ def test_sheet_refuses_other_shapes(run, tmp_path):
         draw_sheet(tmp_path / "sheet.png", run, {"gmm": run.predictions["gmm"][:, :5]}, [0])
 
 
-def test_windows_of_most_motion_one_per_clip():
+def test_windows_with_motion_one_per_clip():
     context, truth = np.zeros((4, 2, 4, 4, 3), np.uint8), np.zeros((4, 3, 4, 4, 3), np.uint8)
     for window, amount in enumerate((10, 50, 40, 20)):
         truth[window, 1] = amount
