@@ -1,0 +1,1 @@
+"""Latent state to pixels."""

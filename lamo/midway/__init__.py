@@ -1,0 +1,1 @@
+"""The Midway Network: encoder, inverse dynamics, forward dynamics."""

@@ -1,0 +1,95 @@
+"""A manifest notices every way in which a store can differ from the one it was written for."""
+
+import numpy as np
+import pytest
+import zarr
+
+from lamo.errors import LamoError
+from lamo.stores.atomic import read_json, write_json
+from lamo.stores.manifest import check_manifest, write_manifest
+
+
+@pytest.fixture
+def finished(tmp_path):
+    store, manifest = tmp_path / "clips.zarr", tmp_path / "clips.manifest.json"
+    group = zarr.open_group(str(store), mode="w")
+    group.create_array("values", data=np.arange(1, 13, dtype=np.int16).reshape(4, 3), chunks=(2, 3))
+    group.create_array("empty", shape=(0, 5), dtype="uint8")
+    write_manifest(store, manifest, "frames", clips=4)
+    return store, manifest
+
+
+def chunk(store):
+    return store / "values" / "c" / "0" / "0"
+
+
+def test_an_untouched_store_passes_and_gives_its_facts(finished):
+    assert check_manifest(*finished, "frames") == {"clips": 4}
+
+
+def test_arrays_and_checksums_stand_in_the_manifest(finished):
+    content = read_json(finished[1])
+    assert content["arrays"] == {
+        "values": {"shape": [4, 3], "dtype": "int16"},
+        "empty": {"shape": [0, 5], "dtype": "uint8"},
+    }
+    assert content["files"]["values/c/0/0"]["bytes"] == chunk(finished[0]).stat().st_size
+    assert {"zarr.json", "values/zarr.json", "values/c/1/0"} <= content["files"].keys()
+
+
+@pytest.mark.parametrize("position", [0, 5, -1])
+def test_a_flipped_byte_is_noticed(finished, position):
+    damaged = chunk(finished[0])
+    content = bytearray(damaged.read_bytes())
+    content[position] ^= 1
+    damaged.write_bytes(content)
+    with pytest.raises(LamoError, match=r"clips\.zarr/values/c/0/0: found .* the manifest expects"):
+        check_manifest(*finished, "frames")
+
+
+def test_a_missing_file_is_noticed(finished):
+    chunk(finished[0]).unlink()
+    with pytest.raises(LamoError, match=r"clips\.zarr/values/c/0/0: found no file"):
+        check_manifest(*finished, "frames")
+
+
+def test_an_added_file_is_noticed(finished):
+    (finished[0] / "values" / "c" / "7").write_bytes(b"x")
+    with pytest.raises(LamoError, match=r"clips\.zarr/values/c/7: .*expects no file"):
+        check_manifest(*finished, "frames")
+
+
+def test_a_truncated_file_is_noticed(finished):
+    chunk(finished[0]).write_bytes(chunk(finished[0]).read_bytes()[:-1])
+    with pytest.raises(LamoError, match="values/c/0/0"):
+        check_manifest(*finished, "frames")
+
+
+def test_another_kind_is_refused(finished):
+    with pytest.raises(LamoError, match=r"clips\.manifest\.json: .*'frames'.*expected.*'latents'"):
+        check_manifest(*finished, "latents")
+
+
+def test_another_format_is_refused(finished):
+    write_json(finished[1], read_json(finished[1]) | {"format": 99})
+    with pytest.raises(LamoError, match=r"clips\.manifest\.json: .*99"):
+        check_manifest(*finished, "frames")
+
+
+@pytest.mark.parametrize("content", [[], {}, "text"])
+def test_json_that_is_no_manifest_is_refused(finished, content):
+    write_json(finished[1], content)
+    with pytest.raises(LamoError, match=r"clips\.manifest\.json"):
+        check_manifest(*finished, "frames")
+
+
+def test_a_store_without_manifest_is_unfinished(finished):
+    finished[1].unlink()
+    with pytest.raises(LamoError, match=r"clips\.manifest\.json: not found"):
+        check_manifest(*finished, "frames")
+
+
+def test_a_manifest_without_store_is_refused(finished, tmp_path):
+    finished[0].rename(tmp_path / "elsewhere.zarr")
+    with pytest.raises(LamoError, match=r"clips\.zarr: the store is missing"):
+        check_manifest(*finished, "frames")
