@@ -1,0 +1,57 @@
+# make demo    run the embedded example (synthetic driving videos) and print its table
+# make test    the whole test suite, including a tiny run of the workflow
+# make lint    check formatting and style;  make format  apply them
+# make config  regenerate config/config.yaml, config/README.md and the config schema from the code
+# make report  HTML report of the demo run
+# make clean   remove caches of the tools; results and .venv stay
+
+PYTHON ?= python3
+CORES ?= 2
+
+BIN := .venv/bin
+STAMP := .venv/.installed
+SNAKEFILES := Snakefile workflow/Snakefile workflow/rules
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test lint format config report install clean
+.DEFAULT_GOAL := install
+
+# Hooks off: the table is printed below, also when there was nothing left to do.
+demo: install
+	$(BIN)/snakemake --cores $(CORES) --no-hooks
+	@$(BIN)/python -m lamo.workflow results/demo
+
+test: install
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check $(SNAKEFILES)
+	$(BIN)/snakemake --lint
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt $(SNAKEFILES)
+
+config: install
+	$(BIN)/python -m lamo.config
+
+report: install
+	$(BIN)/snakemake --report results/demo/report.html
+
+install: $(STAMP)
+
+# A new stamp is written only after everything was installed, so an interrupted installation is taken up again.
+$(STAMP): pyproject.toml constraints.txt
+	@test -x $(BIN)/pip || $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "LaMo needs Python 3.11 or newer; PYTHON=$(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo not there)." \
+	       "Say which one to use: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf .pytest_cache .ruff_cache .hypothesis
+	find lamo tests workflow -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,32 @@
+# LaMo: from video files to the table of metrics. The stages stand below in their order; each rule file has the scripts of
+# the same number in workflow/scripts/ and writes to the folder of the same number in results/<run>/.
+from snakemake.utils import min_version
+
+min_version("9.25")
+
+
+configfile: "config/config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/01_frames.smk"
+include: "workflow/rules/02_midway.smk"
+include: "workflow/rules/03_latents.smk"
+include: "workflow/rules/04_decoder.smk"
+include: "workflow/rules/05_predictors.smk"
+include: "workflow/rules/06_rollouts.smk"
+include: "workflow/rules/07_metrics.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        "<results>/01_frames/clips.parquet",
+        "<results>/07_metrics/table.csv",
+        "<results>/07_metrics/table.md",
+        "<results>/07_metrics/figures/metrics.png",
+        "<results>/07_metrics/contact_sheet.png",
+        "<results>/07_metrics/videos",

@@ -1,0 +1,162 @@
+"""The whole configuration: the sections of all modules joined and checked together.
+
+For the Snakefile alone: no script imports this module, so that a script depends only on the sections that it uses.
+`python -m lamo.config` regenerates config/config.yaml, config/README.md and workflow/schemas/config.schema.json.
+"""
+
+import difflib
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from lamo.decoder.pixel_decoder import DecoderConfig
+from lamo.errors import LamoError
+from lamo.metrics.config import MetricsConfig
+from lamo.midway.config import MidwayConfig
+from lamo.predictors.config import PredictorsConfig
+from lamo.rollout.config import RolloutsConfig
+from lamo.section import Section
+from lamo.stores.latents import LatentsConfig
+from lamo.video.decode import FramesConfig
+from lamo.video.discover import VideosConfig
+from lamo.video.world import WorldConfig
+
+
+class Config(Section):
+    """One run of the workflow."""
+
+    run: str = Field(
+        "demo",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="name of the run; its results lie in results/<run>",
+    )
+    seed: int = Field(0, ge=0, description="seed of the Midway Network, the decoder, the rollouts and their windows")
+    videos: VideosConfig = Field(VideosConfig(), description="where the videos come from")
+    world: WorldConfig = Field(WorldConfig(), description="the synthetic driving world, used when videos.root is null")
+    frames: FramesConfig = Field(FramesConfig(), description="stage 01: videos to frames")
+    midway: MidwayConfig = Field(MidwayConfig(), description="stage 02: the Midway Network")
+    latents: LatentsConfig = Field(LatentsConfig(), description="stage 03: latent states and motion tokens")
+    decoder: DecoderConfig = Field(DecoderConfig(), description="stage 04: latent states back to pixels")
+    predictors: PredictorsConfig = Field(PredictorsConfig(), description="stage 05: predictors of motion tokens")
+    rollouts: RolloutsConfig = Field(RolloutsConfig(), description="stage 06: rollouts and controls")
+    metrics: MetricsConfig = Field(MetricsConfig(), description="stage 07: metrics, tables and pictures")
+
+
+def load_config(raw: Mapping[str, Any]) -> Config:
+    """The validated configuration.
+
+    Raises:
+        LamoError: one line that names every wrong key, what was found there, what was expected and, for an unknown key,
+            the nearest known one; or that names the keys that contradict each other.
+    """
+    try:
+        config = Config.model_validate(_nulls(raw))
+    except ValidationError as error:
+        raise LamoError("config: " + "; ".join(_explain(detail) for detail in error.errors())) from None
+    problems = list(contradictions(config))
+    if problems:
+        raise LamoError("config: " + "; ".join(problems))
+    return config
+
+
+def _nulls(value: Any) -> Any:
+    """`--config` hands over every nested value as text; the word null can only mean that there is none."""
+    if isinstance(value, Mapping):
+        return {key: _nulls(item) for key, item in value.items()}
+    return None if value == "null" else value
+
+
+def _explain(detail: ErrorDetails) -> str:
+    path = [part for part in detail["loc"] if not (isinstance(part, str) and part.startswith(("function-", "tagged-")))]
+    key = ".".join(map(str, path)) or "the file"
+    if detail["type"] == "extra_forbidden":
+        known = known_keys(path[:-1])
+        near = difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else f"known keys there: {', '.join(known)}"
+        return f"unknown key {key} (found {detail['input']!r}); {hint}"
+    if detail["type"] == "missing":
+        return f"key {key} is missing"
+    message = detail["msg"].removeprefix("Value error, ")
+    if detail["type"] == "value_error" and isinstance(detail["input"], Mapping):
+        return f"{key}: {message}"
+    if message.startswith("Input should be "):
+        return f"{key}: found {detail['input']!r}, expected {message.removeprefix('Input should be ')}"
+    return f"{key}: found {detail['input']!r}; {message}"
+
+
+def known_keys(path: list[str | int]) -> list[str]:
+    """Keys of the section that `path` leads to."""
+    model: type[BaseModel] = Config
+    for part in path:
+        below = {key: section for key, _, section in fields(model) if section}
+        if part not in below:
+            return []
+        model = below[part]
+    return [key for key, _, _ in fields(model)]
+
+
+def fields(model: type[BaseModel]) -> Iterator[tuple[str, Any, type[BaseModel] | None]]:
+    """Key, field and, if the field is a section itself, that section, for all fields of `model`."""
+    for name, field in model.model_fields.items():
+        options = [field.annotation]
+        if typing.get_origin(field.annotation) in (typing.Union, types.UnionType):
+            options = typing.get_args(field.annotation)
+        sections = [kind for kind in options if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        yield field.alias or name, field, sections[0] if sections else None
+
+
+def min_frames(config: Config) -> int:
+    """Frames that a clip needs to be of use: the observed and predicted frames of a rollout, or a training window."""
+    rollout = config.predictors.history + 1 + max(config.rollouts.horizon_steps(config.frames.rate_hz))
+    return max(rollout, max(config.midway.training.unroll) + 1)
+
+
+def contradictions(config: Config) -> Iterator[str]:
+    """What the sections, each valid on its own, demand of each other."""
+    frames, encoder, rate = config.frames, config.midway.encoder, config.frames.rate_hz
+    try:
+        length = min_frames(config)
+    except LamoError as error:
+        yield str(error)
+        return
+    longest = max(config.rollouts.horizons_s)
+    for horizon in config.metrics.horizons_s:
+        if abs(horizon * rate - round(horizon * rate)) > 1e-6 or not 0 < horizon <= longest:
+            yield (
+                f"metrics.horizons_s: found {horizon:g} s, expected multiples of {1 / rate:g} s (1 / frames.rate_hz) "
+                f"up to {longest:g} s (the longest of rollouts.horizons_s)"
+            )
+    if config.videos.root is None and round(config.world.seconds * rate) < length:
+        yield (
+            f"world.seconds: found {config.world.seconds:g} s, which is {round(config.world.seconds * rate)} frames; "
+            f"predictors.history, the longest of rollouts.horizons_s and midway.training.unroll need {length}"
+        )
+    for key in ("height", "width"):
+        if getattr(frames, key) % encoder.patch:
+            size = getattr(frames, key)
+            yield f"frames.{key}: found {size}, expected a multiple of midway.encoder.patch {encoder.patch}"
+    if list(encoder.levels) != sorted(set(encoder.levels)) or not 0 <= max(encoder.levels) < encoder.depth:
+        yield f"midway.encoder.levels: found {list(encoder.levels)}, expected rising blocks below depth {encoder.depth}"
+    if not all(0 <= level < len(encoder.levels) for level in config.latents.levels):
+        yield (
+            f"latents.levels: found {list(config.latents.levels)}, expected numbers of pyramid levels, "
+            f"0 to {len(encoder.levels) - 1}"
+        )
+    if config.predictors.history < 1:
+        yield "predictors.history: found 0, expected at least 1: the control constant_motion repeats an observed token"
+    widths = {"midway.encoder": encoder, "midway.inverse": config.midway.inverse, "decoder": config.decoder}
+    for key, part in widths.items():
+        if part.width % part.heads or part.width % 4:
+            yield f"{key}.width: found {part.width}, expected a multiple of 4 and of {key}.heads {part.heads}"
+
+
+if __name__ == "__main__":
+    from lamo.config_docs import generated_files
+
+    for name, text in generated_files().items():
+        Path(__file__).resolve().parents[1].joinpath(name).write_text(text, encoding="utf-8")

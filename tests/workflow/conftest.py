@@ -1,0 +1,88 @@
+"""Runs of the whole workflow on config/tiny.yaml, shared by all tests of the session."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+# One thread per job: results of a run depend on it, and tiny models gain nothing from more.
+ONE_THREAD = [
+    f"{rule}=1"
+    for rule in (
+        "world_render",
+        "midway_train",
+        "decoder_train",
+        "predictors_train",
+        "metrics_features",
+        "metrics_score",
+    )
+]
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """Snakemake on config/tiny.yaml in a working directory of its own."""
+
+    directory: Path
+    config: tuple[str, ...] = ()
+
+    @property
+    def results(self) -> Path:
+        return self.directory / "results" / "tiny"
+
+    def command(self, *arguments: str, config: tuple[str, ...] = (), targets: tuple[str, ...] = ()) -> list[str]:
+        entries = [*self.config, *config]
+        return [
+            *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
+            *("--directory", str(self.directory), "--configfile", str(ROOT / "config" / "tiny.yaml")),
+            *("--cores", "2", "--set-threads", *ONE_THREAD, *arguments),
+            *(["--config", *entries] if entries else []),
+            *("--", *(f"results/tiny/{target}" for target in targets)),
+        ]
+
+    def run(
+        self, *arguments: str, config: tuple[str, ...] = (), targets: tuple[str, ...] = (), succeeds: bool = True
+    ) -> str:
+        """Output of one call, standard error included."""
+        done = subprocess.run(
+            self.command(*arguments, config=config, targets=targets),
+            cwd=ROOT, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+        )  # fmt: skip
+        assert (done.returncode == 0) == succeeds, done.stdout[-6000:]
+        return done.stdout
+
+    def would_run(self, *config: str) -> set[str]:
+        """Rules that a dry-run with other config values lists."""
+        lines = self.run("--dry-run", config=config).partition("Job stats:")[2].splitlines()[3:]
+        names = (line.split()[0] for line in lines[: lines.index("") if "" in lines else None] if line.strip())
+        return {name for name in names if name not in ("all", "total")}
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "COLUMNS": "200"}
+
+
+def make(directory: Path, *config: str) -> Workflow:
+    """A working directory in which the configuration is found as in the repository."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "config").symlink_to(ROOT / "config")
+    return Workflow(directory, config)
+
+
+@pytest.fixture
+def new_workflow(tmp_path):
+    """Makes a workflow in an empty directory, with config entries of its own."""
+    return lambda *config: make(tmp_path / "run", *config)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """The finished tiny run; tests may read it, or copy it to change it."""
+    workflow = make(tmp_path_factory.mktemp("tiny") / "run")
+    output = workflow.run()
+    (workflow.directory / "output.txt").write_text(output)
+    return workflow

@@ -1,0 +1,126 @@
+"""Jobs, locks and the listing of videos."""
+
+import fcntl
+import logging
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from lamo.errors import LamoError
+from lamo.workflow import job, release_stale_lock, show_results, use_threads, videos_listing
+
+
+@pytest.fixture
+def snakemake(tmp_path):
+    return SimpleNamespace(log=[str(tmp_path / "logs" / "rule.log")], rule="some_rule")
+
+
+def logged(snakemake) -> str:
+    return Path(snakemake.log[0]).read_text()
+
+
+def test_messages_go_to_the_log_file_and_to_standard_error(snakemake, capsys):
+    with job(snakemake):
+        logging.getLogger("lamo.midway").info("step %d", 3)
+    assert "INFO lamo.midway: step 3" in logged(snakemake)
+    assert capsys.readouterr().err == "step 3\n"
+    assert not logging.getLogger("lamo").handlers
+
+
+def test_bad_input_is_one_line_without_a_traceback(snakemake, capsys):
+    with pytest.raises(SystemExit) as caught, job(snakemake):
+        raise LamoError("a.parquet: found 3,\n  expected 4")
+    assert caught.value.code == 1
+    assert capsys.readouterr().err == "error in rule some_rule: a.parquet: found 3, expected 4\n"
+    assert logged(snakemake).count("\n") == 1
+    assert "a.parquet: found 3, expected 4" in logged(snakemake)
+
+
+def test_other_errors_leave_their_traceback_in_the_log(snakemake, capsys):
+    with pytest.raises(SystemExit) as caught, job(snakemake):
+        raise KeyError("x")
+    assert caught.value.code == 1
+    error = capsys.readouterr().err
+    assert error.startswith("unexpected KeyError in rule some_rule: 'x' (traceback in ")
+    assert error.count("\n") == 1
+    assert "Traceback (most recent call last)" in logged(snakemake)
+
+
+def test_log_of_an_earlier_attempt_is_replaced(snakemake):
+    for number in (1, 2):
+        with job(snakemake):
+            logging.getLogger("lamo").info("attempt %d", number)
+    assert "attempt 1" not in logged(snakemake)
+
+
+def test_warnings_stand_in_the_log_only(snakemake, capsys):
+    code = (
+        "import warnings, types\nfrom lamo.workflow import job\n"
+        f"with job(types.SimpleNamespace(log=[{snakemake.log[0]!r}], rule='r')):\n    warnings.warn('odd')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
+    assert done.stderr == ""
+    assert "odd" in logged(snakemake)
+
+
+def test_plumbing_does_not_load_torch():
+    code = "import lamo.workflow, sys; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_threads_reach_torch():
+    import torch
+
+    before = torch.get_num_threads()
+    use_threads(1)
+    assert torch.get_num_threads() == 1
+    torch.set_num_threads(before)
+
+
+def stale_lock(directory: Path) -> Path:
+    path = directory / ".snakemake" / "locks" / "0.output.lock"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    return path
+
+
+def test_lock_of_a_killed_run_is_dropped(tmp_path):
+    stale = stale_lock(tmp_path)
+    with release_stale_lock(tmp_path):
+        assert not stale.exists()
+
+
+def test_lock_of_a_live_run_is_kept(tmp_path):
+    stale = stale_lock(tmp_path)
+    with (tmp_path / ".snakemake" / "lamo.lock").open("a") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        assert release_stale_lock(tmp_path) is None
+        assert stale.exists()
+
+
+def test_listing_follows_names_and_sizes_alone(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "one.mov").write_bytes(b"1")
+    before = videos_listing(tmp_path)
+    (tmp_path / "a" / "one.mov").touch()
+    assert videos_listing(tmp_path) == before
+    (tmp_path / "a" / "one.mov").write_bytes(b"12")
+    larger = videos_listing(tmp_path)
+    (tmp_path / "a" / "two.mov").write_bytes(b"1")
+    assert len({before, larger, videos_listing(tmp_path)}) == 3
+
+
+def test_results_are_shown_once_there_are_any(tmp_path, capsys):
+    show_results(tmp_path)
+    assert capsys.readouterr().out == ""
+    (tmp_path / "07_metrics").mkdir()
+    (tmp_path / "07_metrics" / "table.txt").write_text("the table")
+    (tmp_path / "07_metrics" / "table.csv").write_text("")
+    show_results(tmp_path)
+    shown = capsys.readouterr().out
+    assert shown.startswith("the table\n")
+    assert f"{tmp_path}/07_metrics/table.csv" in shown
+    assert "contact_sheet" not in shown

@@ -1,0 +1,90 @@
+"""The layout that makes re-runs exact: short scripts, narrow imports, rules that declare everything."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPTS = sorted((ROOT / "workflow" / "scripts").glob("*.py"))
+RULES = sorted((ROOT / "workflow" / "rules").glob("0*.smk"))
+DIRECTIVES = ("output", "log", "benchmark", "conda", "threads", "resources", "params", "message", "script")
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+    return names
+
+
+def rules(path: Path) -> dict[str, str]:
+    parts = re.split(r"^rule (\w+):$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_scripts_are_short_and_stand_alone(path):
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith('"""')
+    assert len(text.splitlines()) < 60
+    assert "with job(snakemake):" in text
+    assert not imported(path) & {"lamo.config", "lamo.config_docs", "snakemake"}
+
+
+@pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
+def test_every_rule_declares_everything(path):
+    for name, text in rules(path).items():
+        assert [word for word in DIRECTIVES if f"\n    {word}:" not in text] == [], name
+        script = f"{path.stem[:2]}_{name}.py"
+        assert f'"../scripts/{script}"' in text
+        assert f'code=code("{script}")' in text
+        assert f'"<logs>/{path.stem}/{name}' in text
+        assert f'"<benchmarks>/{path.stem}/{name}' in text
+
+
+def test_every_script_belongs_to_a_rule():
+    names = {f"{path.stem[:2]}_{name}" for path in RULES for name in rules(path)}
+    assert names == {path.stem for path in SCRIPTS}
+
+
+def test_no_module_imports_the_joined_config_or_snakemake():
+    for path in (ROOT / "lamo").rglob("*.py"):
+        names = imported(path)
+        assert not any(name.split(".")[0] == "snakemake" for name in names), path
+        if path.name != "config_docs.py":
+            assert "lamo.config" not in names, path
+
+
+def test_package_init_files_pull_nothing_in():
+    for path in (ROOT / "lamo").rglob("__init__.py"):
+        assert not imported(path), path
+
+
+FLOORS = [
+    {"errors", "section"},
+    {"nn", "stores", "training", "video"},
+    {"midway", "decoder", "predictors"},
+    {"rollout"},
+    {"metrics"},
+    {"config", "config_docs", "workflow"},
+]
+
+
+def test_imports_point_downwards_and_never_in_a_circle():
+    arrows = set()
+    for path in (ROOT / "lamo").rglob("*.py"):
+        package = path.relative_to(ROOT / "lamo").with_suffix("").parts[0]
+        below = {name.split(".")[1] for name in imported(path) if name.startswith("lamo.")}
+        arrows |= {(package, other) for other in below if other != package and package != "__init__"}
+    arrows.discard(("config", "config_docs"))  # only when lamo.config is run as a program
+    floor = {name: number for number, names in enumerate(FLOORS) for name in names}
+    assert not [(package, other) for package, other in arrows if floor[package] < floor[other]]
+    left = set(floor)
+    while free := {name for name in left if not any(a == name and b in left for a, b in arrows)}:
+        left -= free
+    assert not left

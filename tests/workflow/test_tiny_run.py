@@ -1,0 +1,164 @@
+"""The whole workflow on config/tiny.yaml: what it leaves behind, and what it does when it is called again."""
+
+import csv
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[2]
+COLUMNS = ["method", "sampler", "horizon_s", "metric", "mean", "ci_low", "ci_high", "n_clips", "n_samples", "n_seeds"]
+METHODS = {
+    *("flow", "gmm", "state", "oracle_motion", "constant_motion", "shuffled_motion"),
+    *("persistence_pixels", "persistence_blurred", "persistence_latent", "decoder_ceiling"),
+}
+
+
+@pytest.fixture(scope="module")
+def table(tiny):
+    with (tiny.results / "07_metrics" / "table.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_table_has_the_agreed_columns_methods_and_metrics(table):
+    assert list(table[0]) == COLUMNS
+    assert {row["method"] for row in table} == METHODS
+    assert {row["metric"] for row in table} == {"psnr", "ssim", "sharpness", "fd_world"}
+    assert {row["horizon_s"] for row in table} == {"0.2", "0.6", "1.6"}
+    assert {row["sampler"] for row in table if row["method"] == "flow"} == {"flow-2", "flow-4"}
+    assert len(table) == 11 * 4 * 3
+
+
+def test_table_holds_numbers(table):
+    for row in table:
+        assert float(row["ci_low"]) <= float(row["mean"]) <= float(row["ci_high"])
+        assert (row["n_clips"], row["n_seeds"]) == ("2", "1")
+
+
+def test_people_see_the_table_and_where_the_files_lie(tiny):
+    output = (tiny.directory / "output.txt").read_text()
+    assert "after 1.6 s" in output
+    assert "oracle motion" in output
+    for name in ("table.csv", "contact_sheet.png", "figures", "videos"):
+        assert f"results/tiny/07_metrics/{name}" in output
+
+
+def test_long_stages_show_a_bar_with_rate_and_time_left(tiny):
+    output = (tiny.directory / "output.txt").read_text()
+    for stage in ("rendering train", "decoding", "midway: dynamics", "latents", "decoder", "flow seed 0", "flow-4"):
+        assert f"{stage}" in output
+    assert "step/s" in output
+
+
+def test_pictures_can_be_opened(tiny):
+    folder = tiny.results / "07_metrics"
+    for path in [folder / "contact_sheet.png", *(folder / "figures").glob("*.png")]:
+        with Image.open(path) as picture:
+            assert min(picture.size) > 100
+    assert len(list((folder / "figures").glob("*.png"))) == 4
+    assert [path.name for path in sorted((folder / "videos").glob("*.mp4"))] == ["rollout-1.mp4"]
+
+
+def test_every_video_found_is_accounted_for(tiny):
+    clips = pd.read_parquet(tiny.results / "01_frames" / "clips.parquet")
+    videos = {path.name for path in (tiny.results / "01_frames" / "world" / "videos").rglob("*.mov")}
+    assert {path.rsplit("/", 1)[1] for path in clips["path"]} == videos
+    assert len(clips) == len(videos) == 6
+    assert set(clips["status"]) == {"ok"}
+
+
+def test_every_job_has_a_log_and_a_benchmark(tiny):
+    logs = {path.relative_to(tiny.results / "logs").with_suffix("") for path in (tiny.results / "logs").rglob("*.log")}
+    folder = tiny.results / "benchmarks"
+    assert logs == {path.relative_to(folder).with_suffix("") for path in folder.rglob("*.tsv")}
+    assert len(logs) == 26
+
+
+def test_stores_stand_beside_their_manifests_and_nothing_partial_is_left(tiny):
+    stores = list(tiny.results.rglob("*.zarr"))
+    assert len(stores) == 3 + 3 + 4 + 7 + 2
+    assert all(store.with_suffix(".manifest.json").is_file() for store in stores)
+    assert not list(tiny.results.rglob("*.partial*"))
+
+
+def test_second_run_has_nothing_to_do(tiny):
+    assert "Nothing to be done" in tiny.run()
+
+
+def test_touching_files_and_a_copy_elsewhere_change_nothing(tiny, tmp_path):
+    copy = type(tiny)(tmp_path / "copy")
+    shutil.copytree(tiny.directory, copy.directory, symlinks=True)
+    (copy.results / "02_midway" / "config.json").touch()
+    (copy.results / "01_frames" / "frames" / "train" / "0.manifest.json").touch()
+    assert copy.would_run() == set()
+
+
+PICTURES = {"metrics_videos"}
+SCORED = {"metrics_score", "metrics_table", "metrics_figures"}
+ROLLED = {"rollouts_predict", "rollouts_controls", *SCORED, *PICTURES}
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ("metrics={sheet: {windows: 1}}", PICTURES),
+        ("metrics={bootstrap: {resamples: 120}}", SCORED),
+        ("metrics={horizons_s: [0.2, 1.6]}", SCORED),
+        ("rollouts={blur_sigmas: [0.0, 2.0]}", {"rollouts_controls", *SCORED, *PICTURES}),
+        ("rollouts={samples: 3}", ROLLED),
+        ("rollouts={samplers: {state: [state-2, state-3]}}", {"rollouts_predict", *SCORED, *PICTURES}),
+        (
+            "predictors={flow: {training: {learning_rate: 0.01}}}",
+            {"predictors_train", "rollouts_predict", *SCORED, *PICTURES},
+        ),
+        ("decoder={steps: 5}", {"decoder_train", *ROLLED}),
+        ("frames={max_quarantined_share: 0.1}", {"frames_collect"}),
+    ],
+)
+def test_other_values_rerun_what_depends_on_them(tiny, config, expected):
+    assert tiny.would_run(config) == expected
+
+
+def test_missing_manifest_means_an_unfinished_store(tiny, tmp_path):
+    copy = type(tiny)(tmp_path / "copy")
+    shutil.copytree(tiny.directory, copy.directory, symlinks=True)
+    (copy.results / "06_rollouts" / "truth.manifest.json").unlink()
+    assert copy.would_run("metrics={sheet: {windows: 1}}") == {"rollouts_controls", *SCORED, *PICTURES}
+
+
+def test_damaged_store_is_refused_in_one_line(tiny, tmp_path):
+    copy = type(tiny)(tmp_path / "copy")
+    shutil.copytree(tiny.directory, copy.directory, symlinks=True)
+    store = copy.results / "06_rollouts" / "truth.zarr"
+    chunk = next(path for path in (store / "frames" / "c").rglob("*") if path.is_file())
+    chunk.write_bytes(chunk.read_bytes()[:-1])
+    output = copy.run("--forcerun", "metrics_videos", targets=("07_metrics/contact_sheet.png",), succeeds=False)
+    lines = [line for line in output.splitlines() if line.startswith("error in rule metrics_videos")]
+    assert len(lines) == 1
+    assert str(chunk.relative_to(copy.directory)) in lines[0]
+    assert "Traceback" not in output
+
+
+def test_lint_is_clean():
+    command = [sys.executable, "-m", "snakemake", "--lint"]
+    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_catalogue_finds_the_same_workflow(new_workflow):
+    command = new_workflow().command("--dry-run")
+    command[command.index(str(ROOT / "Snakefile"))] = str(ROOT / "workflow" / "Snakefile")
+    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=True)
+    assert "metrics_table" in done.stdout + done.stderr
+
+
+def test_report_shows_table_pictures_and_videos(tiny, tmp_path):
+    path = tmp_path / "report.html"
+    tiny.run("--report", str(path))
+    report = path.read_text(encoding="utf-8")
+    for name in ("table.csv", "contact_sheet.png", "metrics.png", "predictors.png", "rollout-1.mp4"):
+        assert name in report

@@ -1,0 +1,34 @@
+# Stage 02: the Midway Network, trained on frames.
+
+
+rule midway_train:
+    input:
+        train=shards("01_frames/frames/{split}/{shard}.zarr", "train"),
+        train_manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "train"),
+        val=shards("01_frames/frames/{split}/{shard}.zarr", "val"),
+        val_manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "val"),
+        # Training starts only after every video is accounted for; the table itself does not enter.
+        clips=ancient("<results>/01_frames/clips.parquet"),
+    output:
+        model="<results>/02_midway/model.safetensors",
+        config="<results>/02_midway/config.json",
+        log="<results>/02_midway/log.parquet",
+        pretraining_log="<results>/02_midway/pretraining.parquet",
+    log:
+        "<logs>/02_midway/midway_train.log",
+    benchmark:
+        "<benchmarks>/02_midway/midway_train.tsv"
+    conda:
+        "../../envs/models.yaml"
+    threads: 16
+    resources:
+        mem_mb=lambda wildcards, attempt: 16000 * attempt,
+        runtime=lambda wildcards, attempt: 1440 * attempt,
+    params:
+        midway=section("midway"),
+        seed=CONFIG.seed,
+        code=code("02_midway_train.py"),
+    message:
+        "Stage 02: training the Midway Network"
+    script:
+        "../scripts/02_midway_train.py"

@@ -1,0 +1,53 @@
+# Stage 03: latent states and motion tokens of all clips, and their statistics.
+
+
+rule latents_encode:
+    input:
+        model="<results>/02_midway/model.safetensors",
+        config="<results>/02_midway/config.json",
+        frames="<results>/01_frames/frames/{split}/{shard}.zarr",
+        frames_manifest="<results>/01_frames/frames/{split}/{shard}.manifest.json",
+    output:
+        store=directory("<results>/03_latents/latents/{split}/{shard}.zarr"),
+        manifest="<results>/03_latents/latents/{split}/{shard}.manifest.json",
+    log:
+        "<logs>/03_latents/latents_encode.{split}.{shard}.log",
+    benchmark:
+        "<benchmarks>/03_latents/latents_encode.{split}.{shard}.tsv"
+    conda:
+        "../../envs/models.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
+    params:
+        latents=section("latents"),
+        code=code("03_latents_encode.py"),
+    message:
+        "Stage 03: latents and motion tokens of {wildcards.split} shard {wildcards.shard}"
+    script:
+        "../scripts/03_latents_encode.py"
+
+
+rule latents_statistics:
+    input:
+        stores=shards("03_latents/latents/{split}/{shard}.zarr", "train"),
+        manifests=shards("03_latents/latents/{split}/{shard}.manifest.json", "train"),
+    output:
+        "<results>/03_latents/statistics.safetensors",
+    log:
+        "<logs>/03_latents/latents_statistics.log",
+    benchmark:
+        "<benchmarks>/03_latents/latents_statistics.tsv"
+    conda:
+        "../../envs/models.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
+    params:
+        code=code("03_latents_statistics.py"),
+    message:
+        "Stage 03: statistics of latents and motion tokens"
+    script:
+        "../scripts/03_latents_statistics.py"

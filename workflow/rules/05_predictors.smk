@@ -1,0 +1,32 @@
+# Stage 05: the predictors of motion tokens and the state baseline, each with every seed.
+
+
+rule predictors_train:
+    input:
+        midway_config="<results>/02_midway/config.json",
+        statistics="<results>/03_latents/statistics.safetensors",
+        train=shards("03_latents/latents/{split}/{shard}.zarr", "train"),
+        train_manifests=shards("03_latents/latents/{split}/{shard}.manifest.json", "train"),
+        val=shards("03_latents/latents/{split}/{shard}.zarr", "val"),
+        val_manifests=shards("03_latents/latents/{split}/{shard}.manifest.json", "val"),
+    output:
+        model="<results>/05_predictors/{predictor}/seed{seed}/model.safetensors",
+        config="<results>/05_predictors/{predictor}/seed{seed}/config.json",
+        log="<results>/05_predictors/{predictor}/seed{seed}/log.parquet",
+    log:
+        "<logs>/05_predictors/predictors_train.{predictor}.seed{seed}.log",
+    benchmark:
+        "<benchmarks>/05_predictors/predictors_train.{predictor}.seed{seed}.tsv"
+    conda:
+        "../../envs/models.yaml"
+    threads: 16
+    resources:
+        mem_mb=lambda wildcards, attempt: 16000 * attempt,
+        runtime=lambda wildcards, attempt: 1440 * attempt,
+    params:
+        predictor=lambda wildcards: CONFIG.predictors.of(wildcards.predictor).model_dump(mode="json"),
+        code=code("05_predictors_train.py"),
+    message:
+        "Stage 05: training predictor {wildcards.predictor}, seed {wildcards.seed}"
+    script:
+        "../scripts/05_predictors_train.py"

@@ -1,0 +1,170 @@
+# Stage 07: scores of all rollouts against the truth, tables and pictures.
+FEATURES = "<results>/07_metrics/features"
+INCEPTION = CONFIG.metrics.fid.weights
+
+
+rule metrics_features:
+    output:
+        model=f"{FEATURES}/model.safetensors",
+        config=f"{FEATURES}/config.json",
+        log=f"{FEATURES}/log.parquet",
+    log:
+        "<logs>/07_metrics/metrics_features.log",
+    benchmark:
+        "<benchmarks>/07_metrics/metrics_features.tsv"
+    conda:
+        "../../envs/metrics.yaml"
+    threads: 16
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
+    params:
+        features=CONFIG.metrics.world_features.model_dump(mode="json"),
+        world=section("world", exclude={"train_videos", "val_videos", "parts", "seconds", "crf"}),
+        size=[CONFIG.frames.height, CONFIG.frames.width],
+        code=code("07_metrics_features.py"),
+    message:
+        "Stage 07: training the features that stand in for Inception's"
+    script:
+        "../scripts/07_metrics_features.py"
+
+
+rule metrics_score:
+    input:
+        features=INCEPTION or [f"{FEATURES}/model.safetensors", f"{FEATURES}/config.json"],
+        truth="<results>/06_rollouts/truth.zarr",
+        truth_manifest="<results>/06_rollouts/truth.manifest.json",
+        predicted=rollouts(".zarr"),
+        predicted_manifests=rollouts(".manifest.json"),
+        controls=controls(".zarr"),
+        control_manifests=controls(".manifest.json"),
+    output:
+        values="<results>/07_metrics/metrics.parquet",
+        summary="<results>/07_metrics/summary.parquet",
+        facts="<results>/07_metrics/scores.json",
+    log:
+        "<logs>/07_metrics/metrics_score.log",
+    benchmark:
+        "<benchmarks>/07_metrics/metrics_score.tsv"
+    conda:
+        "../../envs/metrics.yaml"
+    threads: 16
+    resources:
+        mem_mb=lambda wildcards, attempt: 16000 * attempt,
+        runtime=lambda wildcards, attempt: 240 * attempt,
+    params:
+        metrics=section("metrics", exclude={"sheet", "videos", "world_features"}),
+        rate_hz=CONFIG.frames.rate_hz,
+        rollouts=ROLLOUTS,
+        code=code("07_metrics_score.py"),
+    message:
+        "Stage 07: scoring all rollouts"
+    script:
+        "../scripts/07_metrics_score.py"
+
+
+rule metrics_table:
+    input:
+        values="<results>/07_metrics/metrics.parquet",
+        summary="<results>/07_metrics/summary.parquet",
+        facts="<results>/07_metrics/scores.json",
+    output:
+        csv=report("<results>/07_metrics/table.csv", category="Table", caption="../report/table.rst"),
+        markdown="<results>/07_metrics/table.md",
+        latex="<results>/07_metrics/table.tex",
+        text="<results>/07_metrics/table.txt",
+    log:
+        "<logs>/07_metrics/metrics_table.log",
+    benchmark:
+        "<benchmarks>/07_metrics/metrics_table.tsv"
+    conda:
+        "../../envs/metrics.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
+    params:
+        run=CONFIG.run,
+        horizons_s=list(CONFIG.metrics.horizons_s),
+        code=code("07_metrics_table.py"),
+    message:
+        "Stage 07: the table"
+    script:
+        "../scripts/07_metrics_table.py"
+
+
+rule metrics_figures:
+    input:
+        summary="<results>/07_metrics/summary.parquet",
+        midway="<results>/02_midway/log.parquet",
+        pretraining="<results>/02_midway/pretraining.parquet",
+        decoder="<results>/04_decoder/log.parquet",
+        predictors=training_logs(),
+    output:
+        metrics=report(
+            "<results>/07_metrics/figures/metrics.png", category="Metrics against time", caption="../report/curves.rst"
+        ),
+        midway=report("<results>/07_metrics/figures/midway.png", category="Training", caption="../report/losses.rst"),
+        decoder=report("<results>/07_metrics/figures/decoder.png", category="Training", caption="../report/losses.rst"),
+        predictors=report(
+            "<results>/07_metrics/figures/predictors.png", category="Training", caption="../report/losses.rst"
+        ),
+    log:
+        "<logs>/07_metrics/metrics_figures.log",
+    benchmark:
+        "<benchmarks>/07_metrics/metrics_figures.tsv"
+    conda:
+        "../../envs/metrics.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
+    params:
+        code=code("07_metrics_figures.py"),
+    message:
+        "Stage 07: curves of metrics and losses"
+    script:
+        "../scripts/07_metrics_figures.py"
+
+
+rule metrics_videos:
+    input:
+        context="<results>/06_rollouts/context.zarr",
+        context_manifest="<results>/06_rollouts/context.manifest.json",
+        truth="<results>/06_rollouts/truth.zarr",
+        truth_manifest="<results>/06_rollouts/truth.manifest.json",
+        predicted=rollouts(".zarr", SHOWN),
+        predicted_manifests=rollouts(".manifest.json", SHOWN),
+        controls=controls(".zarr"),
+        control_manifests=controls(".manifest.json"),
+    output:
+        sheet=report(
+            "<results>/07_metrics/contact_sheet.png", category="Rollouts", caption="../report/contact_sheet.rst"
+        ),
+        videos=report(
+            directory("<results>/07_metrics/videos"),
+            patterns=["{name}.mp4"],
+            category="Rollouts",
+            caption="../report/videos.rst",
+        ),
+    log:
+        "<logs>/07_metrics/metrics_videos.log",
+    benchmark:
+        "<benchmarks>/07_metrics/metrics_videos.tsv"
+    conda:
+        "../../envs/metrics.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        sheet=CONFIG.metrics.sheet.model_dump(mode="json"),
+        videos=CONFIG.metrics.videos.model_dump(mode="json"),
+        rate_hz=CONFIG.frames.rate_hz,
+        predicted=[sampler for _, sampler, _ in SHOWN],
+        controls=CONTROLS,
+        code=code("07_metrics_videos.py"),
+    message:
+        "Stage 07: contact sheet and videos of rollouts"
+    script:
+        "../scripts/07_metrics_videos.py"

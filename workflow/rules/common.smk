@@ -1,0 +1,91 @@
+# The ground that all stages stand on: the checked configuration, hashes of code, names of shards and rollouts.
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(str(workflow.current_basedir)).parents[1]
+# Scripts import lamo from this repository, also inside conda environments, where it is not installed.
+sys.path.insert(0, str(ROOT))
+os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])))
+
+from lamo.config import load_config, min_frames
+from lamo.errors import LamoError
+from lamo.workflow import code_hash, release_stale_lock, show_results, videos_listing
+
+try:
+    CONFIG = load_config(config)
+except LamoError as error:
+    sys.exit(str(error))
+
+from lamo.metrics.config import CONTROLS
+
+RESULTS = f"results/{CONFIG.run}"
+SPLITS = ("train", "val")
+# A run that was killed leaves Snakemake's lock behind; nobody should have to know --unlock.
+LOCK = release_stale_lock(Path.cwd()) if workflow.is_main_process else None
+
+
+pathvars:
+    results=RESULTS,
+    logs=f"{RESULTS}/logs",
+    benchmarks=f"{RESULTS}/benchmarks",
+
+
+wildcard_constraints:
+    split="train|val",
+    shard="[0-9]+",
+    predictor="flow|gmm|state",
+    seed="[0-9]+",
+    sampler="[a-z0-9-]+",
+
+
+def section(name, **choice):
+    """A config section as plain values; `choice` is include= or exclude= of pydantic's model_dump."""
+    return getattr(CONFIG, name).model_dump(mode="json", by_alias=True, **choice)
+
+
+def code(script):
+    """Hash of the code that a script reaches, which takes the place of Snakemake's own `code` trigger."""
+    return code_hash(ROOT / "workflow" / "scripts" / script)
+
+
+def shards(pattern, split):
+    """The shards of one split of a store, or of what lies beside it."""
+    return expand(f"<results>/{pattern}", split=split, shard=range(CONFIG.frames.shards.counts()[split]))
+
+
+# Rollouts of trained predictors: predictor, sampler, seed; SHOWN are those of the first seed, which pictures show.
+ROLLOUTS = [
+    (predictor, sampler, seed)
+    for predictor in ("flow", "gmm", "state")
+    for sampler in getattr(CONFIG.rollouts.samplers, predictor)
+    for seed in CONFIG.predictors.seeds
+]
+SHOWN = [names for names in ROLLOUTS if names[2] == CONFIG.predictors.seeds[0]]
+
+
+def rollouts(suffix, names=ROLLOUTS):
+    """The stores (or what lies beside them) of rollouts of trained predictors."""
+    return [f"<results>/06_rollouts/{predictor}/seed{seed}/{sampler}{suffix}" for predictor, sampler, seed in names]
+
+
+def training_logs():
+    """The training logs of all predictors that are rolled out."""
+    names = dict.fromkeys((predictor, seed) for predictor, _, seed in ROLLOUTS)
+    return [f"<results>/05_predictors/{predictor}/seed{seed}/log.parquet" for predictor, seed in names]
+
+
+def controls(suffix):
+    """The stores (or what lies beside them) of all controls."""
+    return expand("<results>/06_rollouts/controls/{control}{suffix}", control=CONTROLS, suffix=suffix)
+
+
+onsuccess:
+    show_results(RESULTS)
+
+
+onerror:
+    print(
+        f"LaMo stopped. What went wrong stands in the log of the failed rule, named above, under {RESULTS}/logs.",
+        file=sys.stderr,
+    )

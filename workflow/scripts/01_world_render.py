@@ -1,0 +1,27 @@
+"""Render the videos of one split of the synthetic driving world, in as many processes as there are threads."""
+
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from lamo.stores.atomic import replacing
+from lamo.video.world import WorldConfig
+from lamo.video.write import part_of, render_world
+from lamo.workflow import job
+
+
+def main(output, params, split, threads):
+    config = WorldConfig.model_validate(params.world)
+    # The rule declares <folder>/videos/<split>, the layout of BDD100K.
+    render = partial(render_world, config, split, out_dir=Path(output.videos).parents[1])
+    with ProcessPoolExecutor(threads) as processes:
+        tables = list(processes.map(render, [part_of(config, split, part) for part in range(config.parts)]))
+    labels = pd.concat(tables).sort_values(["clip", "frame"], ignore_index=True)
+    with replacing(output.labels) as temporary:
+        labels.to_parquet(temporary, index=False)
+
+
+with job(snakemake):
+    main(snakemake.output, snakemake.params, snakemake.wildcards.split, snakemake.threads)

@@ -1,0 +1,23 @@
+"""Encode the frames of one shard into latent states and motion tokens."""
+
+from pathlib import Path
+
+from lamo.midway.extraction import extract_latents
+from lamo.midway.network import Midway
+from lamo.stores.frames import FramesStore
+from lamo.stores.latents import LatentsConfig, LatentsWriter
+from lamo.training.device import pick_device
+from lamo.workflow import job, use_threads
+
+
+def main(files, output, params):
+    device = pick_device()
+    model = Midway.load(Path(files.model).parent).to(device)
+    frames = FramesStore(files.frames, files.frames_manifest)
+    with LatentsWriter(output.store, output.manifest) as writer:
+        extract_latents(model, frames, LatentsConfig.model_validate(params.latents), writer, device)
+
+
+with job(snakemake):
+    use_threads(snakemake.threads)
+    main(snakemake.input, snakemake.output, snakemake.params)

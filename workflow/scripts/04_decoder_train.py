@@ -1,0 +1,42 @@
+"""Train the pixel decoder on true latents."""
+
+from pathlib import Path
+
+from lamo.decoder.pixel_decoder import DecoderConfig
+from lamo.decoder.training import DecoderData, train_decoder
+from lamo.stores.frames import open_frames
+from lamo.stores.latents import open_latents
+from lamo.stores.windows import ShardArray
+from lamo.training.checkpoint import load_config
+from lamo.training.device import pick_device
+from lamo.training.seed import seed_everything
+from lamo.workflow import job, use_threads
+
+
+def read(files, split):
+    frames = open_frames(files[f"{split}_frames"], files[f"{split}_frames_manifests"])
+    latents = open_latents(files[f"{split}_latents"], files[f"{split}_latents_manifests"])
+    return DecoderData(
+        [ShardArray(store.frames, store.offsets) for store in frames if len(store)],
+        [ShardArray(store.state, store.offsets) for store in latents],
+    )
+
+
+def main(files, output, params):
+    seed_everything(params.seed)
+    patch = load_config(Path(files.midway_config).parent)["midway"]["encoder"]["patch"]
+    decoder, log = train_decoder(
+        DecoderConfig.model_validate(params.decoder),
+        read(files, "train"),
+        read(files, "val"),
+        patch,
+        params.seed,
+        pick_device(),
+    )
+    decoder.save(Path(output.model).parent)
+    log.write(output.log)
+
+
+with job(snakemake):
+    use_threads(snakemake.threads)
+    main(snakemake.input, snakemake.output, snakemake.params)

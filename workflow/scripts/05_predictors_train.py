@@ -1,0 +1,36 @@
+"""Train one predictor with one seed on latents and motion tokens."""
+
+from pathlib import Path
+
+from lamo.predictors.config import PredictorConfig
+from lamo.predictors.data import LatentWindows, geometry_of
+from lamo.predictors.statistics import Statistics
+from lamo.predictors.train import train_predictor
+from lamo.stores.latents import open_latents
+from lamo.training.checkpoint import load_config
+from lamo.training.device import pick_device
+from lamo.workflow import job, use_threads
+
+
+def main(files, output, params, seed):
+    config = PredictorConfig.model_validate(params.predictor)
+    statistics = Statistics.load(files.statistics)
+    train = open_latents(files.train, files.train_manifests)
+    val = open_latents(files.val, files.val_manifests)
+    midway = load_config(Path(files.midway_config).parent)
+    patch = midway["midway"]["encoder"]["patch"]
+    grid = (midway["image"][0] // patch, midway["image"][1] // patch)
+    train_predictor(
+        config,
+        geometry_of(train, config.history, grid),
+        LatentWindows(train, config.history, statistics),
+        LatentWindows(val, config.history, statistics),
+        seed,
+        Path(output.model).parent,
+        pick_device(),
+    )
+
+
+with job(snakemake):
+    use_threads(snakemake.threads)
+    main(snakemake.input, snakemake.output, snakemake.params, int(snakemake.wildcards.seed))

@@ -1,0 +1,41 @@
+"""Roll one trained predictor out with one sampler from the context windows of the validation clips."""
+
+from pathlib import Path
+
+from lamo.decoder.pixel_decoder import PixelDecoder
+from lamo.midway.network import Midway
+from lamo.predictors.build import load_predictor
+from lamo.predictors.sampler import Sampler
+from lamo.predictors.statistics import Statistics
+from lamo.rollout.autoregressive import Plan, roll_out
+from lamo.rollout.config import RolloutsConfig
+from lamo.rollout.windows import ClipFrames, choose_windows
+from lamo.rollout.world import World
+from lamo.stores.frames import open_frames
+from lamo.stores.rollouts import write_rollouts
+from lamo.training.device import pick_device
+from lamo.workflow import job, use_threads
+
+
+def load_world(files, levels, device):
+    midway = Midway.load(Path(files.midway).parent).to(device)
+    decoder = PixelDecoder.load(Path(files.decoder).parent).to(device)
+    statistics = Statistics.load(files.statistics).to(device)
+    return World(midway, decoder, statistics, tuple(levels), midway.config.recurrence.role, device)
+
+
+def main(files, output, params, sampler):
+    config, device = RolloutsConfig.model_validate(params.rollouts), pick_device()
+    steps = max(config.horizon_steps(params.rate_hz))
+    plan = Plan(params.history, steps, config.samples, config.batch, config.seed, config.mixed_precision)
+    clips = ClipFrames(open_frames(files.frames, files.manifests))
+    stride = config.stride_steps(params.rate_hz)
+    windows = choose_windows(clips.lengths(), plan.length, stride, config.windows_per_clip)
+    world = load_world(files, params.latents["levels"], device)
+    predictor = load_predictor(Path(files.predictor).parent).to(device)
+    write_rollouts(output.store, output.manifest, roll_out(world, predictor, sampler, clips, windows, plan))
+
+
+with job(snakemake):
+    use_threads(snakemake.threads)
+    main(snakemake.input, snakemake.output, snakemake.params, Sampler.parse(snakemake.wildcards.sampler))

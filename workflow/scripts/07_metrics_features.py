@@ -1,0 +1,23 @@
+"""Train the feature network that stands in for Inception on true frames of the synthetic world."""
+
+from pathlib import Path
+
+from lamo.metrics.config import WorldFeaturesConfig
+from lamo.metrics.world_examples import render_examples
+from lamo.metrics.world_features import train_world_features
+from lamo.video.world import WorldConfig
+from lamo.workflow import job, use_threads
+
+
+def main(output, params):
+    config, world = WorldFeaturesConfig.model_validate(params.features), WorldConfig.model_validate(params.world)
+    examples = render_examples(world, config, "train", *params.size)
+    held_out = render_examples(world, config, "held_out", *params.size)
+    features, log = train_world_features(examples, held_out, config)
+    features.save(Path(output.model).parent)
+    log.write(output.log)
+
+
+with job(snakemake):
+    use_threads(snakemake.threads)
+    main(snakemake.output, snakemake.params)

@@ -1,0 +1,24 @@
+"""Draw the metrics against time and what every training logged."""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from lamo.metrics.figures import loss_curves, metric_curves
+from lamo.workflow import job
+
+
+def filled(logs):
+    return {name: log for name, log in logs.items() if pq.read_metadata(log).num_rows}
+
+
+def main(files, output):
+    metric_curves(output.metrics, pq.read_table(files.summary))
+    loss_curves(output.midway, filled({"dynamics": files.midway, "pretraining": files.pretraining}))
+    loss_curves(output.decoder, {"decoder": files.decoder})
+    names = ("/".join(Path(log).parts[-3:-1]) for log in files.predictors)
+    loss_curves(output.predictors, dict(zip(names, files.predictors, strict=True)))
+
+
+with job(snakemake):
+    main(snakemake.input, snakemake.output)

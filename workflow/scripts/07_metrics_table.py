@@ -1,0 +1,28 @@
+"""Write the table of metrics as CSV, Markdown, LaTeX and plain text."""
+
+import pyarrow.parquet as pq
+
+from lamo.metrics.scores import Scores
+from lamo.metrics.tables import make_grid, table_csv, table_latex, table_markdown, table_text
+from lamo.stores.atomic import read_json, replacing
+from lamo.workflow import job
+
+
+def main(files, output, params):
+    facts = read_json(files.facts)
+    values, summary = pq.read_table(files.values), pq.read_table(files.summary)
+    scores = Scores(values, summary, facts["windows"], tuple(facts["frechet_bias"]))
+    grid = make_grid(scores, params.horizons_s, params.run, facts["features"])
+    texts = {
+        output.csv: table_csv(summary, params.horizons_s),
+        output.markdown: table_markdown(grid),
+        output.latex: table_latex(grid),
+        output.text: table_text(grid),
+    }
+    for path, text in texts.items():
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+
+with job(snakemake):
+    main(snakemake.input, snakemake.output, snakemake.params)
