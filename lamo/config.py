@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from lamo.decoder.pixel_decoder import DecoderConfig
+from lamo.decoder.config import DecoderConfig
 from lamo.errors import LamoError
 from lamo.metrics.config import MetricsConfig
 from lamo.midway.config import MidwayConfig
@@ -118,7 +118,7 @@ def min_frames(config: Config) -> int:
 
 def contradictions(config: Config) -> Iterator[str]:
     """What the sections, each valid on its own, demand of each other."""
-    frames, encoder, rate = config.frames, config.midway.encoder, config.frames.rate_hz
+    encoder, rate = config.midway.encoder, config.frames.rate_hz
     try:
         length = min_frames(config)
     except LamoError as error:
@@ -136,9 +136,22 @@ def contradictions(config: Config) -> Iterator[str]:
             f"world.seconds: found {config.world.seconds:g} s, which is {round(config.world.seconds * rate)} frames; "
             f"predictors.history, the longest of rollouts.horizons_s and midway.training.unroll need {length}"
         )
+    if config.midway.checkpoint is None:
+        yield from encoder_contradictions(config)
+    if config.predictors.history < 1:
+        yield "predictors.history: found 0, expected at least 1: the control constant_motion repeats an observed token"
+    widths = {"midway.encoder": encoder, "midway.inverse": config.midway.inverse, "decoder": config.decoder}
+    for key, part in widths.items():
+        if part.width % part.heads or part.width % 4:
+            yield f"{key}.width: found {part.width}, expected a multiple of 4 and of {key}.heads {part.heads}"
+
+
+def encoder_contradictions(config: Config) -> Iterator[str]:
+    """What frames and latents demand of an encoder that is trained; one that is imported brings its own geometry."""
+    encoder = config.midway.encoder
     for key in ("height", "width"):
-        if getattr(frames, key) % encoder.patch:
-            size = getattr(frames, key)
+        size = getattr(config.frames, key)
+        if size % encoder.patch:
             yield f"frames.{key}: found {size}, expected a multiple of midway.encoder.patch {encoder.patch}"
     if list(encoder.levels) != sorted(set(encoder.levels)) or not 0 <= max(encoder.levels) < encoder.depth:
         yield f"midway.encoder.levels: found {list(encoder.levels)}, expected rising blocks below depth {encoder.depth}"
@@ -147,12 +160,6 @@ def contradictions(config: Config) -> Iterator[str]:
             f"latents.levels: found {list(config.latents.levels)}, expected numbers of pyramid levels, "
             f"0 to {len(encoder.levels) - 1}"
         )
-    if config.predictors.history < 1:
-        yield "predictors.history: found 0, expected at least 1: the control constant_motion repeats an observed token"
-    widths = {"midway.encoder": encoder, "midway.inverse": config.midway.inverse, "decoder": config.decoder}
-    for key, part in widths.items():
-        if part.width % part.heads or part.width % 4:
-            yield f"{key}.width: found {part.width}, expected a multiple of 4 and of {key}.heads {part.heads}"
 
 
 if __name__ == "__main__":

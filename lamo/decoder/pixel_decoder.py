@@ -3,27 +3,11 @@
 from pathlib import Path
 from typing import Self
 
-import torch
-from pydantic import Field
 from torch import Tensor, nn
 
+from lamo.decoder.config import DecoderConfig
 from lamo.nn.transformer import Block, init_weights, sincos_position
-from lamo.section import Section
 from lamo.training.checkpoint import load_config, load_weights, save_model
-
-
-class DecoderConfig(Section):
-    """Stage 04: the pixel decoder and its training."""
-
-    depth: int = Field(6, ge=1, description="transformer blocks; paper: 6")
-    width: int = Field(96, ge=8, description="token width")
-    heads: int = Field(3, ge=1, description="attention heads")
-    steps: int = Field(400, ge=1, description="optimiser steps")
-    batch: int = Field(48, ge=1, description="frames per step")
-    learning_rate: float = Field(2e-3, gt=0, description="peak learning rate")
-    weight_decay: float = Field(0.01, ge=0, description="AdamW weight decay")
-    warmup: float = Field(0.05, ge=0, le=1, description="share of the steps with rising learning rate")
-    mixed_precision: bool = Field(True, description="bfloat16 autocast")
 
 
 class PixelDecoder(nn.Module):
@@ -65,9 +49,3 @@ class PixelDecoder(nn.Module):
         model = cls(config, saved["state_width"], tuple(saved["grid"]), saved["patch"])
         load_weights(folder, model)
         return model.eval().requires_grad_(False)
-
-
-@torch.no_grad()
-def decode(decoder: PixelDecoder, state: Tensor, batch: int = 256) -> Tensor:
-    """Images of many states [N, P, D_z] -> [N, 3, H, W], `batch` at a time."""
-    return torch.cat([decoder(part) for part in state.split(batch)])

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lamo.decoder.pixel_decoder import DecoderConfig, PixelDecoder
+from lamo.decoder.config import DecoderConfig
+from lamo.decoder.pixel_decoder import PixelDecoder
 from lamo.errors import LamoError
 from lamo.midway.images import to_unit
 from lamo.stores.windows import ShardArray, Windows, shuffled_batches

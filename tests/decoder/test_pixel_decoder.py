@@ -6,7 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from lamo.decoder.pixel_decoder import DecoderConfig, PixelDecoder, decode
+from lamo.decoder.config import DecoderConfig
+from lamo.decoder.pixel_decoder import PixelDecoder
 from lamo.decoder.training import DecoderData, train_decoder
 from lamo.errors import LamoError
 from lamo.stores.windows import ShardArray
@@ -69,7 +70,7 @@ def test_folding_undoes_the_cutting_into_patches(decoder):
 
 def test_each_frame_is_decoded_alone_and_places_are_told_apart(decoder):
     state = torch.randn(7, 6, STATE)
-    images = decode(decoder, state, batch=3)
+    images = torch.cat([decoder(part) for part in state.split(3)])
     assert images.shape == (7, 3, 8, 12)
     assert not images.requires_grad
     torch.testing.assert_close(images[4:5], decoder(state[4:5]))
@@ -120,7 +121,7 @@ def test_a_few_frames_are_learned(tmp_path):
     assert losses.iloc[-1] < 0.05 * losses.iloc[0]
     assert psnr.iloc[-1] > 28
     frames, state = train.frames[0].array, torch.tensor(train.states[0].array).float()
-    error = (decode(decoder, state) - torch.tensor(frames).permute(0, 3, 1, 2) / 255).square().mean()
+    error = (decoder(state) - torch.tensor(frames).permute(0, 3, 1, 2) / 255).square().mean()
     assert float(-10 * error.log10()) == pytest.approx(psnr.iloc[-1], abs=0.1)
 
 

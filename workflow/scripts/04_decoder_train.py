@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lamo.decoder.pixel_decoder import DecoderConfig
+from lamo.decoder.config import DecoderConfig
 from lamo.decoder.training import DecoderData, train_decoder
 from lamo.stores.frames import open_frames
 from lamo.stores.latents import open_latents
