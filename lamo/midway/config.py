@@ -71,7 +71,7 @@ class ForwardConfig(Section):
 
 
 class RecurrenceConfig(Section):
-    """How the forward model feeds itself in a rollout."""
+    """How the forward model feeds itself in a rollout; also of a published checkpoint that is imported."""
 
     top: Literal["held", "predicted"] = Field(
         "held", description="top level: that of the last observed frame, or predicted by a forward model of its own"
@@ -149,6 +149,17 @@ class MidwayTrainingConfig(Section):
 class MidwayConfig(Section):
     """The latent dynamics model (stage 02)."""
 
+    checkpoint: str | None = Field(
+        None,
+        description="model to import instead of training one: a published checkpoint, or a folder of this project with "
+        "model.safetensors and config.json; of the other keys then only `checkpoint_heads` and `recurrence` count",
+    )
+    checkpoint_heads: int | None = Field(
+        None,
+        ge=1,
+        description="attention heads of the encoder in `checkpoint`; needed only for a published checkpoint that names "
+        "an unknown architecture",
+    )
     encoder: EncoderConfig = EncoderConfig()
     inverse: InverseConfig = InverseConfig()
     forward_: ForwardConfig = Field(ForwardConfig(), alias="forward")

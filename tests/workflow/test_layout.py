@@ -23,7 +23,7 @@ def imported(path: Path) -> set[str]:
 
 
 def rules(path: Path) -> dict[str, str]:
-    parts = re.split(r"^rule (\w+):$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    parts = re.split(r"^ *rule (\w+):$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
@@ -39,7 +39,7 @@ def test_scripts_are_short_and_stand_alone(path):
 @pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
 def test_every_rule_declares_everything(path):
     for name, text in rules(path).items():
-        assert [word for word in DIRECTIVES if f"\n    {word}:" not in text] == [], name
+        assert [word for word in DIRECTIVES if not re.search(rf"^ +{word}:", text, re.MULTILINE)] == [], name
         script = f"{path.stem[:2]}_{name}.py"
         assert f'"../scripts/{script}"' in text
         assert f'code=code("{script}")' in text

@@ -1,34 +1,67 @@
-# Stage 02: the Midway Network, trained on frames.
+# Stage 02: the Midway Network, trained on frames or imported.
+try:
+    CHECKPOINT = checkpoint_files(CONFIG.midway.checkpoint, f"{RESULTS}/02_midway")
+except LamoError as error:
+    sys.exit(str(error))
 
+if CHECKPOINT:
 
-rule midway_train:
-    input:
-        train=shards("01_frames/frames/{split}/{shard}.zarr", "train"),
-        train_manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "train"),
-        val=shards("01_frames/frames/{split}/{shard}.zarr", "val"),
-        val_manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "val"),
-        # Training starts only after every video is accounted for; the table itself does not enter.
-        clips=ancient("<results>/01_frames/clips.parquet"),
-    output:
-        model="<results>/02_midway/model.safetensors",
-        config="<results>/02_midway/config.json",
-        log="<results>/02_midway/log.parquet",
-        pretraining_log="<results>/02_midway/pretraining.parquet",
-    log:
-        "<logs>/02_midway/midway_train.log",
-    benchmark:
-        "<benchmarks>/02_midway/midway_train.tsv"
-    conda:
-        "../../envs/models.yaml"
-    threads: 16
-    resources:
-        mem_mb=lambda wildcards, attempt: 16000 * attempt,
-        runtime=lambda wildcards, attempt: 1440 * attempt,
-    params:
-        midway=section("midway"),
-        seed=CONFIG.seed,
-        code=code("02_midway_train.py"),
-    message:
-        "Stage 02: training the Midway Network"
-    script:
-        "../scripts/02_midway_train.py"
+    rule midway_import:
+        input:
+            CHECKPOINT,
+        output:
+            model="<results>/02_midway/model.safetensors",
+            config="<results>/02_midway/config.json",
+        log:
+            "<logs>/02_midway/midway_import.log",
+        benchmark:
+            "<benchmarks>/02_midway/midway_import.tsv"
+        conda:
+            "../../envs/models.yaml"
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: 16000 * attempt,
+            runtime=lambda wildcards, attempt: 30 * attempt,
+        params:
+            midway=section("midway", include={"checkpoint", "checkpoint_heads", "recurrence"}),
+            image=(CONFIG.frames.height, CONFIG.frames.width),
+            levels=CONFIG.latents.levels,
+            code=code("02_midway_import.py"),
+        message:
+            "Stage 02: importing the Midway Network"
+        script:
+            "../scripts/02_midway_import.py"
+
+else:
+
+    rule midway_train:
+        input:
+            train=shards("01_frames/frames/{split}/{shard}.zarr", "train"),
+            train_manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "train"),
+            val=shards("01_frames/frames/{split}/{shard}.zarr", "val"),
+            val_manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "val"),
+            # Training starts only after every video is accounted for; the table itself does not enter.
+            clips=ancient("<results>/01_frames/clips.parquet"),
+        output:
+            model="<results>/02_midway/model.safetensors",
+            config="<results>/02_midway/config.json",
+            log="<results>/02_midway/log.parquet",
+            pretraining_log="<results>/02_midway/pretraining.parquet",
+        log:
+            "<logs>/02_midway/midway_train.log",
+        benchmark:
+            "<benchmarks>/02_midway/midway_train.tsv"
+        conda:
+            "../../envs/models.yaml"
+        threads: 16
+        resources:
+            mem_mb=lambda wildcards, attempt: 16000 * attempt,
+            runtime=lambda wildcards, attempt: 1440 * attempt,
+        params:
+            midway=section("midway", exclude={"checkpoint", "checkpoint_heads"}),
+            seed=CONFIG.seed,
+            code=code("02_midway_train.py"),
+        message:
+            "Stage 02: training the Midway Network"
+        script:
+            "../scripts/02_midway_train.py"

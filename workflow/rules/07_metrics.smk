@@ -96,15 +96,19 @@ rule metrics_table:
 rule metrics_figures:
     input:
         summary="<results>/07_metrics/summary.parquet",
-        midway="<results>/02_midway/log.parquet",
-        pretraining="<results>/02_midway/pretraining.parquet",
+        # A model that was imported has no logs of its training.
+        midway=[] if CHECKPOINT else expand("<results>/02_midway/{log}.parquet", log=["log", "pretraining"]),
         decoder="<results>/04_decoder/log.parquet",
         predictors=training_logs(),
     output:
         metrics=report(
             "<results>/07_metrics/figures/metrics.png", category="Metrics against time", caption="../report/curves.rst"
         ),
-        midway=report("<results>/07_metrics/figures/midway.png", category="Training", caption="../report/losses.rst"),
+        midway=(
+            []
+            if CHECKPOINT
+            else report("<results>/07_metrics/figures/midway.png", category="Training", caption="../report/losses.rst")
+        ),
         decoder=report("<results>/07_metrics/figures/decoder.png", category="Training", caption="../report/losses.rst"),
         predictors=report(
             "<results>/07_metrics/figures/predictors.png", category="Training", caption="../report/losses.rst"

@@ -10,7 +10,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(ROOT), os.environ
 
 from lamo.config import load_config, min_frames
 from lamo.errors import LamoError
-from lamo.workflow import code_hash, release_stale_lock, show_results, videos_listing
+from lamo.workflow import checkpoint_files, code_hash, release_stale_lock, show_results, videos_listing
 
 try:
     CONFIG = load_config(config)

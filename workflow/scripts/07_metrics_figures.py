@@ -14,7 +14,8 @@ def filled(logs):
 
 def main(files, output):
     metric_curves(output.metrics, pq.read_table(files.summary))
-    loss_curves(output.midway, filled({"dynamics": files.midway, "pretraining": files.pretraining}))
+    if files.midway:
+        loss_curves(output.midway, filled(dict(zip(("dynamics", "pretraining"), files.midway, strict=True))))
     loss_curves(output.decoder, {"decoder": files.decoder})
     names = ("/".join(Path(log).parts[-3:-1]) for log in files.predictors)
     loss_curves(output.predictors, dict(zip(names, files.predictors, strict=True)))

@@ -1,0 +1,71 @@
+"""Latent states and motion tokens of whole clips, whatever the batch size."""
+
+import numpy as np
+import pytest
+import torch
+
+from lamo.midway.extraction import extract_latents
+from lamo.midway.images import to_input
+from lamo.midway.state import state_tokens
+from lamo.stores.frames import FramesStore, FramesWriter
+from lamo.stores.latents import LatentsConfig, LatentsStore, LatentsWriter
+
+CPU = torch.device("cpu")
+LENGTHS = {"a": 5, "b": 2, "c": 7}
+
+
+@pytest.fixture
+def frames(tmp_path, clips):
+    where = tmp_path / "frames.zarr", tmp_path / "frames.manifest.json"
+    with FramesWriter(*where, 16, 24) as writer:
+        for seed, (clip, length) in enumerate(LENGTHS.items()):
+            writer.add_clip(clip, clips(1, length, seed)[0].array, np.arange(length) / 5)
+    return FramesStore(*where)
+
+
+def extract(model, frames, folder, **settings) -> LatentsStore:
+    where = folder / "latents.zarr", folder / "latents.manifest.json"
+    with LatentsWriter(*where) as writer:
+        extract_latents(model, frames, LatentsConfig(**settings), writer, CPU)
+    return LatentsStore(*where)
+
+
+@pytest.mark.parametrize(
+    ("batch", "role"), [(1, "teacher"), (2, "teacher"), (3, "student"), (4, "teacher"), (64, "teacher")]
+)
+def test_rows_equal_those_of_single_pairs(make_midway, form, frames, tmp_path, batch, role):
+    model = make_midway(form, recurrence={"role": role})
+    store = extract(model, frames, tmp_path, levels=(0, 2), batch=batch, mixed_precision=False)
+    assert store.clip_ids == list(LENGTHS)
+    assert store.offsets.tolist() == frames.offsets.tolist()
+    assert store.state.shape == (14, 24, 32)
+    assert store.motion.shape == (14, 3, model.config.inverse.tokens, 8)
+    for index, length in enumerate(LENGTHS.values()):
+        rows = slice(store.offsets[index], store.offsets[index + 1])
+        state, motion = torch.tensor(store.state[rows]), torch.tensor(store.motion[rows])
+        images = to_input(frames.clip(index))
+        z = [model.encode(images[t : t + 1], role) for t in range(length)]
+        tolerance = {"rtol": 2e-3, "atol": 2e-3}
+        expected = torch.cat([state_tokens(one, (0, 2)) for one in z])
+        torch.testing.assert_close(state.float(), expected, **tolerance)
+        for t in range(length - 1):
+            torch.testing.assert_close(motion[t].float(), model.inverse(z[t], z[t + 1])[0], **tolerance)
+        assert not motion[-1].any()
+        assert motion[:-1].flatten(1).any(1).all()
+
+
+def test_mixed_precision_changes_little(make_midway, form, frames, tmp_path):
+    model, rows = make_midway(form), []
+    for mixed in (False, True):
+        (tmp_path / str(mixed)).mkdir()
+        store = extract(model, frames, tmp_path / str(mixed), levels=(0,), batch=4, mixed_precision=mixed)
+        rows.append((store.state[:].astype(np.float32), store.motion[:].astype(np.float32)))
+    for exact, rough in zip(*rows, strict=True):
+        assert 0 < np.linalg.norm(exact - rough) < 0.1 * np.linalg.norm(exact)
+
+
+def test_a_shard_without_clips_stays_without(make_midway, tmp_path):
+    where = tmp_path / "empty.zarr", tmp_path / "empty.manifest.json"
+    with FramesWriter(*where, 16, 24):
+        pass
+    assert len(extract(make_midway("compact"), FramesStore(*where), tmp_path)) == 0

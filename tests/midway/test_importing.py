@@ -1,0 +1,75 @@
+"""What takes the place of training: a published checkpoint or a model of this project."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from published_layout import published_content, write_published
+
+from lamo.config import load_config
+from lamo.errors import LamoError
+from lamo.midway.config import MidwayConfig
+from lamo.midway.importing import import_checkpoint
+
+IMAGE = (16, 24)
+
+
+@pytest.fixture
+def path(make_midway, tmp_path):
+    model = make_midway("published")
+    return write_published(tmp_path / "file.pth", published_content(model, "vit_odd"))
+
+
+def config(path, **recurrence) -> MidwayConfig:
+    return MidwayConfig.model_validate({"checkpoint": str(path), "checkpoint_heads": 2, "recurrence": recurrence})
+
+
+def test_a_published_model_gets_the_recurrence_of_the_configuration(path):
+    model = import_checkpoint(config(path, renormalise=False, role="student"), IMAGE, [0, 3])
+    assert (model.config.recurrence.renormalise, model.config.recurrence.role) == (False, "student")
+    assert model.config.encoder.heads == 2
+    z = model.encode(torch.randn(1, 3, *IMAGE), "student")
+    motion = model.inverse(z, z)
+    assert torch.equal(model.step(z, motion)[0], model.predict(z, motion)[0])
+
+
+def test_a_top_level_that_nothing_predicts_is_refused(path):
+    with pytest.raises(LamoError, match=r"midway\.recurrence\.top: found predicted, but .* set it to held"):
+        import_checkpoint(config(path, top="predicted"), IMAGE, [0])
+
+
+def test_the_heads_are_asked_for_where_the_architecture_is_unknown(path):
+    with pytest.raises(LamoError, match="its architecture 'vit_odd' is none of"):
+        import_checkpoint(MidwayConfig(checkpoint=str(path)), IMAGE, [0])
+
+
+@pytest.mark.parametrize("form", ["compact", "published"])
+def test_a_model_of_this_project_is_taken_as_it_is(make_midway, tmp_path, form):
+    model = make_midway(form, recurrence={"top": "predicted"})
+    model.save(tmp_path)
+    for path in (tmp_path, tmp_path / "model.safetensors"):
+        found = import_checkpoint(config(path), IMAGE, [0])
+        assert found.config == model.config
+        for name, tensor in model.state_dict().items():
+            assert torch.equal(found.state_dict()[name], tensor)
+
+
+def test_what_does_not_fit_the_run_is_refused(path):
+    with pytest.raises(LamoError, match=r"frames: found 16 x 32, but the model in .* needs \{height: 16, width: 24\}"):
+        import_checkpoint(config(path), (16, 32), [0])
+    for levels in ([4], [-1, 0]):
+        with pytest.raises(LamoError, match=r"latents\.levels: found .* has levels 0 to 3"):
+            import_checkpoint(config(path), IMAGE, levels)
+
+
+def test_a_checkpoint_brings_its_own_geometry():
+    raw = {"frames": {"height": 30, "width": 62}, "latents": {"levels": [5]}}
+    with pytest.raises(LamoError, match=r"frames\.height: found 30, expected a multiple of midway\.encoder\.patch"):
+        load_config(raw)
+    assert load_config(raw | {"midway": {"checkpoint": "file.pth"}}).midway.checkpoint == "file.pth"
+
+
+def test_the_network_does_not_depend_on_the_importer():
+    code = "import sys, lamo.midway.network; sys.exit('lamo.midway.upstream' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
