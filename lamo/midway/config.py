@@ -84,7 +84,7 @@ class PretrainingConfig(Section):
     """Autoencoder pre-training of the encoder, after which it stays frozen."""
 
     steps: int = Field(
-        600, ge=0, description="optimiser steps; 0: none, the encoder trains with the dynamics (published)"
+        450, ge=0, description="optimiser steps; 0: none, the encoder trains with the dynamics (published)"
     )
     batch: int = Field(64, ge=1, description="frames per step")
     learning_rate: float = Field(2e-3, gt=0, description="peak learning rate")

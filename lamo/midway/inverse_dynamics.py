@@ -50,8 +50,9 @@ class InverseDynamics(nn.Module):
         self.correlation = nn.ModuleList(
             nn.Linear(cells, config.width) for _ in range(levels if config.correlation_radius else 0)
         )
-        bias = torch.zeros(config.heads, config.tokens + count, config.tokens + count)
-        bias[:, : config.tokens, config.tokens :] = anchor_bias(grid, config.tokens, config.heads)
+        images = 2 if config.pairing == "tokens" else 1
+        bias = torch.zeros(config.heads, config.tokens + images * count, config.tokens + images * count)
+        bias[:, : config.tokens, config.tokens :] = anchor_bias(grid, config.tokens, config.heads).repeat(1, 1, images)
         self.register_buffer("bias", bias if config.anchors else None, persistent=False)
         self.norms = nn.ModuleList(nn.LayerNorm(config.width) for _ in range(levels if config.normalise_tokens else 0))
 

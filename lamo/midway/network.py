@@ -73,6 +73,13 @@ class Midway(nn.Module):
             self.inverse_dynamics.target_embed.load_state_dict(self.inverse_dynamics.source_embed.state_dict())
             self.inverse_dynamics.target_embed.requires_grad_(False)
 
+    def train(self, mode: bool = True) -> Self:
+        """Only what gradients train goes into train mode: the targets never drop branches."""
+        super().train(mode)
+        self.teacher.eval()
+        self.target_laterals.eval()
+        return self
+
     # --- the pieces that every later stage uses ---
 
     def encode(self, images: Tensor, role: Role = "teacher") -> State:
@@ -117,11 +124,19 @@ class Midway(nn.Module):
         return self.project(self._forward(level, features, motion).features)
 
     def project(self, features: Tensor) -> Tensor:
-        """Back onto the manifold of true features: normalise, then the affine part of the teacher's final LayerNorm."""
+        """Back onto the manifold of true features, the outputs of the teacher's final LayerNorm: undo its affine part,
+        normalise, redo it. True features stay as they are."""
         if not self.config.recurrence.renormalise:
             return features
         norm = self.teacher.norm
-        return F.layer_norm(features.float(), norm.normalized_shape, norm.weight, norm.bias, norm.eps)
+        return self.standardise(features) * norm.weight + norm.bias
+
+    def standardise(self, features: Tensor) -> Tensor:
+        """What the teacher's final LayerNorm has before its affine part; channels that it all but switches off (weight
+        below 0.001) are not blown up."""
+        norm = self.teacher.norm
+        weight = torch.where(norm.weight.abs() < 1e-3, 1e-3, norm.weight)
+        return F.layer_norm((features.float() - norm.bias) / weight, norm.normalized_shape, eps=norm.eps)
 
     # --- inference of motion, top-down ---
 

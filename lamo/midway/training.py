@@ -113,10 +113,10 @@ class DynamicsTraining:
         before = tuple(z[:, :-1].flatten(0, 1) for z in targets)
         after = tuple(z[:, 1:].flatten(0, 1) for z in targets)
         transition = self.model.infer(source, after)
-        config, predictions = self.config, transition.predictions
+        predictions = transition.predictions
         if self.model.config.recurrence.top == "predicted":
             predictions = (*predictions, self.model.predict_top(source, transition.motion))
-        losses = [motion_loss(predictions, before, after, config.distance, config.change_weight).levels]
+        losses = [self._compare(predictions, before, after)]
         gates = torch.stack([g.mean() for level in transition.gates for g in level]).mean().detach()
         # The first step of the rollout is among the transitions above; it goes on from their projected predictions.
         motion = transition.motion.unflatten(0, (batch, steps))
@@ -126,12 +126,23 @@ class DynamicsTraining:
             at, to = tuple(level[:, t] for level in targets), tuple(level[:, t + 1] for level in targets)
             if self.model.source_laterals:
                 z = self.model.step(z, motion[:, t])
-                losses.append(motion_loss(z[: len(first)], at, to, config.distance, config.change_weight).levels)
+                losses.append(self._compare(z[: len(first)], at, to))
             else:
                 # Without laterals no level needs another one, and the finest is what is decoded: unroll it alone.
                 z = (self.model.advance(0, z[0], motion[:, t, 0]),)
-                losses.append(motion_loss(z, at, to, config.distance, config.change_weight).levels)
+                losses.append(self._compare(z, at, to))
         return losses, gates
+
+    def _compare(self, predictions: State, before: State, after: State) -> tuple[Tensor, ...]:
+        """Losses of `predictions` of the features `after`, level by level.
+
+        The squared distance is taken of standardised features, so that no loss means that the projection is right.
+        """
+        if self.config.distance == "squared":
+            predictions, before, after = (
+                tuple(map(self.model.standardise, z)) for z in (predictions, before[: len(predictions)], after)
+            )
+        return motion_loss(predictions, before, after, self.config.distance, self.config.change_weight).levels
 
     def _encode(self, images: Tensor, role: str) -> State:
         """Levels [B, T, 1 + P, D] of all frames; without gradient for the teacher and a frozen student."""

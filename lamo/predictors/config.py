@@ -58,7 +58,7 @@ class FlowConfig(Section):
         "last",
         description="none: predict the token itself (the paper); last: its difference from the last observed one",
     )
-    training: PredictorTraining = Field(PredictorTraining(steps=800), description="training of this predictor")
+    training: PredictorTraining = Field(PredictorTraining(steps=700), description="training of this predictor")
 
 
 class GmmConfig(Section):
@@ -73,7 +73,7 @@ class GmmConfig(Section):
         description="weight lambda of the entropy of the mixture weights in eq. 13, in nats; the paper is silent",
     )
     anchor: Literal["none", "last"] = Field("last", description="as for flow; last moves the means only")
-    training: PredictorTraining = Field(PredictorTraining(steps=600), description="training of this predictor")
+    training: PredictorTraining = Field(PredictorTraining(steps=500), description="training of this predictor")
 
     @model_validator(mode="after")
     def _ordered(self) -> "GmmConfig":
@@ -99,7 +99,7 @@ class StateConfig(Section):
         "last", description="none: predict the state itself (the paper); last: its difference from the current state"
     )
     training: PredictorTraining = Field(
-        PredictorTraining(steps=500, batch=16), description="training of this predictor"
+        PredictorTraining(steps=400, batch=16), description="training of this predictor"
     )
 
 

@@ -51,9 +51,11 @@ class LatentsWriter:
 
         Raises `LamoError` if a value is not finite or beyond float16.
         """
+        if len(state) != len(motion):
+            raise ValueError(f"clip {clip_id}: {len(state)} states but {len(motion)} rows of motion tokens")
         for name, values in (("state", state), ("motion", motion)):
             largest = float(np.abs(values).max(initial=0.0))
-            if not largest <= np.finfo(np.float16).max:
+            if not largest <= float(np.finfo(np.float16).max):
                 raise LamoError(f"clip {clip_id}: {name} reaches {largest}, beyond float16; is the Midway model sane?")
             self._writer(name, values.shape[1:]).append(values.astype(np.float16))
         self._clip_ids.append(clip_id)

@@ -26,7 +26,7 @@ class Windows:
 
     def __init__(self, shards: Sequence[ShardArray], length: int, cache_bytes: int = 2 * 2**30) -> None:
         self.length = length
-        starts, owners = [], []
+        starts, owners = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
         for owner, shard in enumerate(shards):
             for begin, end in zip(shard.offsets[:-1], shard.offsets[1:], strict=True):
                 first = np.arange(begin, end - length + 1)

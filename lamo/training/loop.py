@@ -63,12 +63,13 @@ def run_training(
         values = step(i)
         seen += samples_per_step
         last = i == steps - 1
-        if i % log_every and not last:
+        due = validate is not None and (last or bool(validate_every and i and i % validate_every == 0))
+        if i % log_every and not (last or due):
             continue
         elapsed = time.perf_counter() - watch
         row = log.add(i, {**values, "samples_per_s": seen / elapsed, "samples": (i + 1) * samples_per_step})
         bar.set_postfix(loss=f"{row.get('loss', math.nan):.4f}", refresh=False)
-        if validate and (last or (validate_every and i and i % validate_every == 0)):
+        if due:
             checked = log.add(i, validate())
             logger.info("%s step %d: %s", description, i, ", ".join(f"{k} {v:.4g}" for k, v in checked.items()))
         watch, seen = time.perf_counter(), 0

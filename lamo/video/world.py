@@ -26,7 +26,7 @@ class WorldConfig(Section):
     """The synthetic driving world; it is rendered when `videos.root` names no folder."""
 
     seed: int = Field(0, ge=0, description="seed of the world; every drive's seed follows from it, its split and index")
-    train_videos: int = Field(320, ge=1, description="training drives; count")
+    train_videos: int = Field(280, ge=1, description="training drives; count")
     val_videos: int = Field(40, ge=1, description="held-out drives; count")
     parts: int = Field(4, ge=1, description="jobs that render one split; count")
     seconds: float = Field(12.0, gt=0, description="length of a drive; s")

@@ -121,7 +121,7 @@ def test_a_few_frames_are_learned(tmp_path):
     assert psnr.iloc[-1] > 28
     frames, state = train.frames[0].array, torch.tensor(train.states[0].array).float()
     error = (decoder(state) - torch.tensor(frames).permute(0, 3, 1, 2) / 255).square().mean()
-    assert float(-10 * error.log10()) == pytest.approx(psnr.iloc[-1], abs=0.1)
+    assert -10 * error.log10().item() == pytest.approx(psnr.iloc[-1], abs=0.1)
 
 
 def test_training_follows_its_seed():

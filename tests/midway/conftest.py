@@ -3,6 +3,7 @@
 import copy
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -123,3 +124,14 @@ def clips():
         return [ShardArray(frames, np.arange(count + 1) * length)]
 
     return make
+
+
+@pytest.fixture
+def table(tmp_path):
+    """table(log) -> the training log as it reads from its file."""
+
+    def read(log) -> pd.DataFrame:
+        log.write(tmp_path / "log.parquet")
+        return pd.read_parquet(tmp_path / "log.parquet")
+
+    return read

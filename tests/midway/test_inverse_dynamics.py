@@ -102,7 +102,6 @@ def test_anchored_tokens_read_the_place_they_are_tied_to():
     assert inverse(**PUBLISHED).bias is None
 
 
-@pytest.mark.xfail(strict=True, raises=RuntimeError, reason="the bias is built for the shorter sequence of channels")
 def test_anchors_work_with_pairing_by_tokens_too(features):
     model = inverse(**PUBLISHED | {"anchors": True})
     _, sequence = parts(model, features)

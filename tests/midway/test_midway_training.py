@@ -1,7 +1,6 @@
-"""Training of the dynamics and pre-training of the encoder, on a few small moving pictures."""
+"""Training of the dynamics on a few small moving pictures."""
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
@@ -10,9 +9,7 @@ from lamo.midway.dino import DinoTask
 from lamo.midway.images import to_input
 from lamo.midway.losses import motion_loss
 from lamo.midway.network import Midway
-from lamo.midway.pretraining import patches, pretrain_encoder
 from lamo.midway.training import DynamicsTraining, train_midway
-from lamo.stores.windows import Windows
 
 CPU = torch.device("cpu")
 IMAGE = (16, 24)
@@ -26,15 +23,6 @@ def train(make_config, clips):
         return train_midway(config, clips(4, 12), clips(2, 12, 50), seed, CPU)
 
     return run
-
-
-@pytest.fixture
-def table(tmp_path):
-    def read(log) -> pd.DataFrame:
-        log.write(tmp_path / "log.parquet")
-        return pd.read_parquet(tmp_path / "log.parquet")
-
-    return read
 
 
 def joint(make_config, clips, form, training=None, **changes) -> DynamicsTraining:
@@ -208,7 +196,6 @@ def test_dino_trains_the_student_beside_the_motion_loss(make_config, clips):
     assert float((gradients[1] - gradients[0]).abs().max()) > 1e-6
 
 
-@pytest.mark.xfail(strict=True, reason="training puts the teacher in train mode, so it drops branches too")
 def test_stochastic_depth_is_off_in_the_teacher(make_config, clips):
     run = joint(make_config, clips, "published", encoder={"drop_path": 0.5})
     run.run()
@@ -223,34 +210,3 @@ def test_clips_that_are_too_short_are_an_error(make_config, clips):
         train_midway(make_config("compact", training={"unroll": [4]}), clips(2, 4), clips(2, 12), 0, CPU)
     with pytest.raises(LamoError, match="the longest has 6 frames, a window needs 9"):
         train_midway(make_config("compact"), clips(2, 12), clips(2, 6), 0, CPU)
-
-
-# --- pre-training ---
-
-
-def test_patches_are_cut_row_by_row():
-    image = torch.arange(2 * 3 * 16 * 24.0).view(2, 3, 16, 24)
-    cut = patches(image, 4)
-    assert cut.shape == (2, 24, 48)
-    for patch in (0, 7, 23):
-        row, column = divmod(patch, 6)
-        block = image[1, :, 4 * row : 4 * row + 4, 4 * column : 4 * column + 4]
-        torch.testing.assert_close(cut[1, patch], block.flatten())
-
-
-def test_pretraining_lowers_the_reconstruction_error_of_every_level(make_config, clips, table):
-    config = make_config("compact", training={"pretraining": {"steps": 41, "learning_rate": 5e-3}})
-    encoder = Midway(config, IMAGE).student
-    frames = Windows(clips(4, 12), 1)
-    log = table(pretrain_encoder(encoder, frames, config.training.pretraining, 0, CPU, False))
-    assert log["loss"].iloc[-1] < 0.7 * log["loss"].iloc[0]
-    assert log["reconstruction_level0"].iloc[-1] < 0.7 * log["reconstruction_level0"].iloc[0]
-    # And the features do carry the pixels: an affine map fitted by least squares explains most of them.
-    images = to_input(frames.read(np.arange(48))[:, 0])
-    with torch.no_grad():
-        levels = encoder.eval()(images)
-    target = patches(images, 4).flatten(0, 1)
-    for level in (levels[0], levels[3]):
-        tokens = torch.nn.functional.pad(level[:, 1:].flatten(0, 1), (0, 1), value=1.0)
-        residual = target - tokens @ torch.linalg.lstsq(tokens, target).solution
-        assert float(residual.square().mean() / target.var()) < 0.3

@@ -85,7 +85,6 @@ def test_a_frames_manifest_does_not_open_as_latents(tmp_path):
         LatentsStore(*paths(tmp_path))
 
 
-@pytest.mark.xfail(strict=True, reason="state and motion of different length are stored shifted against each other")
 def test_state_and_motion_need_equally_many_rows(tmp_path):
     state, motion = clip(4, 0)
     with pytest.raises((LamoError, ValueError)):
