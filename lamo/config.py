@@ -35,7 +35,7 @@ class Config(Section):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
         description="name of the run; its results lie in results/<run>",
     )
-    seed: int = Field(0, ge=0, description="seed of the Midway Network, the decoder, the rollouts and their windows")
+    seed: int = Field(0, ge=0, description="seed of the Midway Network and the decoder; sampling has rollouts.seed")
     videos: VideosConfig = Field(VideosConfig(), description="where the videos come from")
     world: WorldConfig = Field(WorldConfig(), description="the synthetic driving world, used when videos.root is null")
     frames: FramesConfig = Field(FramesConfig(), description="stage 01: videos to frames")

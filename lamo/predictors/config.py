@@ -44,7 +44,7 @@ class PredictorTraining(Section):
     ema_decay: float = Field(
         0.995, ge=0, lt=1, description="decay of the moving average of the weights that is saved; 0: the weights"
     )
-    bf16: bool = Field(True, description="bfloat16 autocast in training; sampling is always float32")
+    bf16: bool = Field(True, description="bfloat16 autocast in training; for sampling see rollouts.mixed_precision")
     validation_every: int = Field(200, ge=1, description="steps between two validations")
     validation_batches: int = Field(4, ge=1, description="batches of validation windows per validation")
 

@@ -42,7 +42,7 @@ class RolloutsConfig(Section):
     horizons_s: tuple[Annotated[float, Field(gt=0)], ...] = Field(
         (0.2, 0.6, 1.6),
         min_length=1,
-        description="horizons of the table; s; the longest is rolled out; paper: 0.2, 0.6, 1.6",
+        description="horizons; s; the longest is rolled out (the table shows metrics.horizons_s); paper: 0.2, 0.6, 1.6",
     )
     samples: int = Field(2, ge=1, description="futures sampled per context; methods without chance give one")
     stride_s: float = Field(1.0, gt=0, description="distance between the context windows of a clip; s")

@@ -1,7 +1,9 @@
 """Writing beside the final place and renaming into it, so that what exists is complete."""
 
+import glob
 import json
 import os
+import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,11 +18,16 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a temporary sibling of `path` to write to (a file or a directory); rename it to `path` on success.
 
     The content is synced to disk before the rename. If the body raises, the temporary is removed and whatever stood at
-    `path` before is untouched. A temporary left by a killed process is overwritten by the next attempt.
+    `path` before is untouched. The temporary is named by machine and process, so that a writer that outlived a killed
+    run cannot publish what the next run has half written; what a dead process of this machine left is removed.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.partial{path.suffix}")
+    host = platform.node()
+    for left in path.parent.glob(f".{glob.escape(path.name)}.{glob.escape(host)}-*.partial{glob.escape(path.suffix)}"):
+        if not _alive(int(left.name.removesuffix(f".partial{path.suffix}").rpartition("-")[2])):
+            _remove(left)
+    temporary = path.with_name(f".{path.name}.{host}-{os.getpid()}.partial{path.suffix}")
     _remove(temporary)
     try:
         yield temporary
@@ -49,6 +56,16 @@ def read_json(path: str | Path) -> Any:
         raise LamoError(f"{path}: not found; run the stage that writes it") from None
     except ValueError as error:
         raise LamoError(f"{path}: not valid JSON ({error}); delete it and run the stage that writes it again") from None
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _remove(path: Path) -> None:

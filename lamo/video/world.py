@@ -28,7 +28,7 @@ class WorldConfig(Section):
     seed: int = Field(0, ge=0, description="seed of the world; every drive's seed follows from it, its split and index")
     train_videos: int = Field(280, ge=1, description="training drives; count")
     val_videos: int = Field(40, ge=1, description="held-out drives; count")
-    parts: int = Field(4, ge=1, description="jobs that render one split; count")
+    parts: int = Field(4, ge=1, description="processes that render one split; count")
     seconds: float = Field(12.0, gt=0, description="length of a drive; s")
     fps: int = Field(30, ge=1, description="frames per second of the rendered videos; 1/s; BDD100K has 30")
     height: int = Field(64, ge=16, multiple_of=2, description="height of the rendered videos; pixels")

@@ -132,3 +132,23 @@ def test_json_that_is_missing_or_damaged_is_named(tmp_path, content, message):
         path.write_bytes(content)
     with pytest.raises(LamoError, match=rf"facts\.json: {message}"):
         read_json(path)
+
+
+def test_a_writer_that_outlived_its_run_cannot_publish_anothers_half(tmp_path):
+    path = tmp_path / "result.json"
+    script = (
+        "import sys; from lamo.stores.atomic import replacing\n"
+        "with replacing(sys.argv[1]) as temporary:\n"
+        "    temporary.write_text('whole of the orphan'); print('ready', flush=True); sys.stdin.readline()\n"
+    )
+    command = [sys.executable, "-c", script, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as orphan:
+        assert orphan.stdout.readline() == "ready\n"
+        with replacing(path) as temporary:
+            temporary.write_text("half")
+            orphan.communicate("\n")
+            assert orphan.returncode == 0
+            assert path.read_text() == "whole of the orphan"
+            temporary.write_text("whole")
+    assert path.read_text() == "whole"
+    assert list(tmp_path.iterdir()) == [path]
