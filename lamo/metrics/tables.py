@@ -5,15 +5,12 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from lamo.errors import LamoError
 from lamo.metrics.long_form import Scores
 from lamo.metrics.rows import PIXEL_METRICS, row_label
-from lamo.stores.atomic import replacing
 
 COLUMNS = ("method", "sampler", "horizon_s", "metric", "mean", "ci_low", "ci_high", "n_clips", "n_samples", "n_seeds")
 _TITLES = {"psnr": "PSNR", "ssim": "SSIM", "sharpness": "sharpness", "fid": "FID"}
@@ -158,8 +155,8 @@ def _escape(text: str) -> str:
     return "".join(_LATEX.get(character, character) for character in text)
 
 
-def table_text(grid: Grid, files: Path | None = None) -> str:
-    """The table for a terminal of 80 columns, a block per horizon, and where the files lie."""
+def table_text(grid: Grid) -> str:
+    """The table for a terminal of 80 columns, a block per horizon."""
     first = max(len(label) for label in grid.labels)
     lines = []
     for h, horizon in enumerate(grid.horizons):
@@ -173,26 +170,4 @@ def table_text(grid: Grid, files: Path | None = None) -> str:
             if r == 0:
                 lines.append("-" * len(lines[-1]))
     lines += ["", "mean ± half of the 95 % interval over clips; PSNR in dB; sharpness 1 is right, below is blur"]
-    if files is not None:
-        lines.append(f"tables, pictures and what they do and do not say: {files}")
     return "\n".join(lines) + "\n"
-
-
-def print_table(grid: Grid, files: Path | None = None) -> None:
-    """Print `table_text` to standard output."""
-    print(table_text(grid, files))
-
-
-def write_tables(scores: Scores, grid: Grid, folder: str | Path) -> None:
-    """Write metrics.parquet (long form), table.csv, table.md and table.tex into `folder`, each atomically."""
-    folder = Path(folder)
-    with replacing(folder / "metrics.parquet") as temporary:
-        pq.write_table(scores.values, temporary, compression="zstd")
-    texts = {
-        "table.csv": table_csv(scores.summary, grid.horizons),
-        "table.md": table_markdown(grid),
-        "table.tex": table_latex(grid),
-    }
-    for name, text in texts.items():
-        with replacing(folder / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")

@@ -5,7 +5,6 @@ import io
 import math
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from lamo.errors import LamoError
@@ -13,12 +12,10 @@ from lamo.metrics.long_form import Scores
 from lamo.metrics.tables import (
     COLUMNS,
     make_grid,
-    print_table,
     table_csv,
     table_latex,
     table_markdown,
     table_text,
-    write_tables,
 )
 
 HORIZONS = (0.2, 1.6)
@@ -91,29 +88,20 @@ def test_latex_is_escaped_and_balanced(grid):
     assert text.count("{") == text.count("}")
 
 
-def test_text_fits_a_terminal_and_names_the_files(grid, tmp_path, capsys):
-    print_table(grid, tmp_path)
-    text = capsys.readouterr().out
-    assert text.startswith(table_text(grid, tmp_path))
+def test_text_fits_a_terminal(grid):
+    text = table_text(grid)
     assert "after 0.2 s" in text
     assert "decoder ceiling" in text
-    assert str(tmp_path) in text
-    assert all(len(line) <= 100 for line in text.splitlines() if str(tmp_path) not in line)
+    assert all(len(line) <= 100 for line in text.splitlines())
 
 
-def test_files_are_written_and_identical_every_time(scores, run, tmp_path):
-    grid = make_grid(scores, run.config.horizons_s, "run", "Means.")
-    for name in ("a", "b"):
-        write_tables(scores, grid, tmp_path / name)
-    names = ["metrics.parquet", "table.csv", "table.md", "table.tex"]
-    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == names
-    for name in names:
-        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-    rows = list(csv.DictReader(io.StringIO((tmp_path / "a" / "table.csv").read_text())))
+def test_the_machine_readable_table_is_whole_and_identical_every_time(scores, run):
+    text = table_csv(scores.summary, run.config.horizons_s)
+    assert table_csv(scores.summary, run.config.horizons_s) == text
+    rows = list(csv.DictReader(io.StringIO(text)))
     assert tuple(rows[0]) == COLUMNS
     assert {row["metric"] for row in rows} == {"psnr", "ssim", "sharpness", "fd_grid"}
     assert {row["horizon_s"] for row in rows} == {"0.2", "0.6", "1.6"}
-    assert pq.read_table(tmp_path / "a" / "metrics.parquet").equals(scores.values)
 
 
 def test_unknown_horizons_are_named(small):

@@ -2,26 +2,16 @@
 
 from pathlib import Path
 
-from lamo.decoder.pixel_decoder import PixelDecoder
-from lamo.midway.network import Midway
-from lamo.predictors.statistics import Statistics
 from lamo.rollout.autoregressive import Plan
 from lamo.rollout.blur import fit_blur
 from lamo.rollout.config import RolloutsConfig
 from lamo.rollout.controls import context_frames, roll_out_control, true_frames
+from lamo.rollout.loading import load_world
 from lamo.rollout.windows import ClipFrames, choose_windows, thin
-from lamo.rollout.world import World
 from lamo.stores.frames import open_frames
 from lamo.stores.rollouts import write_rollouts
 from lamo.training.device import pick_device
 from lamo.workflow import job, use_threads
-
-
-def load_world(files, levels, device):
-    midway = Midway.load(Path(files.midway).parent).to(device)
-    decoder = PixelDecoder.load(Path(files.decoder).parent).to(device)
-    statistics = Statistics.load(files.statistics).to(device)
-    return World(midway, decoder, statistics, tuple(levels), midway.config.recurrence.role, device)
 
 
 def main(files, output, params):
@@ -35,7 +25,8 @@ def main(files, output, params):
     train = ClipFrames(open_frames(files.train, files.train_manifests))
     fitted_on = thin(choose_windows(train.lengths(), plan.length, stride, config.windows_per_clip), config.blur_windows)
     sigmas = fit_blur(train, fitted_on, plan.history, steps, config.blur_sigmas, config.batch)
-    world = load_world(files, params.latents["levels"], pick_device())
+    folders = [Path(file).parent for file in (files.midway, files.decoder)]
+    world = load_world(*folders, files.statistics, params.latents["levels"], pick_device())
     for store, manifest in zip(output.stores, output.control_manifests, strict=True):
         write_rollouts(store, manifest, roll_out_control(Path(store).stem, world, clips, windows, plan, sigmas))
 

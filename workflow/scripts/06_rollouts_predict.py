@@ -2,26 +2,16 @@
 
 from pathlib import Path
 
-from lamo.decoder.pixel_decoder import PixelDecoder
-from lamo.midway.network import Midway
 from lamo.predictors.build import load_predictor
 from lamo.predictors.sampler import Sampler
-from lamo.predictors.statistics import Statistics
 from lamo.rollout.autoregressive import Plan, roll_out
 from lamo.rollout.config import RolloutsConfig
+from lamo.rollout.loading import load_world
 from lamo.rollout.windows import ClipFrames, choose_windows
-from lamo.rollout.world import World
 from lamo.stores.frames import open_frames
 from lamo.stores.rollouts import write_rollouts
 from lamo.training.device import pick_device
 from lamo.workflow import job, use_threads
-
-
-def load_world(files, levels, device):
-    midway = Midway.load(Path(files.midway).parent).to(device)
-    decoder = PixelDecoder.load(Path(files.decoder).parent).to(device)
-    statistics = Statistics.load(files.statistics).to(device)
-    return World(midway, decoder, statistics, tuple(levels), midway.config.recurrence.role, device)
 
 
 def main(files, output, params, sampler):
@@ -31,7 +21,8 @@ def main(files, output, params, sampler):
     clips = ClipFrames(open_frames(files.frames, files.manifests))
     stride = config.stride_steps(params.rate_hz)
     windows = choose_windows(clips.lengths(), plan.length, stride, config.windows_per_clip)
-    world = load_world(files, params.latents["levels"], device)
+    folders = [Path(file).parent for file in (files.midway, files.decoder)]
+    world = load_world(*folders, files.statistics, params.latents["levels"], device)
     predictor = load_predictor(Path(files.predictor).parent).to(device)
     write_rollouts(output.store, output.manifest, roll_out(world, predictor, sampler, clips, windows, plan))
 
