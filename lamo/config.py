@@ -18,6 +18,7 @@ from lamo.decoder.config import DecoderConfig
 from lamo.errors import LamoError
 from lamo.metrics.config import MetricsConfig
 from lamo.midway.config import MidwayConfig
+from lamo.midway.training_config import VALIDATED_STEPS
 from lamo.predictors.config import PredictorsConfig
 from lamo.rollout.config import RolloutsConfig
 from lamo.section import Section
@@ -111,9 +112,13 @@ def fields(model: type[BaseModel]) -> Iterator[tuple[str, Any, type[BaseModel] |
 
 
 def min_frames(config: Config) -> int:
-    """Frames that a clip needs to be of use: the observed and predicted frames of a rollout, or a training window."""
-    rollout = config.predictors.history + 1 + max(config.rollouts.horizon_steps(config.frames.rate_hz))
-    return max(rollout, max(config.midway.training.unroll) + 1)
+    """Frames that a clip needs to be of use: the observed and predicted frames of a rollout, a training window, and the
+    rollout by which a training is validated."""
+    rate, training = config.frames.rate_hz, config.midway.training
+    rollout = config.predictors.history + 1 + max(config.rollouts.horizon_steps(rate))
+    if config.midway.checkpoint is not None:
+        return rollout
+    return max(rollout, max(training.unroll) * training.gaps(rate)[-1] + 1, max(VALIDATED_STEPS) + 1)
 
 
 def contradictions(config: Config) -> Iterator[str]:
@@ -134,7 +139,7 @@ def contradictions(config: Config) -> Iterator[str]:
     if config.videos.root is None and round(config.world.seconds * rate) < length:
         yield (
             f"world.seconds: found {config.world.seconds:g} s, which is {round(config.world.seconds * rate)} frames; "
-            f"predictors.history, the longest of rollouts.horizons_s and midway.training.unroll need {length}"
+            f"predictors.history, the longest of rollouts.horizons_s and the windows of midway.training need {length}"
         )
     if config.midway.checkpoint is None:
         yield from encoder_contradictions(config)

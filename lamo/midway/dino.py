@@ -2,14 +2,14 @@
 
 import copy
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
-from lamo.midway.config import DinoConfig
+from lamo.midway.augmentation import WHOLE, crop, photometric, random_boxes
 from lamo.midway.encoder import Encoder
-from lamo.midway.images import to_input
+from lamo.midway.images import normalise
+from lamo.midway.training_config import DinoConfig
 from lamo.training.ema import update_ema
 
 GLOBAL_CROPS = 2
@@ -43,11 +43,13 @@ class DinoHead(nn.Module):
 def dino_loss(student: list[Tensor], teacher: list[Tensor], centre: Tensor, config: DinoConfig) -> Tensor:
     """Cross-entropy of the student's logits under the teacher's centred, sharpened distribution.
 
-    `student` logits [B, prototypes] of all crops, of which the first ones are the `teacher`'s global crops; a crop is
-    never matched with itself. Mean over the pairs of crops and the batch.
+    `student` logits [B, F, prototypes] of all crops of F frames, of which the first ones are the `teacher`'s global
+    crops. A crop is never matched with itself, nor with the same crop of the other frame. Mean over the pairs of
+    different crops, over the F x F pairs of frames and over the batch; as the cross-entropy is linear in the target and
+    in the log-probabilities, the mean over frames can be taken of each before.
     """
-    targets = [((logits - centre) / config.teacher_temperature).softmax(-1).detach() for logits in teacher]
-    logs = [(logits / config.student_temperature).log_softmax(-1) for logits in student]
+    targets = [((one.float() - centre) / config.teacher_temperature).softmax(-1).mean(1).detach() for one in teacher]
+    logs = [(one.float() / config.student_temperature).log_softmax(-1).mean(1) for one in student]
     pairs = [-(t * s).sum(-1).mean() for i, t in enumerate(targets) for j, s in enumerate(logs) if i != j]
     return torch.stack(pairs).mean()
 
@@ -56,38 +58,54 @@ class DinoTask:
     """Heads, centre and crops of the DINO loss of one training run; the encoders are the network's own."""
 
     def __init__(self, student: Encoder, teacher: Encoder, config: DinoConfig, device: torch.device) -> None:
-        self.config, self.device = config, device
+        self.config = config
         self.student, self.teacher = student, teacher
         self.student_head = DinoHead(student.config.width, config).to(device)
         self.teacher_head = copy.deepcopy(self.student_head).requires_grad_(False)
         self.centre = torch.zeros(1, config.prototypes, device=device)
 
-    def loss(self, frames: np.ndarray) -> Tensor:
-        """Loss over crops of one frame (the first) of each window of `frames` uint8 [B, T, H, W, 3]."""
-        images = to_input(frames[:, 0], self.device)
-        size, patch = images.shape[-2:], self.student.config.patch
+    def crops(self, frames: Tensor, generator: Generator) -> list[Tensor]:
+        """Network inputs [B, F, 3, h, w], global crops first, of the first F = 1 or 2 frames of each of the windows
+        `frames` [B, T, 3, H, W] in 0..1. The boxes, and all else that is drawn, are the same in both frames."""
+        config, patch = self.config, self.student.config.patch
+        frames = frames[:, : 2 if config.both_frames else 1]
+        count, size = len(frames), tuple(frames.shape[-2:])
+        # Local crops have 3 / 7 of the frame's side in whole patches: 96 of 224 as published.
         small = tuple(max(patch, side * 3 // 7 // patch * patch) for side in size)
-        crops = [random_crops(images, self.config.global_scale, size) for _ in range(GLOBAL_CROPS)]
-        local = [random_crops(images, self.config.local_scale, small) for _ in range(self.config.local_crops)]
-        student = [self.student_head(self.student(crop)[-1][:, 0]) for crop in crops + local]
+        kinds = [(config.global_scale, size)] * GLOBAL_CROPS + [(config.local_scale, small)] * config.local_crops
+        outer = random_boxes(count, config.initial_scale or WHOLE, config.stretch, 0.0, generator)
+        crops = []
+        for scale, shape in kinds:
+            boxes = random_boxes(count, scale, config.stretch, config.mirror, generator).inside(outer)
+            crops.append(normalise(photometric(crop(frames, boxes, shape), config.photometric, generator)))
+        return crops
+
+    def loss(self, crops: list[Tensor]) -> Tensor:
+        """Loss over `crops` [B, F, 3, h, w] as `crops()` makes them; moves the centre."""
+        whole, local = crops[:GLOBAL_CROPS], crops[GLOBAL_CROPS:]
+        student = _logits(self.student, self.student_head, whole) + _logits(self.student, self.student_head, local)
         with torch.no_grad():
-            teacher = [self.teacher_head(self.teacher(crop)[-1][:, 0]) for crop in crops]
+            teacher = _logits(self.teacher, self.teacher_head, whole)
         loss = dino_loss(student, teacher, self.centre, self.config)
-        self.centre.lerp_(torch.cat(teacher).float().mean(0, keepdim=True), 1.0 - self.config.centre_momentum)
+        mean = torch.stack(teacher).float().mean(dim=(0, 1, 2))
+        self.centre.lerp_(mean[None], 1.0 - self.config.centre_momentum)
         return loss
+
+    def freeze_prototypes(self, frozen: bool) -> None:
+        """Hold the last layer of the student's head, or let it train."""
+        self.student_head.prototypes.requires_grad_(not frozen)
+        if not self.config.unit_prototypes:
+            self.student_head.lengths.requires_grad_(not frozen)
 
     def update_teacher(self, momentum: float) -> None:
         """Move the teacher's head towards the student's."""
         update_ema(self.teacher_head, self.student_head, momentum)
 
 
-def random_crops(images: Tensor, scale: tuple[float, float], size: tuple[int, int]) -> Tensor:
-    """One random box per image, its area a share drawn from `scale`, resized to `size`; half are mirrored."""
-    count = len(images)
-    side = torch.empty(count, device=images.device).uniform_(*scale).sqrt()
-    mirror = torch.where(torch.rand(count, device=images.device) < 0.5, -1.0, 1.0)
-    shift = (1.0 - side)[:, None] * (2.0 * torch.rand(count, 2, device=images.device) - 1.0)
-    transform = torch.zeros(count, 2, 3, device=images.device)
-    transform[:, 0, 0], transform[:, 1, 1], transform[:, :, 2] = side * mirror, side, shift
-    grid = F.affine_grid(transform, [count, 3, *size], align_corners=False)
-    return F.grid_sample(images, grid, align_corners=False, padding_mode="border")
+def _logits(encoder: Encoder, head: DinoHead, crops: list[Tensor]) -> list[Tensor]:
+    """Logits [B, F, prototypes] of each of `crops` [B, F, 3, h, w], all of one size, computed as one batch."""
+    if not crops:
+        return []
+    images = torch.stack(crops)
+    logits = head(encoder(images.flatten(0, 2))[-1][:, 0])
+    return list(logits.unflatten(0, images.shape[:3]))

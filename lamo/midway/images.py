@@ -14,10 +14,14 @@ def to_unit(frames: np.ndarray | Tensor, device: torch.device | None = None) -> 
     return torch.as_tensor(frames, device=device).movedim(-1, -3).float() / 255.0
 
 
+def normalise(images: Tensor) -> Tensor:
+    """Images [..., 3, H, W] in 0..1, normalised as the encoder expects."""
+    return (images - images.new_tensor(MEAN)[:, None, None]) / images.new_tensor(STD)[:, None, None]
+
+
 def to_input(frames: np.ndarray | Tensor, device: torch.device | None = None) -> Tensor:
     """uint8 [..., H, W, 3] -> float32 [..., 3, H, W], normalised as the encoder expects."""
-    unit = to_unit(frames, device)
-    return (unit - unit.new_tensor(MEAN)[:, None, None]) / unit.new_tensor(STD)[:, None, None]
+    return normalise(to_unit(frames, device))
 
 
 def to_uint8(images: Tensor) -> np.ndarray:

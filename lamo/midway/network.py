@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 import torch
-import torch.nn.functional as F
+from pydantic import ValidationError
 from torch import Tensor, nn
 
 from lamo.errors import LamoError
@@ -21,6 +21,7 @@ from lamo.midway.encoder import Encoder
 from lamo.midway.forward_dynamics import make_forward
 from lamo.midway.inverse_dynamics import EPS, InverseDynamics
 from lamo.midway.losses import MotionLoss, motion_loss
+from lamo.midway.recurrence import project, standardise, upper_levels
 from lamo.midway.state import State
 from lamo.nn.transformer import CrossBlock, init_weights
 from lamo.training.checkpoint import load_config, load_weights, save_model
@@ -72,6 +73,11 @@ class Midway(nn.Module):
         if config.inverse.pairing == "tokens":
             self.inverse_dynamics.target_embed.load_state_dict(self.inverse_dynamics.source_embed.state_dict())
             self.inverse_dynamics.target_embed.requires_grad_(False)
+        if config.recurrence.top == "recomputed":
+            # Logarithm of the scale of the encoder's stream; fitted in closed form (`lamo.midway.fitting`).
+            self.stream_scale = nn.Linear(width, 1).requires_grad_(False)
+            nn.init.zeros_(self.stream_scale.weight)
+            nn.init.zeros_(self.stream_scale.bias)
 
     def train(self, mode: bool = True) -> Self:
         """Only what gradients train goes into train mode: the targets never drop branches."""
@@ -99,22 +105,48 @@ class Midway(nn.Module):
     def step(self, z: State, motion: Tensor, only: Sequence[int] | None = None) -> State:
         """The closed recurrence z_{t+1} = f_fwd(z_t, m_t) (eq. 6): returns a state that its own next call accepts.
 
-        Predictions are projected back onto the outputs of the encoder's final LayerNorm; the top level is held or, with
-        `recurrence.top` = predicted, advanced by a forward model of its own under the motion tokens of the level below.
-
         `only` names the levels that are needed: without laterals no level needs another, and the others are left as
         they are, which saves their share of the work and changes nothing else.
         """
-        if only is not None and not self.source_laterals and max(only) < self.levels:
+        recomputed = self.config.recurrence.top == "recomputed"
+        alone = 1 if recomputed else self.levels
+        if only is not None and not self.source_laterals and max(only) < alone:
             return tuple(self.advance(i, level, motion[:, i]) if i in only else level for i, level in enumerate(z))
-        predicted = self.predict(z, motion)
-        if self.config.recurrence.top == "held":
-            return (*map(self.project, predicted), z[-1])
-        return tuple(map(self.project, (*predicted, self.predict_top(z, motion))))
+        if not recomputed:
+            return self.close(z, self.predict(z, motion), motion)
+        self._check(z)
+        finest = self._forward(0, self._refine(self.source_laterals, z)[0], motion[:, 0]).features
+        return self.close(z, (finest,), motion)
+
+    def close(self, z: State, predictions: State, motion: Tensor) -> State:
+        """The next state from raw `predictions` [B, 1 + P, D] of the levels below the top, made from `z` and `motion`.
+
+        All are projected (`recurrence.projection`). `recurrence.top` held: the top level stays that of `z`; predicted:
+        a forward model of its own advances it under the motion tokens of the level below; recomputed: see `recompute`,
+        which needs the finest prediction alone.
+        """
+        top = self.config.recurrence.top
+        if top == "recomputed":
+            return self.recompute(self.project(predictions[0]))
+        upper = z[-1] if top == "held" else self.project(self.predict_top(z, motion))
+        return (*map(self.project, predictions), upper)
 
     def predict_top(self, z: State, motion: Tensor) -> Tensor:
         """Raw prediction [B, 1 + P, D] of the top level by its own forward model (`recurrence.top` = predicted)."""
         return self._forward(self.levels, z[-1], motion[:, -1]).features
+
+    def recompute(self, finest: Tensor) -> State:
+        """The state whose finest level is `finest` [B, 1 + P, D]: all upper levels, intermediate ones too, by the
+        teacher's remaining blocks, so that they agree as those of one frame do.
+
+        The blocks need the stream that the final LayerNorm made level 0 of. Its mean per token is lost but read by
+        nobody; its scale per token is lost too and is restored as exp of an affine function of the standardised
+        features. On held-out frames of the demo's world the upper levels then miss the true ones by a mean square of
+        5e-5 of their variance; with one scale for all tokens by 5e-4, with scale 1 by 0.06 to 0.08; from a frame to the
+        next they change by 0.1.
+        """
+        stream = self.standardise(finest)
+        return (finest, *upper_levels(self.teacher, stream * self.stream_scale(stream).float().exp()))
 
     def advance(self, level: int, features: Tensor, motion: Tensor) -> Tensor:
         """One level of `step` by itself; only a network without laterals can do that.
@@ -124,19 +156,13 @@ class Midway(nn.Module):
         return self.project(self._forward(level, features, motion).features)
 
     def project(self, features: Tensor) -> Tensor:
-        """Back onto the manifold of true features, the outputs of the teacher's final LayerNorm: undo its affine part,
-        normalise, redo it. True features stay as they are."""
-        if not self.config.recurrence.renormalise:
-            return features
-        norm = self.teacher.norm
-        return self.standardise(features) * norm.weight + norm.bias
+        """Back onto the manifold of true features, the outputs of the teacher's final LayerNorm, by
+        `recurrence.projection`. True features stay as they are."""
+        return project(features, self.teacher.norm, self.config.recurrence.projection)
 
     def standardise(self, features: Tensor) -> Tensor:
-        """What the teacher's final LayerNorm has before its affine part; channels that it all but switches off (weight
-        below 0.001) are not blown up."""
-        norm = self.teacher.norm
-        weight = torch.where(norm.weight.abs() < 1e-3, 1e-3, norm.weight)
-        return F.layer_norm((features.float() - norm.bias) / weight, norm.normalized_shape, eps=norm.eps)
+        """What the teacher's final LayerNorm has before its affine part."""
+        return standardise(features, self.teacher.norm)
 
     # --- inference of motion, top-down ---
 
@@ -214,6 +240,11 @@ class Midway(nn.Module):
     def load(cls, folder: str | Path) -> Self:
         """The model saved in `folder`, in eval mode."""
         saved = load_config(folder)
-        model = cls(MidwayConfig.model_validate(saved["midway"]), tuple(saved["image"]))
+        try:
+            config = MidwayConfig.model_validate(saved["midway"])
+        except ValidationError as error:
+            key, found = ".".join(map(str, error.errors()[0]["loc"])), error.errors()[0]["msg"]
+            raise LamoError(f"{folder}: its config.json is of another version ({key}: {found}); train again") from None
+        model = cls(config, tuple(saved["image"]))
         load_weights(folder, model)
         return model.eval().requires_grad_(False)

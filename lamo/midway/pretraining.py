@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from lamo.midway.config import PretrainingConfig
 from lamo.midway.encoder import Encoder
 from lamo.midway.images import to_input
+from lamo.midway.training_config import PretrainingConfig
 from lamo.stores.windows import Windows, shuffled_batches
 from lamo.training.device import mixed_precision
 from lamo.training.loop import TrainingLog, run_training

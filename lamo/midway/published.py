@@ -1,4 +1,4 @@
-"""The architecture of the published Midway Networks as a configuration of `Midway`."""
+"""The published Midway Networks, architecture and training losses, and how another model departs from them."""
 
 from typing import Any
 
@@ -9,7 +9,12 @@ INVERSE = {
     "pairing": "tokens", "correlation_radius": 0, "anchors": False, "position": "learned", "normalise_tokens": False,
 }  # fmt: skip
 FORWARD = {"tokens": "prefix", "laterals": True}
-TRAINING = {"distance": "cosine", "change_weight": 0.0, "both_directions": True, "unroll": (1,)}
+TRAINING = {
+    "pretraining": {"steps": 0}, "dino": {"weight": 1.0, "both_frames": True, "initial_scale": (0.05, 0.2)},
+    "augmentation": {"scale": (0.2, 0.4)}, "gap_s": (0.5, 1.0), "distance": "cosine",
+    "change_weight": 0.0, "pixel_weight": 0.0, "contrast_weight": 0.0, "both_directions": True, "unroll": (1,),
+}  # fmt: skip
+MOTION_LEVELS = 3
 
 
 def published_config(encoder: dict[str, Any], inverse: dict[str, Any], forward: dict[str, Any]) -> MidwayConfig:
@@ -33,3 +38,39 @@ def vit_small() -> MidwayConfig:
 def vit_base() -> MidwayConfig:
     """ViT-B/16, made for frames of 224 x 224; the motion part as that of ViT-S/16, but as wide as the encoder."""
     return published_config({"width": 768, "heads": 12}, {}, {})
+
+
+def describe(config: MidwayConfig) -> str:
+    """What a table says of its Midway Network: the published form, or every switch in which it departs from that.
+
+    Sizes (widths, depths, tokens per level, steps) are no departures.
+    """
+    departures = _departures(config.model_dump(by_alias=True), vit_small().model_dump(by_alias=True))
+    levels = len(config.encoder.levels) - 1
+    if levels != MOTION_LEVELS:
+        departures.insert(0, f"{levels} motion level{'' if levels == 1 else 's'}")
+    if not departures:
+        return "Midway: the published form."
+    return f"Midway: compact, which departs from the published form in {', '.join(departures)}."
+
+
+def _departures(config: dict[str, Any], published: dict[str, Any]) -> list[str]:
+    found = []
+    for section, switches in (("inverse", INVERSE), ("forward", FORWARD), ("training", TRAINING)):
+        for key in switches:
+            value, usual = config[section][key], published[section][key]
+            if key == "pretraining" and value["steps"]:
+                found.append("a pre-trained encoder")
+            elif key == "dino" and not value["weight"]:
+                found.append("no DINO loss")
+            elif key == "augmentation" and not value["scale"]:
+                found.append("no motion crops")
+            elif not isinstance(value, dict) and value != usual:
+                found.append(f"{key.replace('_', ' ')} {_text(value)}")
+    return found
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "-".join(map(str, value))
+    return ("off", "on")[value] if isinstance(value, bool) else "of stored frames" if value is None else str(value)

@@ -1,26 +1,34 @@
 """Training of the Midway Network: encoder pre-training where asked for, then the dynamics."""
 
-import itertools
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from lamo.midway.config import MidwayConfig, MidwayTrainingConfig
+from lamo.midway.augmentation import Augmentation
+from lamo.midway.collapse import ENOUGH, SAMPLES, feature_spread, refuse_collapse
+from lamo.midway.config import MidwayConfig
 from lamo.midway.dino import DinoTask
-from lamo.midway.images import to_input
-from lamo.midway.losses import motion_loss
-from lamo.midway.network import Midway, State
+from lamo.midway.images import normalise, to_unit
+from lamo.midway.network import Midway
+from lamo.midway.objective import DynamicsObjective
 from lamo.midway.pretraining import pretrain_encoder
-from lamo.stores.windows import ShardArray, Windows, shuffled_batches
+from lamo.midway.readout import PixelReadout, fit_readout
+from lamo.midway.sampling import WindowSampler
+from lamo.midway.state import State
+from lamo.midway.training_config import MidwayTrainingConfig
+from lamo.midway.validation import Validation
+from lamo.stores.windows import ShardArray, Windows
 from lamo.training.device import mixed_precision
 from lamo.training.ema import update_ema
-from lamo.training.loop import TrainingLog, run_training
-from lamo.training.optim import adamw, cosine, descend, set_learning_rate
+from lamo.training.loop import LastGood, TrainingLog, run_training
+from lamo.training.optim import adamw, cosine, descend, set_learning_rate, set_weight_decay
+from lamo.training.prefetch import Prefetch
+from lamo.training.seed import generator
 
-VALIDATION_WINDOWS = 64
-VALIDATION_STEPS = 8
+AUGMENTATION = 0xA6  # stream of random numbers
 
 
 @dataclass(frozen=True)
@@ -33,11 +41,14 @@ class TrainedMidway:
 
 
 def train_midway(
-    config: MidwayConfig, train: list[ShardArray], held_out: list[ShardArray], seed: int, device: torch.device
-) -> TrainedMidway:
+    config: MidwayConfig, train: list[ShardArray], held_out: list[ShardArray], seed: int, device: torch.device,
+    rate_hz: float | None = None, last_good: Path | None = None,
+) -> TrainedMidway:  # fmt: skip
     """Train on frames uint8 [N, H, W, 3] of the `train` shards; `held_out` clips only measure.
 
-    Raises `LamoError` if no clip is long enough, or when a loss is not finite.
+    `rate_hz` of the frames is needed for gaps in seconds. The state of the last healthy validation is kept in the
+    folder `last_good`, if given. Raises `LamoError` if no clip is long enough, when a logged value is not finite or
+    when the encoder collapses; it says then where that state lies.
     """
     height, width = train[0].array.shape[1:3]
     model = Midway(config, (height, width)).to(device)
@@ -50,109 +61,103 @@ def train_midway(
         )
         model.teacher.load_state_dict(model.student.state_dict())
         model.student.requires_grad_(False)
-    dynamics = DynamicsTraining(model, training, train, held_out, seed, device).run()
+    dynamics = DynamicsTraining(model, training, train, held_out, seed, device, rate_hz, last_good).run()
     return TrainedMidway(model.eval(), pretraining, dynamics)
 
 
 class DynamicsTraining:
-    """Trains everything that is not frozen on windows of consecutive frames."""
+    """Trains everything that is not frozen on windows of frames."""
 
     def __init__(
         self, model: Midway, config: MidwayTrainingConfig, train: list[ShardArray], held_out: list[ShardArray],
-        seed: int, device: torch.device,
+        seed: int, device: torch.device, rate_hz: float | None = None, last_good: Path | None = None,
     ) -> None:  # fmt: skip
         self.model, self.config, self.device = model, config, device
         self.frozen_encoder = not any(p.requires_grad for p in model.student.parameters())
-        self.windows = Windows(train, max(config.unroll) + 1)
-        self.batches = shuffled_batches(len(self.windows), config.batch, seed + 1)
+        self.sampler = WindowSampler(train, config, rate_hz, seed)
+        self.batches = iter(self.sampler)
+        # Draws of its own, so that crops and light leave what the network draws as it is.
+        self.draws = generator(torch.device("cpu"), seed, AUGMENTATION)
+        self.augment = Augmentation(config.augmentation, self.draws)
         self.dino = DinoTask(model.student, model.teacher, config.dino, device) if config.dino.weight else None
         modules = [model, *([self.dino.student_head] if self.dino else [])]
         self.optimizer = adamw(modules, config.learning_rate, config.weight_decay)
         self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        self.validation = self._validation_windows(held_out, seed)
+        self.objective = DynamicsObjective(model, self._readout(train, seed))
+        self.validate = Validation(model, train, held_out, seed, device, config.mixed_precision, self.frozen_encoder)
+        self.last_good = LastGood(last_good, model.save) if last_good else None
+        self.spread: dict[str, Tensor] = {}  # of the features that `_encode` saw last
 
     def run(self) -> TrainingLog:
         """Train for the configured number of steps."""
+        config = self.config
         self.model.train()
-        return run_training(
-            self._step, self.config.steps, 2 * self.config.batch, "midway: dynamics", self._validate,
-            self.config.validate_every,
-        )  # fmt: skip
+        with Prefetch(self.batches) as batches:
+            self.batches = batches
+            return run_training(
+                self._step, config.steps, 2 * config.batch, "midway: dynamics", self.validate, config.validate_every,
+                waited=lambda: batches.waited_s, last_good=self.last_good,
+                check=lambda step, values: refuse_collapse(step, values, config.collapse_spread),
+            )  # fmt: skip
 
     def _step(self, index: int) -> dict[str, Tensor | float]:
         config = self.config
-        warmup = int(config.warmup * config.steps)
-        rate = cosine(index, config.steps, config.learning_rate, config.final_learning_rate, warmup)
-        set_learning_rate(self.optimizer, rate)
-        unroll = config.unroll[min(index * len(config.unroll) // config.steps, len(config.unroll) - 1)]
-        # As many frames in every step: longer windows are fewer.
-        count = max(1, 2 * config.batch // (unroll + 1))
-        frames = self.windows.read(next(self.batches)[:count])[:, : unroll + 1]
-        if config.both_directions and index % 2:
-            frames = np.ascontiguousarray(frames[:, ::-1])
+        schedule = self._schedule(index)
+        images, crops = self._inputs(next(self.batches))
         with mixed_precision(self.device, config.mixed_precision):
-            images = to_input(frames, self.device)
-            losses, gates = self._losses(images)
-            dino = self.dino.loss(frames) if self.dino else torch.zeros(())
-        loss = torch.stack([level for levels in losses for level in levels]).sum() / len(losses)
-        norm = descend(self.optimizer, loss + config.dino.weight * dino, self.parameters, config.clip)
+            targets = self._encode(images, "teacher")
+            sources = targets if self.frozen_encoder else self._encode(images, "student")
+            if config.both_directions:
+                sources, targets = _there_and_back(sources), _there_and_back(targets)
+            dynamics = self.objective(sources, targets, sharpen=index >= config.contrast_from * config.steps)
+            dino = self.dino.loss(crops) if self.dino else torch.zeros(())
+        total = dynamics.total + config.dino.weight * dino
+        norm = descend(self.optimizer, total, self.parameters, config.clip)
         self._update_teacher(index)
-        values = {f"loss_level{i}": level.detach() for i, level in enumerate(losses[0])}
         return {
-            "loss": loss.detach(), **values, "loss_last_step": sum(losses[-1]).detach(), "dino": dino.detach(),
-            "gate_mean": gates, "gradient_norm": norm, "learning_rate": rate, "unroll": unroll,
+            "loss": dynamics.total.detach(), **dynamics.terms, "dino": dino.detach(), "loss_total": total.detach(),
+            **self.spread, "gradient_norm": norm, **schedule, "unroll": images.shape[1] - 1,
         }  # fmt: skip
 
-    def _losses(self, images: Tensor) -> tuple[list[tuple[Tensor, ...]], Tensor]:
-        """Level losses of each unrolled step of `images` [B, T, 3, H, W], and the mean gate."""
-        batch, steps = images.shape[0], images.shape[1] - 1
-        targets = self._encode(images, "teacher")
-        sources = targets if self.frozen_encoder else self._encode(images, "student")
-        # All transitions at once: [B, T - 1] pairs flattened.
-        source = tuple(z[:, :-1].flatten(0, 1) for z in sources)
-        before = tuple(z[:, :-1].flatten(0, 1) for z in targets)
-        after = tuple(z[:, 1:].flatten(0, 1) for z in targets)
-        transition = self.model.infer(source, after)
-        predictions = transition.predictions
-        if self.model.config.recurrence.top == "predicted":
-            predictions = (*predictions, self.model.predict_top(source, transition.motion))
-        losses = [self._compare(predictions, before, after)]
-        gates = torch.stack([g.mean() for level in transition.gates for g in level]).mean().detach()
-        # The first step of the rollout is among the transitions above; it goes on from their projected predictions.
-        motion = transition.motion.unflatten(0, (batch, steps))
-        first = [self.model.project(p).unflatten(0, (batch, steps))[:, 0] for p in predictions]
-        z = tuple(first) if len(first) == len(sources) else (*first, sources[-1][:, 0])
-        for t in range(1, steps):
-            at, to = tuple(level[:, t] for level in targets), tuple(level[:, t + 1] for level in targets)
-            if self.model.source_laterals:
-                z = self.model.step(z, motion[:, t])
-                losses.append(self._compare(z[: len(first)], at, to))
-            else:
-                # Without laterals no level needs another one, and the finest is what is decoded: unroll it alone.
-                z = (self.model.advance(0, z[0], motion[:, t, 0]),)
-                losses.append(self._compare(z, at, to))
-        return losses, gates
+    def _schedule(self, index: int) -> dict[str, float]:
+        """Sets what changes with the step: learning rate, weight decay, whether the prototypes train."""
+        config = self.config
+        warmup = int(config.warmup * config.steps)
+        rate = cosine(index, config.steps, config.learning_rate, config.final_learning_rate, warmup)
+        decay = cosine(index, config.steps, config.weight_decay, config.final_weight_decay)
+        set_learning_rate(self.optimizer, rate)
+        set_weight_decay(self.optimizer, decay)
+        if self.dino:
+            self.dino.freeze_prototypes(index < config.dino.frozen_prototypes * config.steps)
+        return {"learning_rate": rate, "weight_decay": decay, "momentum": self._momentum(index)}
 
-    def _compare(self, predictions: State, before: State, after: State) -> tuple[Tensor, ...]:
-        """Losses of `predictions` of the features `after`, level by level.
-
-        The squared distance is taken of standardised features, so that no loss means that the projection is right.
-        """
-        if self.config.distance == "squared":
-            predictions, before, after = (
-                tuple(map(self.model.standardise, z)) for z in (predictions, before[: len(predictions)], after)
-            )
-        return motion_loss(predictions, before, after, self.config.distance, self.config.change_weight).levels
+    def _inputs(self, frames: np.ndarray) -> tuple[Tensor, list[Tensor]]:
+        """Images [B, T, 3, H, W] of the motion loss and crops of the DINO loss from windows uint8 [B, T, H, W, 3]."""
+        unit = to_unit(frames, self.device)
+        crops = self.dino.crops(unit, self.draws) if self.dino else []
+        return normalise(self.augment(unit)), crops
 
     def _encode(self, images: Tensor, role: str) -> State:
         """Levels [B, T, 1 + P, D] of all frames; without gradient for the teacher and a frozen student."""
         with torch.set_grad_enabled(role == "student" and not self.frozen_encoder):
             levels = self.model.encode(images.flatten(0, 1), role)
-        return tuple(level.unflatten(0, images.shape[:2]) for level in levels)
+        levels = tuple(level.unflatten(0, images.shape[:2]) for level in levels)
+        if role == "teacher":
+            first = tuple(self.model.standardise(level[:SAMPLES, 0]) for level in levels)
+            self.spread = {"feature_spread": feature_spread(first)} if len(images) >= ENOUGH else {}
+        return levels
+
+    def _readout(self, train: list[ShardArray], seed: int) -> PixelReadout | None:
+        """The readout of the pixel losses, fitted once: the encoder must not change under it."""
+        if not (self.config.pixel_weight or self.config.contrast_weight):
+            return None
+        return fit_readout(self.model, Windows(train, 1), seed, self.device)
+
+    def _momentum(self, index: int) -> float:
+        return cosine(index, self.config.steps, self.config.teacher_momentum, 1.0)
 
     def _update_teacher(self, index: int) -> None:
-        momentum = cosine(index, self.config.steps, self.config.teacher_momentum, 1.0)
-        model = self.model
+        momentum, model = self._momentum(index), self.model
         update_ema(model.target_laterals, model.source_laterals, momentum)
         if model.config.inverse.pairing == "tokens":
             update_ema(model.inverse_dynamics.target_embed, model.inverse_dynamics.source_embed, momentum)
@@ -161,35 +166,7 @@ class DynamicsTraining:
         if self.dino:
             self.dino.update_teacher(momentum)
 
-    # --- validation: do the tokens carry motion? ---
 
-    def _validation_windows(self, held_out: list[ShardArray], seed: int) -> Tensor:
-        windows = Windows(held_out, VALIDATION_STEPS + 1)
-        picks = np.random.default_rng(seed).permutation(len(windows))[:VALIDATION_WINDOWS]
-        return to_input(windows.read(picks), self.device)
-
-    @torch.no_grad()
-    def _validate(self) -> dict[str, float]:
-        """Feature-space error of level 0 at rollout steps 1 and 8 on held-out clips: with the oracle's motion tokens,
-        with those of another window (`swap_gap` is the relative difference; zero means that tokens carry nothing), and
-        by persistence; and the spread of features over samples (zero means collapse)."""
-        self.model.eval()
-        with mixed_precision(self.device, self.config.mixed_precision):
-            levels = self._encode(self.validation, "teacher")
-            pairs = [tuple(z[:, t] for z in levels) for t in range(VALIDATION_STEPS + 1)]
-            motion = [self.model.inverse(a, b) for a, b in itertools.pairwise(pairs)]
-            oracle, swapped = pairs[0], pairs[0]
-            values = {"feature_spread": float(levels[0].float().std(dim=(0, 1)).mean())}
-            for t, tokens in enumerate(motion, start=1):
-                oracle = self.model.step(oracle, tokens)
-                swapped = self.model.step(swapped, tokens.roll(1, dims=0))
-                if t in (1, VALIDATION_STEPS):
-                    error = [_error(z, pairs[t]) for z in (oracle, swapped, pairs[0])]
-                    values |= {f"oracle_step{t}": error[0], f"swap_gap_step{t}": error[1] / error[0] - 1.0}
-                    values[f"persistence_step{t}"] = error[2]
-        self.model.train()
-        return values
-
-
-def _error(z: State, truth: State) -> float:
-    return float((z[0] - truth[0]).float().square().mean())
+def _there_and_back(z: State) -> State:
+    """Windows [B, T, 1 + P, D] of each level, then the same windows backwards in time: [2 B, T, 1 + P, D]."""
+    return tuple(torch.cat([level, level.flip(1)]) for level in z)

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from lamo.errors import LamoError
-from lamo.midway.config import DinoConfig, MidwayConfig
+from lamo.midway.config import MidwayConfig
 from lamo.midway.dino import DinoHead
 from lamo.midway.network import Midway
 from lamo.midway.published import published_config
+from lamo.midway.training_config import DinoConfig
 from lamo.midway.upstream_file import Upstream, read_upstream
 from lamo.midway.upstream_names import HEAD_NAMES, PREFIXES, published_names
 

@@ -11,8 +11,8 @@ def adamw(modules: Iterable[nn.Module], learning_rate: float, weight_decay: floa
     """AdamW over the trainable parameters; vectors (biases, norms) are not decayed."""
     parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
     groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay, "decayed": True},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0, "decayed": False},
     ]
     return torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.95), fused=True)
 
@@ -29,6 +29,13 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, value: float) -> None:
     """Set the learning rate of all parameter groups."""
     for group in optimizer.param_groups:
         group["lr"] = value
+
+
+def set_weight_decay(optimizer: torch.optim.Optimizer, value: float) -> None:
+    """Set the weight decay of those parameters that `adamw` decays."""
+    for group in optimizer.param_groups:
+        if group["decayed"]:
+            group["weight_decay"] = value
 
 
 def descend(

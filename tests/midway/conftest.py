@@ -22,7 +22,7 @@ PUBLISHED = {
     "forward": {
         "depth": 3, "heads": 2, "tokens": "prefix", "gate_bias": 4.0, "laterals": True, "lateral_heads": 4,
     },
-    "recurrence": {"top": "held", "renormalise": True, "role": "teacher"},
+    "recurrence": {"top": "held", "projection": "norm", "role": "teacher"},
 }  # fmt: skip
 COMPACT = {
     "encoder": ENCODER,
@@ -34,7 +34,7 @@ COMPACT = {
         "depth": 2, "heads": 2, "tokens": "filter", "filter_radius": 1, "anchors": True, "gate_bias": 1.0,
         "laterals": False,
     },
-    "recurrence": {"top": "held", "renormalise": True, "role": "teacher"},
+    "recurrence": {"top": "held", "projection": "norm", "role": "teacher"},
 }  # fmt: skip
 TRAINING = {
     "pretraining": {"steps": 0, "batch": 8, "learning_rate": 3e-3, "noise": 0.1},
@@ -45,6 +45,7 @@ TRAINING = {
     },
     "steps": 3, "batch": 4, "learning_rate": 3e-3, "final_learning_rate": 1e-4, "warmup": 0.0, "weight_decay": 0.01,
     "clip": 1.0, "teacher_momentum": 0.9, "distance": "squared", "change_weight": 0.5, "both_directions": False,
+    "pixel_weight": 0.0, "contrast_weight": 0.0,
     "unroll": [1], "mixed_precision": False, "validate_every": 0,
 }  # fmt: skip
 

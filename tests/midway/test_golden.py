@@ -7,11 +7,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lamo.midway.config import DinoConfig
 from lamo.midway.dino import DinoHead
 from lamo.midway.losses import motion_loss
 from lamo.midway.network import Midway
 from lamo.midway.published import vit_base, vit_small
+from lamo.midway.training_config import DinoConfig
 from lamo.midway.upstream import import_dino_heads
 from lamo.midway.upstream_names import published_names
 

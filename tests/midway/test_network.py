@@ -116,61 +116,6 @@ def test_a_new_teacher_equals_the_student(make_config, form):
     assert torch.equal(*embeds) == (form == "published")
 
 
-def statistics(model, features):
-    plain = (features - model.teacher.norm.bias) / model.teacher.norm.weight
-    return plain.mean(-1), plain.var(-1, correction=0)
-
-
-def test_steps_stay_on_the_outputs_of_the_encoders_norm_and_hold_the_top(model, states):
-    z, motion = states[0], model.inverse(*states)
-    for _ in range(4):
-        following = model.step(z, motion)
-        assert len(following) == LEVELS + 1
-        assert following[-1] is z[-1]
-        assert not any(torch.equal(a, b) for a, b in zip(following[:-1], z[:-1], strict=True))
-        for level in following[:-1]:
-            mean, variance = statistics(model, level)
-            torch.testing.assert_close(mean, torch.zeros_like(mean), rtol=0, atol=1e-4)
-            torch.testing.assert_close(variance, torch.ones_like(variance), rtol=1e-3, atol=1e-3)
-        z = following
-
-
-def test_true_states_are_unchanged_by_the_projection(model):
-    for level in model.encode(torch.randn(2, 3, 16, 24), "teacher"):
-        torch.testing.assert_close(model.project(level), level, rtol=1e-3, atol=1e-3)
-
-
-def test_levels_advance_by_themselves_where_nothing_ties_them(make_midway, states):
-    model, z = make_midway("compact"), states[0]
-    motion = model.inverse(*states)
-    following = model.step(z, motion)
-    for level in range(LEVELS):
-        torch.testing.assert_close(model.advance(level, z[level], motion[:, level]), following[level])
-
-
-def test_without_renormalising_a_step_is_the_prediction(make_midway, form, states):
-    model = make_midway(form, recurrence={"renormalise": False})
-    motion = model.inverse(*states)
-    assert same(model.step(states[0], motion), (*model.predict(states[0], motion), states[0][-1]))
-
-
-def test_a_predicted_top_advances_under_the_motion_of_the_level_below(make_midway, form, states):
-    model = make_midway(form, recurrence={"top": "predicted"})
-    z, motion = states[0], model.inverse(*states)
-    following = model.step(z, motion)
-    assert len(following) == LEVELS + 1
-    mean, variance = statistics(model, following[-1])
-    torch.testing.assert_close(mean, torch.zeros_like(mean), rtol=0, atol=1e-4)
-    torch.testing.assert_close(variance, torch.ones_like(variance), rtol=1e-3, atol=1e-3)
-    other = motion.clone()
-    other[:, -1] = torch.randn_like(other[:, -1])
-    assert not torch.equal(model.step(z, other)[-1], following[-1])
-    other = motion.clone()
-    other[:, 0] = torch.randn_like(other[:, 0])
-    assert torch.equal(model.step(z, other)[-1], following[-1])
-    assert all(level.isfinite().all() for level in model.step(following, motion))
-
-
 @pytest.mark.parametrize("size", [(24, 24), (16, 16)])
 def test_the_motion_part_refuses_another_grid_than_its_own(model, states, size):
     other = model.encode(torch.randn(2, 3, *size))

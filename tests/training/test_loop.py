@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lamo.errors import LamoError
-from lamo.training.loop import TrainingLog, run_training
+from lamo.training.loop import LastGood, TrainingLog, run_training
 
 
 def table(log: TrainingLog, path):
@@ -26,13 +26,13 @@ def run(path, steps, **options):
     return calls, table(log, path).to_pandas()
 
 
-def test_values_that_are_not_logged_at_a_step_are_null(tmp_path):
+def test_values_of_one_step_share_a_row_and_values_that_are_not_logged_at_a_step_are_null(tmp_path):
     log = TrainingLog()
     assert log.add(0, {"loss": torch.tensor(2.5)}) == {"loss": 2.5}
     log.add(20, {"loss": 1.5})
     log.add(20, {"held_out": 3.0})
     columns = table(log, tmp_path).to_pydict()
-    assert columns == {"step": [0, 20, 20], "loss": [2.5, 1.5, None], "held_out": [None, None, 3.0]}
+    assert columns == {"step": [0, 20], "loss": [2.5, 1.5], "held_out": [None, 3.0]}
 
 
 def test_an_empty_log_can_be_written(tmp_path):
@@ -76,7 +76,7 @@ def test_validation_runs_at_its_steps_and_at_the_end(tmp_path):
     seen = log[log["held_out"].notna()]
     assert seen["step"].tolist() == [4, 8, 11]
     assert seen["held_out"].tolist() == [1.0, 2.0, 3.0]
-    assert seen["loss"].isna().all()
+    assert (seen["loss"] == 10.0 - seen["step"]).all()
     assert len(checks) == 3
     assert run(tmp_path, 12, validate=validate)[1]["held_out"].notna().sum() == 1
 
@@ -99,3 +99,83 @@ def test_the_rate_leaves_validation_out(tmp_path, monkeypatch):
     )
     rates = [rate for rate in table(log, tmp_path).to_pydict()["samples_per_s"] if rate is not None]
     assert rates == [4.0, 4.0, 4.0]
+
+
+def test_waiting_is_logged_as_a_share_of_the_time_outside_validation(tmp_path, monkeypatch):
+    clock = iter([0.0, 2.0, 100.0, 104.0, 200.0, 202.0, 300.0])
+    waits = iter([0.0, 0.5, 0.5, 3.5, 9.0, 9.0, 9.0])
+    monkeypatch.setattr("lamo.training.loop.time.perf_counter", lambda: next(clock))
+    log = run_training(lambda i: {"loss": 1.0}, 3, 8, "test", log_every=1, waited=lambda: next(waits))
+    assert table(log, tmp_path).to_pydict()["data_wait_share"] == [0.25, 0.75, 0.0]
+
+
+def test_without_a_count_of_waiting_none_is_logged(tmp_path):
+    assert "data_wait_share" not in run(tmp_path, 2)[1]
+
+
+# --- runs that break down ---
+
+
+class Run:
+    """Training whose state is the number of steps taken; it breaks down at a step."""
+
+    def __init__(self, folder, breaks_at=None, loss=math.nan, **options):
+        self.state, self.breaks_at, self.loss = 0, breaks_at, loss
+        self.last_good = LastGood(folder, self.save)
+        self.options = {"log_every": 2, "validate": lambda: {"held_out": 1.0}, "validate_every": 3} | options
+
+    def save(self, folder):
+        folder.mkdir()
+        (folder / "state").write_text(str(self.state))
+
+    def step(self, index):
+        self.state = index
+        return {"loss": self.loss if index == self.breaks_at else 1.0}
+
+    def run(self, steps=12):
+        return run_training(self.step, steps, 1, "test", last_good=self.last_good, **self.options)
+
+
+def test_a_run_that_meets_a_nan_keeps_the_state_of_the_last_healthy_validation(tmp_path):
+    folder = tmp_path / "last_good"
+    with pytest.raises(LamoError, match=rf"training step 8: loss is nan; .*state, of step 6, .* lie in {folder}$"):
+        Run(folder, breaks_at=8).run()
+    assert sorted(path.name for path in folder.iterdir()) == ["log.parquet", "state"]
+    assert (folder / "state").read_text() == "6"
+    assert pq.read_table(folder / "log.parquet").to_pydict()["step"] == [0, 2, 3, 4, 6]
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_state_that_its_own_validation_refuses_is_not_kept(tmp_path):
+    run = Run(tmp_path / "last_good")
+    run.options["validate"] = lambda: {"held_out": math.nan if run.state > 3 else 1.0}
+    with pytest.raises(LamoError, match=r"training step 6: held_out is nan; .*state, of step 3,"):
+        run.run()
+    assert (tmp_path / "last_good" / "state").read_text() == "3"
+
+
+def test_values_that_a_check_refuses_stop_the_training_before_the_state_is_kept(tmp_path):
+    def check(step, values):
+        if values["loss"] > 5.0:
+            raise LamoError(f"training step {step}: too much")
+
+    run = Run(tmp_path / "last_good", breaks_at=6, loss=9.0, check=check)
+    with pytest.raises(LamoError, match=r"training step 6: too much; the last good state, of step 3,"):
+        run.run()
+    assert run.state == 6
+    assert (tmp_path / "last_good" / "state").read_text() == "3"
+
+
+def test_a_run_that_breaks_down_at_once_says_that_nothing_was_kept(tmp_path):
+    earlier = tmp_path / "last_good"
+    earlier.mkdir()
+    (earlier / "state").write_text("of an earlier run")
+    with pytest.raises(LamoError, match=r"step 0: loss is nan; .*; there was no validation before it, so no earlier"):
+        Run(earlier, breaks_at=0).run()
+    assert (earlier / "state").read_text() == "of an earlier run"
+
+
+def test_a_run_that_ends_well_has_kept_its_end(tmp_path):
+    log = Run(tmp_path / "last_good").run()
+    assert (tmp_path / "last_good" / "state").read_text() == "11"
+    assert pq.read_table(tmp_path / "last_good" / "log.parquet") == table(log, tmp_path)

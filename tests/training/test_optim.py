@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from lamo.training.optim import adamw, cosine, descend, set_learning_rate
+from lamo.training.optim import adamw, cosine, descend, set_learning_rate, set_weight_decay
 
 rates = st.floats(1e-6, 1.0)
 
@@ -59,6 +59,13 @@ def test_only_trainable_weights_are_optimised_and_only_matrices_decayed():
     assert all(group["lr"] == 0.1 for group in optimizer.param_groups)
     set_learning_rate(optimizer, 0.02)
     assert [group["lr"] for group in optimizer.param_groups] == [0.02, 0.02]
+
+
+@pytest.mark.parametrize("start", [0.0, 0.3])
+def test_weight_decay_changes_for_matrices_only(start):
+    optimizer = adamw([Small()], 0.1, start)
+    set_weight_decay(optimizer, 0.4)
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.4, 0.0]
 
 
 def test_decay_shrinks_matrices_only():

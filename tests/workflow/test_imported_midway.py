@@ -47,11 +47,22 @@ def test_a_published_checkpoint_serves_every_later_stage(new_workflow, tmp_path)
     assert all(float(row["mean"]) == float(row["mean"]) for row in rows)
     assert (workflow.results / "07_metrics" / "contact_sheet.png").exists()
     assert not (workflow.results / "07_metrics" / "figures" / "midway.png").exists()
+    assert (workflow.results / "07_metrics" / "figures" / "token_groups.png").exists()
     assert workflow.would_run() == set()
     # The same run with a model of its own trains; touching the file does nothing, another content is imported again.
     assert "midway_train" in workflow.would_run("midway={checkpoint: null}")
     os.utime(tmp_path / "checkpoint.pth", (0, 0))
     assert workflow.would_run() == set()
+
+
+def test_a_top_level_that_the_checkpoint_does_not_predict_is_fitted_on_the_frames(new_workflow, tmp_path):
+    model = published(tmp_path / "checkpoint.pth")
+    recurrence = "{top: predicted, fit: {steps: 3, batch: 2}}"
+    workflow = new_workflow(f"midway={{checkpoint: {tmp_path}/checkpoint.pth, recurrence: {recurrence}}}")
+    assert "frames_decode" in workflow.run(targets=MODEL)
+    weights = load_file(workflow.results / MODEL[0])
+    assert all(torch.equal(weights[name], tensor) for name, tensor in model.state_dict().items())
+    assert {name.split(".")[1] for name in weights.keys() - model.state_dict().keys()} == {"3"}
 
 
 @pytest.mark.parametrize("name", ["", "/model.safetensors"])

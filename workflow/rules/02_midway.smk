@@ -5,10 +5,15 @@ except LamoError as error:
     sys.exit(str(error))
 
 if CHECKPOINT:
+    # A checkpoint may lack what such a recurrence adds; it is then fitted on the training frames.
+    FITTED = CONFIG.midway.recurrence.top != "held"
 
     rule midway_import:
         input:
-            CHECKPOINT,
+            checkpoint=CHECKPOINT,
+            train=shards("01_frames/frames/{split}/{shard}.zarr", "train") if FITTED else [],
+            train_manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "train") if FITTED else [],
+            clips=ancient("<results>/01_frames/clips.parquet") if FITTED else [],
         output:
             model="<results>/02_midway/model.safetensors",
             config="<results>/02_midway/config.json",
@@ -18,7 +23,7 @@ if CHECKPOINT:
             "<benchmarks>/02_midway/midway_import.tsv"
         conda:
             "../../envs/models.yaml"
-        threads: 1
+        threads: 16 if FITTED else 1
         resources:
             mem_mb=lambda wildcards, attempt: 16000 * attempt,
             runtime=lambda wildcards, attempt: 30 * attempt,
@@ -26,6 +31,7 @@ if CHECKPOINT:
             midway=section("midway", include={"checkpoint", "checkpoint_heads", "recurrence"}),
             image=(CONFIG.frames.height, CONFIG.frames.width),
             levels=CONFIG.latents.levels,
+            seed=CONFIG.seed if FITTED else 0,
             code=code("02_midway_import.py"),
         message:
             "Stage 02: importing the Midway Network"
@@ -59,6 +65,7 @@ else:
             runtime=lambda wildcards, attempt: 1440 * attempt,
         params:
             midway=section("midway", exclude={"checkpoint", "checkpoint_heads"}),
+            rate_hz=CONFIG.frames.rate_hz,
             seed=CONFIG.seed,
             code=code("02_midway_train.py"),
         message:

@@ -4,15 +4,22 @@ from pathlib import Path
 
 from lamo.midway.config import MidwayConfig
 from lamo.midway.importing import import_checkpoint
+from lamo.stores.frames import open_frames
+from lamo.stores.windows import ShardArray
+from lamo.training.device import pick_device
+from lamo.training.seed import seed_everything
 from lamo.workflow import job, use_threads
 
 
-def main(output, params):
+def main(files, output, params):
     config = MidwayConfig.model_validate(params.midway)
-    model = import_checkpoint(config, tuple(params.image), params.levels)
+    seed_everything(params.seed)
+    stores = open_frames(files.train, files.train_manifests) if files.train else []
+    frames = [ShardArray(store.frames, store.offsets) for store in stores]
+    model = import_checkpoint(config, tuple(params.image), params.levels, frames, params.seed, pick_device())
     model.save(Path(output.model).parent)
 
 
 with job(snakemake):
     use_threads(snakemake.threads)
-    main(snakemake.output, snakemake.params)
+    main(snakemake.input, snakemake.output, snakemake.params)

@@ -1,5 +1,6 @@
 """Train the Midway Network on the frames of stage 01."""
 
+import shutil
 from pathlib import Path
 
 from lamo.midway.config import MidwayConfig
@@ -17,6 +18,9 @@ def read(stores, manifests):
 
 
 def main(files, output, params):
+    folder = Path(output.model).parent
+    # Not among the rule's outputs, which Snakemake removes when the job fails.
+    last_good = folder / "last_good"
     seed_everything(params.seed)
     trained = train_midway(
         MidwayConfig.model_validate(params.midway),
@@ -24,10 +28,14 @@ def main(files, output, params):
         read(files.val, files.val_manifests),
         params.seed,
         pick_device(),
+        params.rate_hz,
+        last_good,
     )
-    trained.model.save(Path(output.model).parent)
+    trained.model.save(folder)
     trained.dynamics.write(output.log)
     (trained.pretraining or TrainingLog()).write(output.pretraining_log)
+    if last_good.exists():
+        shutil.rmtree(last_good)
 
 
 with job(snakemake):
