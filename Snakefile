@@ -30,3 +30,4 @@ rule all:
         "<results>/07_metrics/figures/metrics.png",
         "<results>/07_metrics/contact_sheet.png",
         "<results>/07_metrics/videos",
+        PROBE,

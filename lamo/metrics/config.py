@@ -99,6 +99,30 @@ class CurvesConfig(Section):
     )
 
 
+class ProbeConfig(Section):
+    """What motion tokens mean: a linear probe of ego motion (synthetic world only), and what each group of tokens
+    moves."""
+
+    clips: int = Field(
+        300,
+        ge=1,
+        description="clips that the regression is fitted on, and held-out clips that it is scored on, at most; count; "
+        "own choice",
+    )
+    ridges: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1000.0),
+        min_length=1,
+        description="ridges to choose from, for features of unit variance and the mean squared error; own choice",
+    )
+    selection_share: float = Field(
+        0.2, gt=0, lt=1, description="share of the training clips on which the ridge is chosen; own choice"
+    )
+    windows: int = Field(
+        64, ge=2, description="held-out steps in which groups of motion tokens are swapped, at most; count; own choice"
+    )
+    seed: int = Field(0, ge=0, description="seed of which other clip's tokens are swapped in; own choice")
+
+
 class MetricsConfig(Section):
     """Stage 07: what is measured, and how it is shown."""
 
@@ -114,3 +138,4 @@ class MetricsConfig(Section):
     sheet: SheetConfig = Field(SheetConfig(), description="contact sheet")
     videos: RolloutVideosConfig = Field(RolloutVideosConfig(), description="videos of rollouts")
     curves: CurvesConfig = Field(CurvesConfig(), description="curves against time")
+    probe: ProbeConfig = Field(ProbeConfig(), description="what motion tokens mean")

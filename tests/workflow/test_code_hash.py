@@ -139,7 +139,7 @@ def hashes(root: Path) -> dict[str, str]:
     return {path.stem: code_hash(path, root=root) for path in sorted((root / "workflow/scripts").glob("*.py"))}
 
 
-FIGURES = {"07_metrics_figures", "07_metrics_videos"}
+FIGURES = {"07_metrics_figures", "07_metrics_videos", "07_metrics_probe", "07_metrics_token_groups"}
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,8 @@ FIGURES = {"07_metrics_figures", "07_metrics_videos"}
         ("lamo/metrics/sheet.py", "\nNEW = 1\n", {"07_metrics_videos"}),
         ("lamo/decoder/training.py", "\nNEW = 1\n", {"04_decoder_train"}),
         ("lamo/midway/extraction.py", "\nNEW = 1\n", {"03_latents_encode"}),
-        ("lamo/rollout/controls.py", "\nNEW = 1\n", {"06_rollouts_controls"}),
+        ("lamo/rollout/controls.py", "\nNEW = 1\n", {"06_rollouts_controls", "07_metrics_token_groups"}),
+        ("lamo/metrics/ridge.py", "\nNEW = 1\n", {"07_metrics_probe"}),
         ("lamo/midway/network.py", "\n# a comment\n", set()),
         ("lamo/workflow.py", "\nNEW = 1\n", set()),
         ("lamo/config.py", "\nNEW = 1\n", set()),

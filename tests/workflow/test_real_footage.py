@@ -26,4 +26,7 @@ def test_one_real_clip_ends_in_a_table(new_workflow, tmp_path):
     assert {row["method"] for row in rows} >= {"flow", "gmm", "state", "oracle_motion", "persistence_pixels"}
     assert {row["n_clips"] for row in rows} == {"1"}
     assert (workflow.results / "07_metrics" / "contact_sheet.png").stat().st_size > 1000
+    assert (workflow.results / "07_metrics" / "figures" / "token_groups.png").exists()
+    # Of real videos the true motion is not known.
+    assert not list((workflow.results / "07_metrics").rglob("probe.*"))
     assert not (workflow.results / "01_frames" / "world").exists()

@@ -1,6 +1,7 @@
 """The whole workflow on config/tiny.yaml: what it leaves behind, and what it does when it is called again."""
 
 import csv
+import json
 import shutil
 import subprocess
 import sys
@@ -59,8 +60,36 @@ def test_pictures_can_be_opened(tiny):
     for path in [folder / "contact_sheet.png", *(folder / "figures").glob("*.png")]:
         with Image.open(path) as picture:
             assert min(picture.size) > 100
-    assert len(list((folder / "figures").glob("*.png"))) == 4
+    assert len(list((folder / "figures").glob("*.png"))) == 6
     assert [path.name for path in sorted((folder / "videos").glob("*.mp4"))] == ["rollout-1.mp4"]
+
+
+def motion_levels(workflow) -> int:
+    midway = json.loads((workflow.results / "02_midway" / "config.json").read_text(encoding="utf-8"))
+    return len(midway["midway"]["encoder"]["levels"]) - 1
+
+
+def test_probe_has_every_input_and_target(tiny):
+    folder = tiny.results / "07_metrics"
+    probe = pd.read_csv(folder / "probe.csv")
+    levels = {f"motion_level_{level}" for level in range(motion_levels(tiny))}
+    assert set(probe["input"]) == {"motion_all", *levels, "motion_shuffled", "state_mean", "state_regions"}
+    assert set(probe["target"]) == {"speed", "yaw_rate"}
+    assert set(zip(probe["n_clips"], probe["n_steps"], strict=True)) == {(2, 38)}
+    assert (probe["r2"] <= 1).all()
+    assert probe["rmse"].notna().all()
+    assert "tiny: linear (ridge) regression" in (folder / "probe.md").read_text(encoding="utf-8")
+
+
+def test_token_groups_are_measured_in_windows_of_all_held_out_clips(tiny):
+    groups = pd.read_csv(tiny.results / "07_metrics" / "token_groups.csv")
+    assert list(groups["group"][groups["measure"] == "pixels"]) == [
+        *("token_0", "token_1", "token_2"),
+        *(f"level_{level}" for level in range(motion_levels(tiny))),
+        "all",
+    ]
+    assert set(zip(groups["n_windows"], groups["n_clips"], strict=True)) == {(4, 2)}
+    assert groups["region_share"][:3].between(0, 1).all()
 
 
 def test_every_video_found_is_accounted_for(tiny):
@@ -75,7 +104,7 @@ def test_every_job_has_a_log_and_a_benchmark(tiny):
     logs = {path.relative_to(tiny.results / "logs").with_suffix("") for path in (tiny.results / "logs").rglob("*.log")}
     folder = tiny.results / "benchmarks"
     assert logs == {path.relative_to(folder).with_suffix("") for path in folder.rglob("*.tsv")}
-    assert len(logs) == 26
+    assert len(logs) == 28
 
 
 def test_stores_stand_beside_their_manifests_and_nothing_partial_is_left(tiny):
@@ -98,6 +127,7 @@ def test_touching_files_and_a_copy_elsewhere_change_nothing(tiny, tmp_path):
 
 
 PICTURES = {"metrics_videos"}
+PROBED = {"metrics_probe", "metrics_token_groups"}
 SCORED = {"metrics_score", "metrics_table", "metrics_figures"}
 ROLLED = {"rollouts_predict", "rollouts_controls", *SCORED, *PICTURES}
 
@@ -106,7 +136,10 @@ ROLLED = {"rollouts_predict", "rollouts_controls", *SCORED, *PICTURES}
     ("config", "expected"),
     [
         ("metrics={sheet: {windows: 1}}", PICTURES),
-        ("metrics={bootstrap: {resamples: 120}}", SCORED),
+        ("metrics={bootstrap: {resamples: 120}}", {*SCORED, *PROBED}),
+        ("metrics={bootstrap: {frechet_resamples: 60}}", SCORED),
+        ("metrics={probe: {clips: 3}}", {"metrics_probe"}),
+        ("metrics={probe: {windows: 5}}", {"metrics_token_groups"}),
         ("metrics={horizons_s: [0.2, 1.6]}", SCORED),
         ("rollouts={blur_sigmas: [0.0, 2.0]}", {"rollouts_controls", *SCORED, *PICTURES}),
         ("rollouts={samples: 3}", ROLLED),
@@ -115,7 +148,7 @@ ROLLED = {"rollouts_predict", "rollouts_controls", *SCORED, *PICTURES}
             "predictors={flow: {training: {learning_rate: 0.01}}}",
             {"predictors_train", "rollouts_predict", *SCORED, *PICTURES},
         ),
-        ("decoder={steps: 5}", {"decoder_train", *ROLLED}),
+        ("decoder={steps: 5}", {"decoder_train", "metrics_token_groups", *ROLLED}),
         ("frames={max_quarantined_share: 0.1}", {"frames_collect"}),
     ],
 )
@@ -161,4 +194,6 @@ def test_report_shows_table_pictures_and_videos(tiny, tmp_path):
     tiny.run("--report", str(path))
     report = path.read_text(encoding="utf-8")
     for name in ("table.csv", "contact_sheet.png", "metrics.png", "predictors.png", "rollout-1.mp4"):
+        assert name in report
+    for name in ("probe.csv", "probe.png", "token_groups.png"):
         assert name in report

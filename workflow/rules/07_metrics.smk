@@ -1,6 +1,10 @@
 # Stage 07: scores of all rollouts against the truth, tables and pictures.
 FEATURES = "<results>/07_metrics/features"
 INCEPTION = CONFIG.metrics.fid.weights
+# What motion tokens mean; only of the synthetic world is the true motion known.
+PROBE = ["<results>/07_metrics/figures/token_groups.png"]
+if WORLD:
+    PROBE += expand("<results>/07_metrics/{name}", name=["probe.csv", "probe.md", "figures/probe.png"])
 
 
 rule metrics_features:
@@ -53,7 +57,7 @@ rule metrics_score:
         mem_mb=lambda wildcards, attempt: 16000 * attempt,
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
-        metrics=section("metrics", exclude={"sheet", "videos", "world_features"}),
+        metrics=section("metrics", exclude={"sheet", "videos", "world_features", "probe"}),
         rate_hz=CONFIG.frames.rate_hz,
         rollouts=ROLLOUTS,
         code=code("07_metrics_score.py"),
@@ -172,3 +176,79 @@ rule metrics_videos:
         "Stage 07: contact sheet and videos of rollouts"
     script:
         "../scripts/07_metrics_videos.py"
+
+
+rule metrics_token_groups:
+    input:
+        midway="<results>/02_midway/model.safetensors",
+        midway_config="<results>/02_midway/config.json",
+        statistics="<results>/03_latents/statistics.safetensors",
+        decoder="<results>/04_decoder/model.safetensors",
+        decoder_config="<results>/04_decoder/config.json",
+        frames=shards("01_frames/frames/{split}/{shard}.zarr", "val"),
+        manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "val"),
+    output:
+        figure=report(
+            "<results>/07_metrics/figures/token_groups.png", category="Probe", caption="../report/token_groups.rst"
+        ),
+        csv="<results>/07_metrics/token_groups.csv",
+    log:
+        "<logs>/07_metrics/metrics_token_groups.log",
+    benchmark:
+        "<benchmarks>/07_metrics/metrics_token_groups.tsv"
+    conda:
+        "../../envs/metrics.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        windows=CONFIG.metrics.probe.windows,
+        seed=CONFIG.metrics.probe.seed,
+        bootstrap=CONFIG.metrics.bootstrap.model_dump(mode="json", exclude={"frechet_resamples"}),
+        latents=section("latents", include={"levels"}),
+        code=code("07_metrics_token_groups.py"),
+    message:
+        "Stage 07: which patches move when a group of motion tokens is swapped"
+    script:
+        "../scripts/07_metrics_token_groups.py"
+
+
+if WORLD:
+
+    rule metrics_probe:
+        input:
+            found="<results>/01_frames/found.parquet",
+            labels=expand("<results>/01_frames/world/labels/{split}.parquet", split=SPLITS),
+            midway_config="<results>/02_midway/config.json",
+            train_frames=shards("01_frames/frames/{split}/{shard}.zarr", "train"),
+            train_frames_manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "train"),
+            train_latents=shards("03_latents/latents/{split}/{shard}.zarr", "train"),
+            train_latents_manifests=shards("03_latents/latents/{split}/{shard}.manifest.json", "train"),
+            val_frames=shards("01_frames/frames/{split}/{shard}.zarr", "val"),
+            val_frames_manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "val"),
+            val_latents=shards("03_latents/latents/{split}/{shard}.zarr", "val"),
+            val_latents_manifests=shards("03_latents/latents/{split}/{shard}.manifest.json", "val"),
+        output:
+            csv=report("<results>/07_metrics/probe.csv", category="Probe", caption="../report/probe_table.rst"),
+            markdown="<results>/07_metrics/probe.md",
+            figure=report("<results>/07_metrics/figures/probe.png", category="Probe", caption="../report/probe.rst"),
+        log:
+            "<logs>/07_metrics/metrics_probe.log",
+        benchmark:
+            "<benchmarks>/07_metrics/metrics_probe.tsv"
+        conda:
+            "../../envs/metrics.yaml"
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: 8000 * attempt,
+            runtime=lambda wildcards, attempt: 120 * attempt,
+        params:
+            run=CONFIG.run,
+            probe=CONFIG.metrics.probe.model_dump(mode="json", exclude={"windows", "seed"}),
+            bootstrap=CONFIG.metrics.bootstrap.model_dump(mode="json", exclude={"frechet_resamples"}),
+            code=code("07_metrics_probe.py"),
+        message:
+            "Stage 07: reading the world's true motion from motion tokens"
+        script:
+            "../scripts/07_metrics_probe.py"

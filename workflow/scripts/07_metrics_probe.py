@@ -1,0 +1,42 @@
+"""Read the world's true ego motion from motion tokens by linear regression, beside the controls."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from lamo.metrics.config import BootstrapConfig, ProbeConfig
+from lamo.metrics.probe import ProbeClips, run_probe
+from lamo.metrics.probe_figure import probe_figure
+from lamo.metrics.probe_labels import WorldLabels
+from lamo.metrics.probe_table import probe_csv, probe_markdown
+from lamo.stores.atomic import replacing
+from lamo.stores.frames import FramesStore
+from lamo.stores.latents import LatentsStore
+from lamo.training.checkpoint import load_config
+from lamo.workflow import job, use_threads
+
+
+def stores(files, split):
+    """Opened only as they are asked for."""
+    names = (f"{split}_latents", f"{split}_latents_manifests", f"{split}_frames", f"{split}_frames_manifests")
+    for latents, latents_manifest, frames, frames_manifest in zip(*(files[name] for name in names), strict=True):
+        yield LatentsStore(latents, latents_manifest), FramesStore(frames, frames_manifest)
+
+
+def main(files, output, params):
+    config = ProbeConfig.model_validate(params.probe)
+    labels = WorldLabels(files.labels, pd.read_parquet(files.found))
+    midway = load_config(Path(files.midway_config).parent)
+    patch = midway["midway"]["encoder"]["patch"]
+    grid = (midway["image"][0] // patch, midway["image"][1] // patch)
+    train, held_out = (ProbeClips(stores(files, s), labels, grid, config.clips, s) for s in ("train", "val"))
+    probe = run_probe(train, held_out, config, BootstrapConfig.model_validate(params.bootstrap))
+    for path, text in ((output.csv, probe_csv(probe)), (output.markdown, probe_markdown(probe, params.run))):
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    probe_figure(output.figure, probe)
+
+
+with job(snakemake):
+    use_threads(snakemake.threads)
+    main(snakemake.input, snakemake.output, snakemake.params)
