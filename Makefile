@@ -3,6 +3,7 @@
 # make lint    check formatting and style;  make format  apply them
 # make config  regenerate config/config.yaml, config/README.md and the config schema from the code
 # make report  HTML report of the demo run
+# make recurrence  compare closed recurrences on the demo's world, and on videos where VIDEOS=folder is given; an hour each
 # make clean   remove caches of the tools; results and .venv stay
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ STAMP := .venv/.installed
 SNAKEFILES := Snakefile workflow/Snakefile workflow/rules
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint format config report install clean
+.PHONY: demo test lint format config report recurrence install clean
 .DEFAULT_GOAL := install
 
 # Hooks off: the table is printed below, also when there was nothing left to do.
@@ -40,6 +41,16 @@ config: install
 
 report: install
 	$(BIN)/snakemake --report results/demo/report.html
+
+# Resumes where it was stopped; variants that are finished are not computed again.
+recurrence: install
+	$(BIN)/snakemake --cores $(CORES) --no-hooks results/demo/01_frames/clips.parquet
+	$(BIN)/python -m studies.recurrence --datasets world --threads $(CORES) --docs docs/recurrence.md
+ifdef VIDEOS
+	$(BIN)/snakemake --cores $(CORES) --no-hooks --configfile config/videos.yaml \
+	  --config run=dashcam videos='{root: $(VIDEOS)}' -- results/dashcam/01_frames/clips.parquet
+	$(BIN)/python -m studies.recurrence --datasets dashcam --threads $(CORES) --docs docs/recurrence.md
+endif
 
 install: $(STAMP)
 

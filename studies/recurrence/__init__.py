@@ -1,0 +1,1 @@
+"""The study that compares closed recurrences (docs/recurrence.md)."""
