@@ -1,5 +1,6 @@
 """Curves: metrics against time, losses against training."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,7 +23,7 @@ _AXES = {
     "drift": "state norm over the true one, 1 is right",
 }
 _FEW = 4
-_NOT_SERIES = ("step", "samples", "samples_per_s", "seconds")
+_NOT_SERIES = re.compile(r"step|samples|samples_per_s|minutes|data_wait_share|.*_step\d+")
 
 
 def metric_curves(path: str | Path, summary: pa.Table) -> None:
@@ -33,7 +34,7 @@ def metric_curves(path: str | Path, summary: pa.Table) -> None:
     rows = summary.to_pylist()
     metrics = list(dict.fromkeys(row["metric"] for row in rows))
     keys = list(dict.fromkeys((row["method"], row["sampler"]) for row in rows))
-    figure, axes, spare = _panels(len(metrics), columns=2, width=5.2, height=3.5)
+    figure, axes, spare = panels(len(metrics), columns=2, width=5.2, height=3.5)
     for axis, metric in zip(axes, metrics, strict=True):
         for key in keys:
             _curve(axis, key, [r for r in rows if (r["method"], r["sampler"]) == key and r["metric"] == metric], keys)
@@ -46,7 +47,7 @@ def metric_curves(path: str | Path, summary: pa.Table) -> None:
         axis.set_ylim(*_limits([r for r in rows if r["metric"] == metric]))
     handles, labels = axes[0].get_legend_handles_labels()
     _legend(figure, spare, handles, labels)
-    _save(figure, path)
+    save(figure, path)
 
 
 def _curve(axis: Axes, key: tuple[str, str], rows: list[dict], keys: list[tuple[str, str]]) -> None:
@@ -90,15 +91,18 @@ def _limits(rows: list[dict]) -> tuple[float, float]:
 def loss_curves(path: str | Path, logs: Mapping[str, str | Path], against: str = "step") -> None:
     """Write a PNG with one panel per quantity that the training logs hold, a line per log.
 
-    `logs`: name -> log.parquet with a `step` column, every other column a series (null where it was not logged).
+    `logs`: name -> log.parquet with a `step` column, every other column a series (null where it was not logged) but for
+    the pace of the training and what `learning_curve` shows.
     `against`: "step", or "samples" for a learning curve, then on a logarithmic axis. Series that are positive and span
     more than a factor of ten get a logarithmic axis. Raises `LamoError` if a log lacks the column.
     """
     tables = {name: _read_log(file, against) for name, file in logs.items()}
-    series = list(dict.fromkeys(c for table in tables.values() for c in table.column_names if c not in _NOT_SERIES))
+    series = list(
+        dict.fromkeys(c for table in tables.values() for c in table.column_names if not _NOT_SERIES.fullmatch(c))
+    )
     if not series:
         raise LamoError(f"training logs {', '.join(map(str, logs.values()))}: found no series, expected losses")
-    figure, axes, spare = _panels(len(series), columns=3, width=3.9, height=2.9)
+    figure, axes, spare = panels(len(series), columns=3, width=3.9, height=2.9)
     lines: dict[str, object] = {}
     for axis, column in zip(axes, series, strict=True):
         shown = []
@@ -119,7 +123,7 @@ def loss_curves(path: str | Path, logs: Mapping[str, str | Path], against: str =
         axis.set_title(column.replace("_", " "), fontsize=10)
         axis.set_xlabel({"step": "training step", "samples": "training samples seen"}.get(against, against))
     _legend(figure, spare, list(lines.values()), [readable(name) for name in lines])
-    _save(figure, path)
+    save(figure, path)
 
 
 def _read_log(file: str | Path, against: str) -> pa.Table:
@@ -132,7 +136,7 @@ def _read_log(file: str | Path, against: str) -> pa.Table:
     return table
 
 
-def _panels(number: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes], Axes | None]:
+def panels(number: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes], Axes | None]:
     """A figure, its panels, and the first place of the grid that has no panel, if there is one."""
     columns = min(columns, number)
     rows = -(-number // columns)
@@ -159,6 +163,7 @@ def _legend(figure: Figure, spare: Axes | None, handles: list, labels: list[str]
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, fontsize=8, frameon=False, handlelength=3)
 
 
-def _save(figure: Figure, path: str | Path) -> None:
+def save(figure: Figure, path: str | Path) -> None:
+    """Write `figure` as a PNG, atomically and with the same bytes each time."""
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=130, metadata={"Software": None})

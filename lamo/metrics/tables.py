@@ -60,8 +60,9 @@ def at_horizons(summary: pa.Table, horizons_s: Sequence[float]) -> list[dict]:
     return [{name: row[name] for name in COLUMNS} for row in rows]
 
 
-def make_grid(scores: Scores, horizons_s: Sequence[float], preset: str, description: str) -> Grid:
-    """Arrange the summary for reading. `preset` names the run; `description` is the feature extractor's."""
+def make_grid(scores: Scores, horizons_s: Sequence[float], run: str, description: str, midway: str) -> Grid:
+    """Arrange the summary for reading. `run` names the run; `description` is the feature extractor's, `midway` that of
+    the latent model."""
     rows = at_horizons(scores.summary, horizons_s)
     labels = list(dict.fromkeys(row_label(row["method"], row["sampler"]) for row in rows))
     horizons = [round(h, 6) for h in horizons_s]
@@ -73,11 +74,11 @@ def make_grid(scores: Scores, horizons_s: Sequence[float], preset: str, descript
         for row in rows
     }
     table = [[[cells[label, h, m] for m in metrics] for h in horizons] for label in labels]
-    caption = _caption(rows, scores, metrics[-1], preset, description)
+    caption = _caption(rows, scores, metrics[-1], run, description) + f" {midway}"
     return Grid(labels, horizons, metrics, table, caption)
 
 
-def _caption(rows: list[dict], scores: Scores, distance: str, preset: str, description: str) -> str:
+def _caption(rows: list[dict], scores: Scores, distance: str, run: str, description: str) -> str:
     learned = [row for row in rows if row["sampler"] != "-"] or rows
     samples = sorted({row["n_samples"] for row in learned})
     seeds = sorted({row["n_seeds"] for row in learned})
@@ -85,7 +86,7 @@ def _caption(rows: list[dict], scores: Scores, distance: str, preset: str, descr
     if all(math.isfinite(b) for b in scores.frechet_bias):
         bias = f"by {scores.frechet_bias[0]:.2g} to {scores.frechet_bias[1]:.2g}, bootstrap estimate"
     return (
-        f"{preset}: {scores.windows} context windows from {rows[0]['n_clips']} held-out clips; learned rows with "
+        f"{run}: {scores.windows} context windows from {rows[0]['n_clips']} held-out clips; learned rows with "
         f"{_span(samples, 'sample')} per window and {_span(seeds, 'training seed')}. Values are means of the scores of "
         "single samples, never of the best of several; ± is half the width of the 95 % bootstrap interval over clips, "
         "which does not contain what another training seed would change. PSNR (dB) and SSIM are of single frames, "

@@ -38,7 +38,13 @@ def small() -> Scores:
 
 @pytest.fixture
 def grid(small):
-    return make_grid(small, HORIZONS, "run demo_1 (compact preset)", "Frechet distance on something; not FID.")
+    return make_grid(
+        small,
+        HORIZONS,
+        "run demo_1 (compact preset)",
+        "Frechet distance on something; not FID.",
+        "Midway: the published form.",
+    )
 
 
 def test_csv_is_exact(small):
@@ -69,6 +75,7 @@ def test_caption_says_what_the_numbers_are(grid):
         "means of the scores of single samples, never of the best of several",
         "95 % bootstrap interval over clips",
         "Frechet distance on something; not FID.",
+        "Midway: the published form.",
         "6 predicted with as many true frames",
         "by 0.5 to 1.2, bootstrap estimate",
     ):

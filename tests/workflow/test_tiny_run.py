@@ -60,7 +60,7 @@ def test_pictures_can_be_opened(tiny):
     for path in [folder / "contact_sheet.png", *(folder / "figures").glob("*.png")]:
         with Image.open(path) as picture:
             assert min(picture.size) > 100
-    assert len(list((folder / "figures").glob("*.png"))) == 6
+    assert len(list((folder / "figures").glob("*.png"))) == 7
     assert [path.name for path in sorted((folder / "videos").glob("*.mp4"))] == ["rollout-1.mp4"]
 
 

@@ -72,6 +72,7 @@ rule metrics_table:
         values="<results>/07_metrics/metrics.parquet",
         summary="<results>/07_metrics/summary.parquet",
         facts="<results>/07_metrics/scores.json",
+        midway="<results>/02_midway/config.json",
     output:
         csv=report("<results>/07_metrics/table.csv", category="Table", caption="../report/table.rst"),
         markdown="<results>/07_metrics/table.md",
@@ -112,6 +113,15 @@ rule metrics_figures:
             []
             if CHECKPOINT
             else report("<results>/07_metrics/figures/midway.png", category="Training", caption="../report/losses.rst")
+        ),
+        learning_curve=(
+            []
+            if CHECKPOINT
+            else report(
+                "<results>/07_metrics/figures/learning_curve.png",
+                category="Training",
+                caption="../report/learning_curve.rst",
+            )
         ),
         decoder=report("<results>/07_metrics/figures/decoder.png", category="Training", caption="../report/losses.rst"),
         predictors=report(

@@ -5,6 +5,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from lamo.metrics.figures import loss_curves, metric_curves
+from lamo.metrics.learning_curve import learning_curve
 from lamo.workflow import job
 
 
@@ -15,6 +16,7 @@ def filled(logs):
 def main(files, output):
     metric_curves(output.metrics, pq.read_table(files.summary))
     if files.midway:
+        learning_curve(output.learning_curve, files.midway[0])
         loss_curves(output.midway, filled(dict(zip(("dynamics", "pretraining"), files.midway, strict=True))))
     loss_curves(output.decoder, {"decoder": files.decoder})
     names = ("/".join(Path(log).parts[-3:-1]) for log in files.predictors)

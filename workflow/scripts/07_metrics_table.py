@@ -4,6 +4,8 @@ import pyarrow.parquet as pq
 
 from lamo.metrics.scores import Scores
 from lamo.metrics.tables import make_grid, table_csv, table_latex, table_markdown, table_text
+from lamo.midway.config import MidwayConfig
+from lamo.midway.published import describe
 from lamo.stores.atomic import read_json, replacing
 from lamo.workflow import job
 
@@ -12,7 +14,8 @@ def main(files, output, params):
     facts = read_json(files.facts)
     values, summary = pq.read_table(files.values), pq.read_table(files.summary)
     scores = Scores(values, summary, facts["windows"], tuple(facts["frechet_bias"]))
-    grid = make_grid(scores, params.horizons_s, params.run, facts["features"])
+    midway = MidwayConfig.model_validate(read_json(files.midway)["midway"])
+    grid = make_grid(scores, params.horizons_s, params.run, facts["features"], describe(midway))
     texts = {
         output.csv: table_csv(summary, params.horizons_s),
         output.markdown: table_markdown(grid),

@@ -1,0 +1,38 @@
+"""What a table says of its Midway Network."""
+
+from pathlib import Path
+
+import yaml
+
+from lamo.midway.config import MidwayConfig
+from lamo.midway.published import describe, vit_base, vit_small
+
+CONFIGS = Path(__file__).resolve().parents[2] / "config"
+
+
+def test_the_published_models_depart_in_nothing():
+    assert describe(vit_small()) == describe(vit_base()) == "Midway: the published form."
+
+
+def test_the_compact_default_names_every_switch():
+    text = describe(MidwayConfig())
+    assert text.startswith("Midway: compact, which departs from the published form in 1 motion level, ")
+    for switch in (
+        *("pairing channels", "correlation radius 2", "anchors on", "position sincos", "tokens filter", "laterals off"),
+        *("a pre-trained encoder", "no DINO loss", "no motion crops", "distance squared", "change weight 0.8"),
+        *("pixel weight 1.0", "contrast weight 3.0", "both directions off", "unroll 1-1-2-4."),
+    ):
+        assert switch in text
+
+
+def test_one_switch_is_named_alone():
+    config = vit_small()
+    training = config.training.model_copy(update={"unroll": (1, 2)})
+    text = describe(config.model_copy(update={"training": training}))
+    assert text == "Midway: compact, which departs from the published form in unroll 1-2."
+
+
+def test_the_paper_run_departs_in_its_gaps_alone():
+    raw = yaml.safe_load((CONFIGS / "bdd100k.yaml").read_text(encoding="utf-8"))["midway"]
+    midway = MidwayConfig.model_validate(raw)
+    assert describe(midway) == "Midway: compact, which departs from the published form in gap s 0.2-1.0."
