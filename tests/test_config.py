@@ -29,7 +29,7 @@ def test_default_file_holds_every_key_with_its_default():
     assert from_file("config.yaml") == Config().model_dump(mode="json", by_alias=True)
 
 
-@pytest.mark.parametrize("name", ["tiny.yaml", "videos.yaml", "published.yaml", "bdd100k.yaml"])
+@pytest.mark.parametrize("name", ["tiny.yaml", "videos.yaml", "published.yaml", "compact.yaml", "bdd100k.yaml"])
 def test_other_files_are_valid_and_named(name):
     assert load_config(from_file(name)).run == name.removesuffix(".yaml")
 
