@@ -91,6 +91,7 @@ rule metrics_table:
     params:
         run=CONFIG.run,
         horizons_s=list(CONFIG.metrics.horizons_s),
+        bootstrap=section("metrics", include={"bootstrap"})["bootstrap"],
         code=code("07_metrics_table.py"),
     message:
         "Stage 07: the table"

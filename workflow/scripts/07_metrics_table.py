@@ -2,6 +2,7 @@
 
 import pyarrow.parquet as pq
 
+from lamo.metrics.motion_check import check_text, motion_checks
 from lamo.metrics.scores import Scores
 from lamo.metrics.tables import make_grid, table_csv, table_latex, table_markdown, table_text
 from lamo.midway.config import MidwayConfig
@@ -16,11 +17,13 @@ def main(files, output, params):
     scores = Scores(values, summary, facts["windows"], tuple(facts["frechet_bias"]))
     midway = MidwayConfig.model_validate(read_json(files.midway)["midway"])
     grid = make_grid(scores, params.horizons_s, params.run, facts["features"], describe(midway))
+    bootstrap = params.bootstrap
+    checks = motion_checks(values, params.horizons_s, bootstrap["resamples"], bootstrap["seed"])
     texts = {
         output.csv: table_csv(summary, params.horizons_s),
-        output.markdown: table_markdown(grid),
+        output.markdown: table_markdown(grid) + f"\n```\n{check_text(checks)}```\n",
         output.latex: table_latex(grid),
-        output.text: table_text(grid),
+        output.text: table_text(grid) + "\n" + check_text(checks),
     }
     for path, text in texts.items():
         with replacing(path) as temporary:
