@@ -1,4 +1,4 @@
-"""Do motion tokens carry motion, and does the forward model carry content? What has to hold before any row is compared."""
+"""Do motion tokens carry motion, does the forward model carry content? To be known before any row is compared."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
