@@ -207,6 +207,7 @@ def show_results(results: str | Path) -> None:
     print((folder / "table.txt").read_text(encoding="utf-8"))
     kinds = (
         ("table.csv", "the table for programs; table.md and table.tex for people"),
+        ("probe.md", "what the motion tokens say of speed and yaw rate"),
         ("contact_sheet.png", "truth and methods as rows, time as columns"),
         ("figures", "metrics against time, training losses"),
         ("videos", "rollouts beside the truth"),

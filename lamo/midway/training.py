@@ -11,6 +11,7 @@ from lamo.midway.augmentation import Augmentation
 from lamo.midway.collapse import ENOUGH, SAMPLES, feature_spread, refuse_collapse
 from lamo.midway.config import MidwayConfig
 from lamo.midway.dino import DinoTask
+from lamo.midway.fitting import fit_stream_scale
 from lamo.midway.images import normalise, to_unit
 from lamo.midway.network import Midway
 from lamo.midway.objective import DynamicsObjective
@@ -61,7 +62,12 @@ def train_midway(
         )
         model.teacher.load_state_dict(model.student.state_dict())
         model.student.requires_grad_(False)
+    recomputed = config.recurrence.top == "recomputed"
+    if recomputed:
+        fit_stream_scale(model, train, seed, device)
     dynamics = DynamicsTraining(model, training, train, held_out, seed, device, rate_hz, last_good).run()
+    if recomputed and not training.pretraining.steps:
+        fit_stream_scale(model, train, seed, device)
     return TrainedMidway(model.eval(), pretraining, dynamics)
 
 

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from lamo.errors import LamoError
 from lamo.midway.dino import DinoTask
+from lamo.midway.fitting import recomputation_error
 from lamo.midway.images import to_input
 from lamo.midway.losses import motion_loss
 from lamo.midway.network import Midway
@@ -169,6 +170,20 @@ def test_contrast_counts_from_its_share_of_the_steps_on(train, table):
     assert late["loss"].iloc[0] == plain["loss"].iloc[0]
     assert late["loss"].iloc[-1] > plain["loss"].iloc[-1] + 1.0
     assert last["loss"].tolist() == plain["loss"].tolist()
+
+
+@pytest.mark.parametrize("pretraining", [{"steps": 0}, {"steps": 2}])
+def test_levels_that_are_recomputed_get_their_scale(make_config, clips, pretraining):
+    torch.manual_seed(0)
+    config = make_config("compact", recurrence={"top": "recomputed"}, training={"steps": 2, "pretraining": pretraining})
+    shards = clips(4, 12)
+    model = train_midway(config, shards, shards, 0, torch.device("cpu")).model
+    images = to_input(shards[0].array[:8])
+    errors = recomputation_error(model, images)
+    with torch.no_grad():
+        model.stream_scale.weight.zero_()
+        model.stream_scale.bias.zero_()
+    assert max(errors) < 0.6 * max(recomputation_error(model, images))
 
 
 def test_joint_training_with_dino(make_config, clips, table):
