@@ -117,7 +117,8 @@ def min_frames(config: Config) -> int:
     rate, training = config.frames.rate_hz, config.midway.training
     rollout = config.predictors.history + 1 + max(config.rollouts.horizon_steps(rate))
     if config.midway.checkpoint is not None:
-        return rollout
+        recurrence = config.midway.recurrence
+        return max(rollout, recurrence.fit.unroll + 1 if recurrence.top == "predicted" else 0)
     return max(rollout, max(training.unroll) * training.gaps(rate)[-1] + 1, max(VALIDATED_STEPS) + 1)
 
 

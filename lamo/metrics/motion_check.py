@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from lamo.errors import LamoError
 from lamo.metrics.intervals import ClipBootstrap, Interval
@@ -25,12 +26,15 @@ class MotionCheck:
 
 def motion_checks(values: pa.Table, horizons_s: Sequence[float], resamples: int, seed: int) -> list[MotionCheck]:
     """The check at each horizon from the long form of single values; raises `LamoError` if a control is not there."""
-    frame = values.select(["method", "clip", "window_start", "horizon_s", "metric", "value"]).to_pandas()
-    frame = frame[frame["method"].isin((ORACLE, SHUFFLED, BLURRED)) & frame["metric"].isin(("psnr", "sharpness"))]
+    wanted = pc.and_(
+        pc.is_in(values["method"], pa.array([ORACLE, SHUFFLED, BLURRED])),
+        pc.is_in(values["metric"], pa.array(["psnr", "sharpness"])),
+    )
+    frame = values.filter(wanted).to_pandas()
     checks = []
     for horizon in horizons_s:
         rows = frame[np.isclose(frame["horizon_s"], horizon)]
-        table = rows.pivot_table("value", ["clip", "window_start"], ["metric", "method"], dropna=False)
+        table = rows.pivot_table("value", ["clip", "window_start"], ["metric", "method"])
         missing = {("psnr", name) for name in (ORACLE, SHUFFLED, BLURRED)} - set(table.columns)
         if missing:
             raise LamoError(f"metrics: found no {sorted(missing)} at {horizon:g} s; run rollouts and scoring again")

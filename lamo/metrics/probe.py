@@ -24,7 +24,7 @@ from lamo.stores.latents import LatentsStore
 logger = logging.getLogger(__name__)
 
 MOTION, SHUFFLED = "motion_all", "motion_shuffled"
-# As fine as the anchors of ten motion tokens: rows and columns of the image.
+# Rows and columns of the image: coarse places, no more features than the motion tokens have.
 REGIONS = (2, 5)
 
 
@@ -74,7 +74,8 @@ def step_inputs(motion: np.ndarray, state: np.ndarray, grid: tuple[int, int]) ->
     """
     motion, state = motion.astype(np.float32), state.astype(np.float32)
     inputs = {MOTION: motion.reshape(len(motion), -1)}
-    inputs |= {f"motion_level_{level}": motion[:, level].reshape(len(motion), -1) for level in range(motion.shape[1])}
+    levels = range(motion.shape[1]) if motion.shape[1] > 1 else ()
+    inputs |= {f"motion_level_{level}": motion[:, level].reshape(len(motion), -1) for level in levels}
     inputs["state_mean"] = state.mean(axis=1)
     image = torch.from_numpy(state).transpose(1, 2).unflatten(2, grid)
     regions = min(REGIONS[0], grid[0]), min(REGIONS[1], grid[1])

@@ -44,7 +44,7 @@ def token_groups_csv(swaps: Swaps, measured: Measured) -> str:
 
 
 def token_groups_figure(path: str | Path, swaps: Swaps, measured: Measured) -> None:
-    """Write a PNG: a map per token, laid out as their anchors are, then the maps of whole levels.
+    """Write a PNG: a map per token in their order, then the maps of whole levels.
 
     Each map has its own scale, whose end is its strongest patch; the numbers say how strong and how concentrated.
     """

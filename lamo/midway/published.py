@@ -4,14 +4,16 @@ from typing import Any
 
 from lamo.midway.config import MidwayConfig
 
-# Switches in which the published form differs from the compact one.
+# What the published form is, beside its sizes; the compact one differs in all of it.
 INVERSE = {
     "pairing": "tokens", "correlation_radius": 0, "anchors": False, "position": "learned", "normalise_tokens": False,
 }  # fmt: skip
-FORWARD = {"tokens": "prefix", "laterals": True}
+FORWARD = {"tokens": "prefix", "laterals": True, "gate_bias": 4.0}
 TRAINING = {
-    "pretraining": {"steps": 0}, "dino": {"weight": 1.0, "both_frames": True, "initial_scale": (0.05, 0.2)},
-    "augmentation": {"scale": (0.2, 0.4)}, "gap_s": (0.5, 1.0), "distance": "cosine",
+    "pretraining": {"steps": 0}, 
+    "dino": {"weight": 1.0, "both_frames": True, "initial_scale": (0.05, 0.2), "unit_prototypes": False},
+    "augmentation": {"scale": (0.2, 0.4)}, "gap_s": (0.5, 1.0), "final_weight_decay": 0.4, "clip": 3.0,
+    "distance": "cosine",
     "change_weight": 0.0, "pixel_weight": 0.0, "contrast_weight": 0.0, "both_directions": True, "unroll": (1,),
 }  # fmt: skip
 MOTION_LEVELS = 3
@@ -24,7 +26,7 @@ def published_config(encoder: dict[str, Any], inverse: dict[str, Any], forward: 
         {
             "encoder": sizes | encoder,
             "inverse": INVERSE | {"tokens": 10, "width": 192, "depth": 4, "heads": 3} | inverse,
-            "forward": FORWARD | {"depth": 4, "heads": 6, "lateral_heads": 6, "gate_bias": 4.0} | forward,
+            "forward": FORWARD | {"depth": 4, "heads": 6, "lateral_heads": 6} | forward,
             "training": TRAINING,
         }
     )
@@ -41,36 +43,46 @@ def vit_base() -> MidwayConfig:
 
 
 def describe(config: MidwayConfig) -> str:
-    """What a table says of its Midway Network: the published form, or every switch in which it departs from that.
+    """What a table says of its Midway Network: which form, and every switch in which it departs from the published one.
 
-    Sizes (widths, depths, tokens per level, steps) are no departures.
+    Sizes (widths, depths, tokens per level, steps, rates) are no departures.
     """
-    departures = _departures(config.model_dump(by_alias=True), vit_small().model_dump(by_alias=True))
+    found = _departures(config.model_dump(by_alias=True), vit_small().model_dump(by_alias=True))
     levels = len(config.encoder.levels) - 1
     if levels != MOTION_LEVELS:
-        departures.insert(0, f"{levels} motion level{'' if levels == 1 else 's'}")
-    if not departures:
+        found.insert(0, f"{levels} motion level{'' if levels == 1 else 's'}")
+    if not found:
         return "Midway: the published form."
-    return f"Midway: compact, which departs from the published form in {', '.join(departures)}."
+    if config.forward_.tokens == FORWARD["tokens"] and not config.training.pretraining.steps:
+        return f"Midway: the published form but for {', '.join(found)}."
+    return f"Midway: compact, which departs from the published form in {', '.join(found)}."
 
 
 def _departures(config: dict[str, Any], published: dict[str, Any]) -> list[str]:
     found = []
     for section, switches in (("inverse", INVERSE), ("forward", FORWARD), ("training", TRAINING)):
-        for key in switches:
-            value, usual = config[section][key], published[section][key]
-            if key == "pretraining" and value["steps"]:
-                found.append("a pre-trained encoder")
-            elif key == "dino" and not value["weight"]:
-                found.append("no DINO loss")
-            elif key == "augmentation" and not value["scale"]:
-                found.append("no motion crops")
-            elif not isinstance(value, dict) and value != usual:
-                found.append(f"{key.replace('_', ' ')} {_text(value)}")
-    return found
+        ours, usual = config[section], published[section]
+        found += [f"{_words(key)} {_text(ours[key])}" for key in _plain(switches) if ours[key] != usual[key]]
+    training = config["training"]
+    if training["pretraining"]["steps"]:
+        found.append("a pre-trained encoder")
+    if not training["augmentation"]["scale"]:
+        found.append("no motion crops")
+    if not training["dino"]["weight"]:
+        return [*found, "no DINO loss"]
+    dino, usual = training["dino"], published["training"]["dino"]
+    return found + [f"DINO {_words(key)} {_text(dino[key])}" for key in TRAINING["dino"] if dino[key] != usual[key]]
+
+
+def _plain(switches: dict[str, Any]) -> list[str]:
+    return [key for key, value in switches.items() if not isinstance(value, dict)]
+
+
+def _words(key: str) -> str:
+    return key.replace("_", " ")
 
 
 def _text(value: Any) -> str:
     if isinstance(value, tuple):
         return "-".join(map(str, value))
-    return ("off", "on")[value] if isinstance(value, bool) else "of stored frames" if value is None else str(value)
+    return ("off", "on")[value] if isinstance(value, bool) else "none" if value is None else str(value)

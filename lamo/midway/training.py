@@ -11,6 +11,7 @@ from lamo.midway.augmentation import Augmentation
 from lamo.midway.collapse import ENOUGH, SAMPLES, feature_spread, refuse_collapse
 from lamo.midway.config import MidwayConfig
 from lamo.midway.dino import DinoTask
+from lamo.midway.encoder import Encoder
 from lamo.midway.fitting import fit_stream_scale
 from lamo.midway.images import normalise, to_unit
 from lamo.midway.network import Midway
@@ -43,23 +44,26 @@ class TrainedMidway:
 
 def train_midway(
     config: MidwayConfig, train: list[ShardArray], held_out: list[ShardArray], seed: int, device: torch.device,
-    rate_hz: float | None = None, last_good: Path | None = None,
+    rate_hz: float | None = None, last_good: Path | None = None, encoder: Encoder | None = None,
 ) -> TrainedMidway:  # fmt: skip
     """Train on frames uint8 [N, H, W, 3] of the `train` shards; `held_out` clips only measure.
 
-    `rate_hz` of the frames is needed for gaps in seconds. The state of the last healthy validation is kept in the
-    folder `last_good`, if given. Raises `LamoError` if no clip is long enough, when a logged value is not finite or
-    when the encoder collapses; it says then where that state lies.
+    `encoder` is one that is pre-trained already, in place of `training.pretraining`. `rate_hz` of the frames is needed
+    for gaps in seconds. The state of the last healthy validation is kept in the folder `last_good`, if given. Raises
+    `LamoError` if no clip is long enough, when a logged value is not finite or when the encoder collapses; it says then
+    where that state lies.
     """
     height, width = train[0].array.shape[1:3]
     model = Midway(config, (height, width)).to(device)
     training = config.training
     pretraining = None
     if training.pretraining.steps:
-        frames = Windows(train, 1)
-        pretraining = pretrain_encoder(
-            model.student, frames, training.pretraining, seed, device, training.mixed_precision
-        )
+        if encoder is None:
+            pretraining = pretrain_encoder(
+                model.student, Windows(train, 1), training.pretraining, seed, device, training.mixed_precision
+            )
+        else:
+            model.student.load_state_dict(encoder.state_dict())
         model.teacher.load_state_dict(model.student.state_dict())
         model.student.requires_grad_(False)
     recomputed = config.recurrence.top == "recomputed"

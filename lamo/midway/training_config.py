@@ -1,7 +1,7 @@
 """Configuration of the training of the Midway Network."""
 
 import math
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -143,7 +143,7 @@ class MidwayTrainingConfig(Section):
         description="time between the frames of a window, a multiple of 1 / frames.rate_hz, drawn from this range for "
         "each window; s; published: [0.5, 1]; null: consecutive stored frames, the step of a rollout",
     )
-    unroll: tuple[int, ...] = Field(
+    unroll: tuple[Annotated[int, Field(ge=1)], ...] = Field(
         (1, 1, 2, 4),
         min_length=1,
         description="forward steps unrolled, in equal parts of the training; published: 1, which does not prepare the "
@@ -161,7 +161,12 @@ class MidwayTrainingConfig(Section):
     )
 
     @model_validator(mode="after")
-    def _pixels_need_a_frozen_encoder(self) -> Self:
+    def _losses_fit_the_encoder(self) -> Self:
+        if self.pretraining.steps and self.dino.weight:
+            raise ValueError(
+                f"found dino.weight {self.dino.weight:g} with an encoder that is pre-trained and then frozen; set it "
+                "to 0, or let the encoder train along (pretraining.steps: 0)"
+            )
         if not self.pretraining.steps and (self.pixel_weight or self.contrast_weight):
             raise ValueError(
                 f"found pixel_weight {self.pixel_weight:g} and contrast_weight {self.contrast_weight:g} with an "

@@ -22,11 +22,11 @@ BLUR_SIGMAS = (0.0, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
 
 
 class Validation:
-    """Rollouts of held-out windows with the oracle's motion tokens and with those of another window.
+    """Rollouts of held-out windows with the oracle's motion tokens and with those of a window of another clip.
 
     Pixels are read by `PixelReadout`, so that no decoder is needed; the final table's numbers, by the decoder, differ a
     little. Calling it gives, for each of `VALIDATED_STEPS`: `oracle_psnr` [dB]; `swap_gap_db`, what the oracle loses
-    with the tokens of another window (zero: tokens carry nothing); `over_blur_db`, what it gains over the last frame
+    with the other clip's tokens (zero: tokens carry nothing); `over_blur_db`, what it gains over the last frame
     under the blur that scores best on these very windows; `sharpness`, its gradient energy over that of the truth.
     """
 
@@ -37,7 +37,9 @@ class Validation:
         self.model, self.device, self.mixed, self.frozen = model, device, mixed, frozen_encoder
         self.train_frames, self.seed = Windows(train, 1), seed
         windows = Windows(held_out, max(VALIDATED_STEPS) + 1)
-        picks = np.random.default_rng(seed).permutation(len(windows))[:WINDOWS]
+        # In the order of the clips, so that half a turn away lies another clip, unless one fills half of them.
+        picks = np.sort(np.random.default_rng(seed).permutation(len(windows))[:WINDOWS])
+        self.away = len(picks) // 2
         frames = windows.read(picks)
         self.images, self.truth = to_input(frames, device), to_unit(frames, device)
         self.blurred = {t: self._blurred(t) for t in VALIDATED_STEPS}
@@ -54,7 +56,7 @@ class Validation:
             motion = [self.model.inverse(a, b) for a, b in itertools.pairwise(states)]
             oracle, shuffled, values = states[0], states[0], {}
             for t, tokens in enumerate(motion, start=1):
-                oracle, shuffled = self.model.step(oracle, tokens), self.model.step(shuffled, tokens.roll(1, dims=0))
+                oracle, shuffled = self.model.step(oracle, tokens), self.model.step(shuffled, tokens.roll(self.away, 0))
                 if t in VALIDATED_STEPS:
                     values |= {f"{name}_step{t}": value for name, value in self._compare(oracle, shuffled, t).items()}
         self.model.train()

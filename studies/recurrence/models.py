@@ -23,7 +23,7 @@ from lamo.midway.images import to_input
 from lamo.midway.network import Midway, Role
 from lamo.midway.pretraining import pretrain_encoder
 from lamo.midway.state import state_tokens
-from lamo.midway.training import DynamicsTraining
+from lamo.midway.training import train_midway
 from lamo.rollout.windows import ClipFrames
 from lamo.stores.atomic import read_json, write_json
 from lamo.stores.frames import FramesStore, open_frames
@@ -101,22 +101,19 @@ class Models:
         return Trained(model, self._encoder_key(config) if frozen else key, facts["minutes"], facts["samples"])
 
     def _train_midway(self, config: MidwayConfig, folder: Path) -> dict[str, Any]:
-        seed_everything(self.seed)
-        model = Midway(config, self.data.train[0].array.shape[1:3]).to(self.device)
-        minutes = 0.0
+        encoder, minutes = None, 0.0
         if config.training.pretraining.steps:
             key = self._encoder_key(config)
             minutes = self._once("encoder", key, lambda one: self._pretrain(config, one))["minutes"]
-            load_weights(self._folder("encoder", key), model.student)
-            model.teacher.load_state_dict(model.student.state_dict())
-            model.student.requires_grad_(False)
-            seed_everything(self.seed)
+            encoder = Encoder(config.encoder, self.data.train[0].array.shape[1:3])
+            load_weights(self._folder("encoder", key), encoder)
+        seed_everything(self.seed)
         begin = time.perf_counter()
         splits = self.data.train, self.data.held_out
-        log = DynamicsTraining(model, config.training, *splits, self.seed, self.device, self.rate_hz).run()
+        trained = train_midway(config, *splits, self.seed, self.device, self.rate_hz, encoder=encoder)
         minutes += (time.perf_counter() - begin) / 60
-        model.save(folder)
-        log.write(folder / "log.parquet")
+        trained.model.save(folder)
+        trained.dynamics.write(folder / "log.parquet")
         samples = max(filter(None, pq.read_table(folder / "log.parquet")["samples"].to_pylist()))
         return {"minutes": minutes, "samples": int(samples)}
 

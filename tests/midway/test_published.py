@@ -20,7 +20,8 @@ def test_the_compact_default_names_every_switch():
     for switch in (
         *("pairing channels", "correlation radius 2", "anchors on", "position sincos", "tokens filter", "laterals off"),
         *("a pre-trained encoder", "no DINO loss", "no motion crops", "distance squared", "change weight 0.8"),
-        *("pixel weight 1.0", "contrast weight 3.0", "both directions off", "unroll 1-1-2-4."),
+        *("pixel weight 1.0", "contrast weight 3.0", "both directions off", "unroll 1-1-2-4", "gap s none"),
+        *("gate bias 1.0", "clip 1.0", "final weight decay 0.04"),
     ):
         assert switch in text
 
@@ -29,10 +30,10 @@ def test_one_switch_is_named_alone():
     config = vit_small()
     training = config.training.model_copy(update={"unroll": (1, 2)})
     text = describe(config.model_copy(update={"training": training}))
-    assert text == "Midway: compact, which departs from the published form in unroll 1-2."
+    assert text == "Midway: the published form but for unroll 1-2."
 
 
 def test_the_paper_run_departs_in_its_gaps_alone():
     raw = yaml.safe_load((CONFIGS / "bdd100k.yaml").read_text(encoding="utf-8"))["midway"]
     midway = MidwayConfig.model_validate(raw)
-    assert describe(midway) == "Midway: compact, which departs from the published form in gap s 0.2-1.0."
+    assert describe(midway) == "Midway: the published form but for gap s 0.2-1.0."

@@ -38,7 +38,7 @@ def test_it_measures_the_rollout_that_it_says(model, clips):
         motion = [model.inverse(z[t], z[t + 1]) for t in range(8)]
         oracle = shuffled = z[0]
         for t in range(8):
-            oracle, shuffled = model.step(oracle, motion[t]), model.step(shuffled, motion[t].roll(1, 0))
+            oracle, shuffled = model.step(oracle, motion[t]), model.step(shuffled, motion[t].roll(check.away, 0))
         oracle, shuffled = (check.readout(state[0]).numpy() for state in (oracle, shuffled))
     truth = check.truth[:, 8].numpy()
     assert values["oracle_psnr_step8"] == pytest.approx(psnr(oracle, truth), abs=1e-3)

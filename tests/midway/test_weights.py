@@ -1,9 +1,8 @@
-"""The weights in results/weights: they load, and do on a drive that they never saw what their README says."""
+"""The weights in results/weights: they load, and their rollouts are what they were on drives of a world never seen."""
 
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 
 from lamo.midway.network import Midway
@@ -16,20 +15,19 @@ COMPACT = Path(__file__).resolve().parents[2] / "results" / "weights" / "compact
 DRIVES, FRAMES = 6, 30
 
 
-@pytest.fixture(scope="module")
-def drives() -> list[ShardArray]:
+def drives(split: str) -> list[ShardArray]:
     """Drives of another world seed, rendered small, at five frames per second."""
     config = WorldConfig(seed=7, seconds=FRAMES / 5)
-    drives = [simulate(config, clip_seed(config, "val", i)) for i in range(DRIVES)]
+    drives = [simulate(config, clip_seed(config, split, i)) for i in range(DRIVES)]
     large = [render(drive, config, slice(None, None, config.fps // 5)) for drive in drives]
     frames = [one.reshape(FRAMES, 32, 2, 64, 2, 3).mean(axis=(2, 4)) for one in large]
     return [ShardArray(np.concatenate(frames).round().astype(np.uint8), np.arange(DRIVES + 1) * FRAMES)]
 
 
-def test_motion_tokens_carry_motion_and_the_forward_model_content(drives):
+def test_motion_tokens_carry_motion_and_the_forward_model_content():
     model = Midway.load(COMPACT)
-    values = Validation(model, drives, drives, 0, torch.device("cpu"), False, True)()
+    values = Validation(model, drives("train"), drives("val"), 0, torch.device("cpu"), False, True)()
     for step in (1, 3, 8):
-        assert values[f"swap_gap_db_step{step}"] > 1.5
-        assert values[f"over_blur_db_step{step}"] > 1.0
-        assert values[f"sharpness_step{step}"] > 0.75
+        assert values[f"swap_gap_db_step{step}"] > 6.5
+        assert values[f"over_blur_db_step{step}"] > 3.5
+        assert values[f"sharpness_step{step}"] > 0.8
