@@ -1,0 +1,24 @@
+"""Mixed precision where the device has it."""
+
+import pytest
+import torch
+
+from lamo.training.device import mixed_precision
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_on_the_cpu_matrix_products_are_in_bfloat16_if_asked(enabled):
+    one = torch.ones(2, 2)
+    with mixed_precision(torch.device("cpu"), enabled):
+        assert (one @ one).dtype == (torch.bfloat16 if enabled else torch.float32)
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_a_gpu_without_bfloat16_stays_in_float32(monkeypatch, has):
+    asked = {}
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation=True: has and not including_emulation
+    )
+    monkeypatch.setattr(torch, "autocast", lambda device, **options: asked.update(device=device, **options))
+    mixed_precision(torch.device("cuda"))
+    assert asked == {"device": "cuda", "dtype": torch.bfloat16, "enabled": has}
