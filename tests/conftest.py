@@ -1,1 +1,6 @@
 """Puts this folder on the path: tests of several packages share its modules."""
+
+import torch
+
+# The tests' tensors are tiny: a second thread gains nothing and, where other work runs beside, costs many times as much.
+torch.set_num_threads(1)
