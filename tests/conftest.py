@@ -2,5 +2,5 @@
 
 import torch
 
-# The tests' tensors are tiny: a second thread gains nothing and, where other work runs beside, costs many times as much.
+# The tests' tensors are tiny: a second thread gains nothing, and beside other work it costs many times as much.
 torch.set_num_threads(1)
