@@ -10,8 +10,8 @@ from torch import Tensor
 
 from lamo.midway.config import RecurrenceConfig
 from lamo.midway.images import to_input
-from lamo.midway.losses import motion_loss
 from lamo.midway.network import Midway
+from lamo.midway.objective import feature_losses
 from lamo.midway.state import State
 from lamo.stores.windows import ShardArray, Windows, shuffled_batches
 from lamo.training.device import mixed_precision
@@ -66,8 +66,8 @@ def fit_top(model: Midway, frames: Sequence[ShardArray], seed: int, device: torc
             upper, losses, held = sources[0][-1], [], []
             for tokens, (before, after) in zip(motion, itertools.pairwise(targets), strict=True):
                 prediction = model.predict_top((upper,), tokens)
-                losses.append(_distance(model, prediction, before[-1], after[-1]))
-                held.append(_distance(model, targets[0][-1], before[-1], after[-1]))
+                losses += feature_losses(model, (prediction,), before[-1:], after[-1:])
+                held += feature_losses(model, targets[0][-1:], before[-1:], after[-1:])
                 upper = model.project(prediction)
         loss = torch.stack(losses).mean()
         norm = descend(optimizer, loss, parameters, training.clip)
@@ -128,11 +128,3 @@ def _encode(model: Midway, images: Tensor, role: str) -> list[State]:
     """States of images [B, T, 3, H, W], one for each of T frames."""
     levels = [level.unflatten(0, images.shape[:2]) for level in model.encode(images.flatten(0, 1), role)]
     return [tuple(level[:, t] for level in levels) for t in range(images.shape[1])]
-
-
-def _distance(model: Midway, prediction: Tensor, before: Tensor, after: Tensor) -> Tensor:
-    """Loss of one level as the dynamics are trained: the squared distance is taken of standardised features."""
-    training = model.config.training
-    if training.distance == "squared":
-        prediction, before, after = map(model.standardise, (prediction, before, after))
-    return motion_loss((prediction,), (before,), (after,), training.distance, training.change_weight).total

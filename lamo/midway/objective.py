@@ -43,12 +43,12 @@ class DynamicsObjective:
         predictions = transition.predictions
         if self.model.config.recurrence.top == "predicted":
             predictions = (*predictions, self.model.predict_top(source, transition.motion))
-        levels = self._features(predictions, before, after)
+        levels = feature_losses(self.model, predictions, before, after)
         terms = {f"loss_level{i}": level for i, level in enumerate(levels)}
         pixels = self._pixels(self.model.project(predictions[0]), after[0])
         totals = [torch.stack(levels).sum() + self._weigh(pixels, sharpen)]
         for z, at, to in self._unroll(transition, len(predictions), sources, targets, (batch, steps)):
-            levels = self._features(z, at, to)
+            levels = feature_losses(self.model, z, at, to)
             pixels = self._pixels(z[0], to[0])
             totals.append(torch.stack(levels).sum() + self._weigh(pixels, sharpen))
         terms |= {"loss_last_step": totals[-1], **pixels, "gate_mean": _mean_gate(transition)}
@@ -73,17 +73,6 @@ class DynamicsObjective:
             z = (self.model.advance(0, z[0], motion[:, t, 0]),) if alone else self.model.step(z, motion[:, t])
             yield z[:count], tuple(level[:, t] for level in targets), tuple(level[:, t + 1] for level in targets)
 
-    def _features(self, predictions: State, before: State, after: State) -> tuple[Tensor, ...]:
-        """Distances of `predictions` from the features `after`, level by level.
-
-        The squared distance is taken of standardised features, so that no loss means that the projection is right.
-        """
-        if self.config.distance == "squared":
-            predictions, before, after = (
-                tuple(map(self.model.standardise, z[: len(predictions)])) for z in (predictions, before, after)
-            )
-        return motion_loss(predictions, before, after, self.config.distance, self.config.change_weight).levels
-
     def _pixels(self, finest: Tensor, truth: Tensor) -> dict[str, Tensor]:
         """Unweighted losses of the pixels that are read from the finest level [B, 1 + P, D]."""
         if self.readout is None:
@@ -99,6 +88,20 @@ class DynamicsObjective:
             return 0.0
         weight = self.config.contrast_weight if sharpen else 0.0
         return self.config.pixel_weight * pixels["pixel"] + weight * pixels["contrast"]
+
+
+def feature_losses(model: Midway, predictions: State, before: State, after: State) -> tuple[Tensor, ...]:
+    """Distances of `predictions` from the features `after` that follow on `before`, level by level, as the network is
+    trained; levels of the truth that are not predicted are left out.
+
+    The squared distance is taken of standardised features, so that no loss means that the projection is right.
+    """
+    config = model.config.training
+    if config.distance == "squared":
+        predictions, before, after = (
+            tuple(map(model.standardise, z[: len(predictions)])) for z in (predictions, before, after)
+        )
+    return motion_loss(predictions, before, after, config.distance, config.change_weight).levels
 
 
 def _mean_gate(transition: Transition) -> Tensor:
