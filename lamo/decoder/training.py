@@ -1,6 +1,7 @@
 """Training of the pixel decoder on true latents."""
 
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
@@ -11,8 +12,9 @@ from lamo.decoder.config import DecoderConfig
 from lamo.decoder.pixel_decoder import PixelDecoder
 from lamo.errors import LamoError
 from lamo.midway.images import to_unit
-from lamo.stores.windows import ShardArray, Windows, shuffled_batches
+from lamo.stores.windows import ShardArray, ShuffledOrder, Windows
 from lamo.training.device import mixed_precision
+from lamo.training.loader import Loader
 from lamo.training.loop import TrainingLog, run_training
 from lamo.training.optim import adamw, cosine, descend, set_learning_rate
 
@@ -32,38 +34,66 @@ class DecoderData:
                 raise LamoError("frames and latents are of different clips; run stages 01 and 03 again")
 
 
+@dataclass(frozen=True)
+class DecoderRows:
+    """Frames uint8 [B, H, W, 3] and their latent states float16 [B, P, D_z]."""
+
+    frames: Tensor
+    states: Tensor
+
+
+class _Rows:
+    """Single frames with their states, by number."""
+
+    def __init__(self, data: DecoderData) -> None:
+        self._frames, self._states = Windows(data.frames, 1), Windows(data.states, 1)
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def read(self, picks: np.ndarray) -> DecoderRows:
+        frames, states = self._frames.read(picks)[:, 0], self._states.read(picks)[:, 0]
+        return DecoderRows(torch.from_numpy(frames), torch.from_numpy(states))
+
+
 def train_decoder(
-    config: DecoderConfig, train: DecoderData, held_out: DecoderData, patch: int, seed: int, device: torch.device
-) -> tuple[PixelDecoder, TrainingLog]:
-    """Minimise the mean squared error of d(z_t) against x_t (eq. 16) with AdamW; logs the PSNR on held-out frames."""
-    frames, states = Windows(train.frames, 1), Windows(train.states, 1)
+    config: DecoderConfig, train: DecoderData, held_out: DecoderData, patch: int, seed: int, device: torch.device,
+    workers: int = 0,
+) -> tuple[PixelDecoder, TrainingLog]:  # fmt: skip
+    """Minimise the mean squared error of d(z_t) against x_t (eq. 16) with AdamW; logs the PSNR on held-out frames.
+
+    `workers` processes read ahead (see `Loader`).
+    """
+    rows, held = _Rows(train), _Rows(held_out)
     height, width = train.frames[0].array.shape[1:3]
     state_width = train.states[0].array.shape[-1]
     decoder = PixelDecoder(config, state_width, (height // patch, width // patch), patch).to(device)
     optimizer = adamw([decoder], config.learning_rate, config.weight_decay)
-    batches = shuffled_batches(len(frames), config.batch, seed)
 
-    def error(images: Windows, latents: Windows, picks: np.ndarray) -> Tensor:
-        state = torch.as_tensor(latents.read(picks)[:, 0], device=device).float()
+    def error(batch: DecoderRows) -> Tensor:
         with mixed_precision(device, config.mixed_precision):
-            predicted = decoder(state)
-        return F.mse_loss(predicted, to_unit(images.read(picks)[:, 0], device))
+            predicted = decoder(batch.states.to(device).float())
+        return F.mse_loss(predicted, to_unit(batch.frames, device))
 
     def step(index: int) -> dict[str, Tensor | float]:
         rate = cosine(
             index, config.steps, config.learning_rate, 0.02 * config.learning_rate, int(config.warmup * config.steps)
         )
         set_learning_rate(optimizer, rate)
-        loss = error(frames, states, next(batches))
+        loss = error(next(batches))
         norm = descend(optimizer, loss, list(decoder.parameters()), 1.0)
         return {"loss": loss.detach(), "gradient_norm": norm, "learning_rate": rate}
 
-    held_frames, held_states = Windows(held_out.frames, 1), Windows(held_out.states, 1)
-    picks = np.random.default_rng(seed).permutation(len(held_frames))[:VALIDATION_FRAMES]
+    checked = held.read(np.random.default_rng(seed).permutation(len(held))[:VALIDATION_FRAMES])
 
     @torch.no_grad()
     def validate() -> dict[str, float]:
-        return {"held_out_psnr": float(-10.0 * error(held_frames, held_states, picks).log10())}
+        return {"held_out_psnr": float(-10.0 * error(checked).log10())}
 
-    log = run_training(step, config.steps, config.batch, "decoder", validate, max(1, config.steps // 5))
+    draws = islice(ShuffledOrder(len(rows), seed).batches(config.batch), config.steps)
+    with Loader(rows.read, draws, workers) as batches:
+        log = run_training(
+            step, config.steps, config.batch, "decoder", validate, max(1, config.steps // 5),
+            waited=lambda: batches.waited_s,
+        )  # fmt: skip
     return decoder.eval(), log

@@ -13,7 +13,7 @@ from lamo.midway.images import to_input
 from lamo.midway.network import Midway
 from lamo.midway.objective import feature_losses
 from lamo.midway.state import State
-from lamo.stores.windows import ShardArray, Windows, shuffled_batches
+from lamo.stores.windows import ShardArray, ShuffledOrder, Windows
 from lamo.training.device import mixed_precision
 from lamo.training.loop import TrainingLog, run_training
 from lamo.training.optim import adamw, cosine, descend, set_learning_rate
@@ -50,7 +50,7 @@ def fit_top(model: Midway, frames: Sequence[ShardArray], seed: int, device: torc
     true frames, towards the teacher's features, by the distance that the network was trained with."""
     fit, training, role = model.config.recurrence.fit, model.config.training, model.config.recurrence.role
     windows = Windows(frames, fit.unroll + 1)
-    batches = shuffled_batches(len(windows), fit.batch, seed)
+    batches = ShuffledOrder(len(windows), seed).batches(fit.batch)
     top = model.forward_dynamics[model.levels].requires_grad_(True)
     optimizer, parameters = adamw([top], fit.learning_rate, training.weight_decay), list(top.parameters())
 

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from lamo.midway.encoder import Encoder
 from lamo.midway.images import to_input
 from lamo.midway.training_config import PretrainingConfig
-from lamo.stores.windows import Windows, shuffled_batches
+from lamo.stores.windows import ShuffledOrder, Windows
 from lamo.training.device import mixed_precision
 from lamo.training.loop import TrainingLog, run_training
 from lamo.training.optim import adamw, cosine, descend, set_learning_rate
@@ -39,7 +39,7 @@ def pretrain_encoder(
     readout = Readout(len(encoder.config.levels), encoder.config.width, encoder.config.patch).to(device)
     optimizer = adamw([encoder, readout], config.learning_rate, 0.01)
     parameters = [*encoder.parameters(), *readout.parameters()]
-    batches = shuffled_batches(len(frames), config.batch, seed)
+    batches = ShuffledOrder(len(frames), seed).batches(config.batch)
 
     def step(index: int) -> dict[str, Tensor | float]:
         rate = cosine(index, config.steps, config.learning_rate, 0.02 * config.learning_rate, config.steps // 20)

@@ -1,19 +1,37 @@
 """Windows of frames that the dynamics are trained on."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from lamo.errors import LamoError
 from lamo.midway.training_config import MidwayTrainingConfig
-from lamo.stores.windows import ShardArray, Windows, shuffled_batches
+from lamo.stores.windows import ShardArray, ShuffledOrder, Windows
 
 # Beside the run's seed, so that drawing gaps leaves the order of the windows as it is.
 GAPS = 0x6A
 
 
+@dataclass(frozen=True)
+class Draw:
+    """Windows [B] of a training step and which of their rows [B, T] it sees."""
+
+    picks: np.ndarray
+    rows: np.ndarray
+
+
+@dataclass(frozen=True)
+class FrameWindows:
+    """Frames uint8 [B, T, H, W, 3] of windows of one clip each, one gap apart."""
+
+    frames: Tensor
+
+
 class WindowSampler:
-    """Draws the windows of each training step: frames of one clip, one gap apart.
+    """The windows of each training step: frames of one clip, one gap apart.
 
     Raises `LamoError` if no clip is long enough, or if `gap_s` is no time between frames at `rate_hz`.
     """
@@ -32,25 +50,30 @@ class WindowSampler:
                 f"{error} ({max(config.unroll)} times the gap of {config.gap_s[1]:g} s of midway.training.gap_s, and "
                 "one); shorten the gap or midway.training.unroll"
             ) from None
-        self._order = shuffled_batches(len(self.windows), config.batch, seed + 1)
-        self._random = np.random.default_rng([seed, GAPS])
+        self._order = ShuffledOrder(len(self.windows), seed + 1)
+        self._seed = seed
 
-    def __iter__(self) -> Iterator[np.ndarray]:
-        """For each training step its windows, frames uint8 [B, T, H, W, 3] with T = unrolled steps + 1."""
-        config = self.config
+    def draws(self) -> Iterator[Draw]:
+        """What each training step reads: windows of as many frames, unrolled steps + 1, as `unroll` asks for."""
+        config, place = self.config, 0
         for step in range(config.steps):
             unroll = config.unroll[min(step * len(config.unroll) // config.steps, len(config.unroll) - 1)]
             # As many frames in every step: longer windows are fewer.
             count = max(1, 2 * config.batch // (unroll + 1))
-            yield self.read(next(self._order)[:count], unroll)
+            yield Draw(self._order.draw(place, count), self._rows(place, count, unroll))
+            place += count
 
-    def read(self, picks: np.ndarray, unroll: int) -> np.ndarray:
-        """Frames [B, unroll + 1, H, W, 3] of the windows `picks`; a gap, and a start within the window, is drawn for
-        each."""
-        frames = self.windows.read(picks)
+    def read(self, draw: Draw) -> FrameWindows:
+        """The frames of a draw, and only those."""
+        return FrameWindows(torch.from_numpy(self.windows.read_rows(draw.picks, draw.rows)))
+
+    def _rows(self, place: int, count: int, unroll: int) -> np.ndarray:
+        """Rows [count, unroll + 1] of each window: the first ones, or with a gap and a start drawn for each."""
+        steps = np.arange(unroll + 1)
         if self.gaps == (1,):
-            return frames[:, : unroll + 1]
-        gap = self._random.choice(self.gaps, len(picks))
-        first = self._random.integers(0, self.windows.length - gap * unroll)
-        rows = first[:, None] + gap[:, None] * np.arange(unroll + 1)
-        return frames[np.arange(len(picks))[:, None], rows]
+            return np.tile(steps, (count, 1))
+        # From the place in the order, so that a training that goes on there draws the same.
+        random = np.random.default_rng([self._seed, GAPS, place])
+        gap = random.choice(self.gaps, count)
+        first = random.integers(0, self.windows.length - gap * unroll)
+        return first[:, None] + gap[:, None] * steps

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -25,9 +24,9 @@ from lamo.midway.validation import Validation
 from lamo.stores.windows import ShardArray, Windows
 from lamo.training.device import mixed_precision
 from lamo.training.ema import update_ema
+from lamo.training.loader import Loader
 from lamo.training.loop import LastGood, TrainingLog, run_training
 from lamo.training.optim import adamw, cosine, descend, set_learning_rate, set_weight_decay
-from lamo.training.prefetch import Prefetch
 from lamo.training.seed import generator
 
 AUGMENTATION = 0xA6  # stream of random numbers
@@ -45,11 +44,13 @@ class TrainedMidway:
 def train_midway(
     config: MidwayConfig, train: list[ShardArray], held_out: list[ShardArray], seed: int, device: torch.device,
     rate_hz: float | None = None, last_good: Path | None = None, encoder: Encoder | None = None,
+    workers: int = 0,
 ) -> TrainedMidway:  # fmt: skip
     """Train on frames uint8 [N, H, W, 3] of the `train` shards; `held_out` clips only measure.
 
     `encoder` is one that is pre-trained already, in place of `training.pretraining`. `rate_hz` of the frames is needed
-    for gaps in seconds. The state of the last healthy validation is kept in the folder `last_good`, if given. Raises
+    for gaps in seconds. The state of the last healthy validation is kept in the folder `last_good`, if given.
+    `workers` processes read ahead (see `Loader`). Raises
     `LamoError` if no clip is long enough, when a logged value is not finite or when the encoder collapses; it says then
     where that state lies.
     """
@@ -69,7 +70,7 @@ def train_midway(
     recomputed = config.recurrence.top == "recomputed"
     if recomputed:
         fit_stream_scale(model, train, seed, device)
-    dynamics = DynamicsTraining(model, training, train, held_out, seed, device, rate_hz, last_good).run()
+    dynamics = DynamicsTraining(model, training, train, held_out, seed, device, rate_hz, last_good, workers).run()
     if recomputed and not training.pretraining.steps:
         fit_stream_scale(model, train, seed, device)
     return TrainedMidway(model.eval(), pretraining, dynamics)
@@ -81,11 +82,12 @@ class DynamicsTraining:
     def __init__(
         self, model: Midway, config: MidwayTrainingConfig, train: list[ShardArray], held_out: list[ShardArray],
         seed: int, device: torch.device, rate_hz: float | None = None, last_good: Path | None = None,
+        workers: int = 0,
     ) -> None:  # fmt: skip
-        self.model, self.config, self.device = model, config, device
+        self.model, self.config, self.device, self.workers = model, config, device, workers
         self.frozen_encoder = not any(p.requires_grad for p in model.student.parameters())
         self.sampler = WindowSampler(train, config, rate_hz, seed)
-        self.batches = iter(self.sampler)
+        self.batches = map(self.sampler.read, self.sampler.draws())  # in `run` the same, read ahead
         # Draws of its own, so that crops and light leave what the network draws as it is.
         self.draws = generator(torch.device("cpu"), seed, AUGMENTATION)
         self.augment = Augmentation(config.augmentation, self.draws)
@@ -102,7 +104,7 @@ class DynamicsTraining:
         """Train for the configured number of steps."""
         config = self.config
         self.model.train()
-        with Prefetch(self.batches) as batches:
+        with Loader(self.sampler.read, self.sampler.draws(), self.workers) as batches:
             self.batches = batches
             return run_training(
                 self._step, config.steps, 2 * config.batch, "midway: dynamics", self.validate, config.validate_every,
@@ -113,7 +115,7 @@ class DynamicsTraining:
     def _step(self, index: int) -> dict[str, Tensor | float]:
         config = self.config
         schedule = self._schedule(index)
-        images, crops = self._inputs(next(self.batches))
+        images, crops = self._inputs(next(self.batches).frames)
         with mixed_precision(self.device, config.mixed_precision):
             targets = self._encode(images, "teacher")
             sources = targets if self.frozen_encoder else self._encode(images, "student")
@@ -141,7 +143,7 @@ class DynamicsTraining:
             self.dino.freeze_prototypes(index < config.dino.frozen_prototypes * config.steps)
         return {"learning_rate": rate, "weight_decay": decay, "momentum": self._momentum(index)}
 
-    def _inputs(self, frames: np.ndarray) -> tuple[Tensor, list[Tensor]]:
+    def _inputs(self, frames: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Images [B, T, 3, H, W] of the motion loss and crops of the DINO loss from windows uint8 [B, T, H, W, 3]."""
         unit = to_unit(frames, self.device)
         crops = self.dino.crops(unit, self.draws) if self.dino else []

@@ -55,6 +55,14 @@ def geometry_of(stores: Sequence[LatentsStore], history: int, grid: tuple[int, i
     return geometry
 
 
+@dataclass(frozen=True)
+class LatentRows:
+    """What the stores hold of some windows, float16: states [B, K + 2, P, D_z], motion [B, K + 1, L, M, D_m]."""
+
+    states: Tensor
+    motion: Tensor
+
+
 class LatentWindows:
     """All windows of K + 2 consecutive frames of the clips in `stores`: K + 1 observed and the one to predict.
 
@@ -64,17 +72,25 @@ class LatentWindows:
     def __init__(self, stores: Sequence[LatentsStore], history: int, statistics: Statistics) -> None:
         self.history, self.statistics = history, statistics
         length = history + 2
-        # Row K + 1 of the motion windows leads beyond the window and is dropped; reading it keeps both in step.
         self._states = Windows([ShardArray(store.state, store.offsets) for store in stores], length)
         self._motion = Windows([ShardArray(store.motion, store.offsets) for store in stores], length)
 
     def __len__(self) -> int:
         return len(self._states)
 
-    def batch(self, indices: Sequence[int] | np.ndarray, device: torch.device | str = "cpu") -> Batch:
-        """The windows `indices`, normalised, float32, on `device`."""
+    def read(self, picks: Sequence[int] | np.ndarray) -> LatentRows:
+        """The windows `picks` as they are stored."""
+        # The motion row of the last frame leads beyond the window.
+        motion = self._motion.read(picks, self.history + 1)
+        return LatentRows(torch.from_numpy(self._states.read(picks)), torch.from_numpy(motion))
+
+    def normalise(self, rows: LatentRows, device: torch.device | str = "cpu") -> Batch:
+        """What was read, on `device`, as normalised contexts and targets, float32."""
         statistics = self.statistics.to(device)
-        states = statistics.normalise_state(torch.from_numpy(self._states.read(indices)).to(device).float())
-        motion = torch.from_numpy(self._motion.read(indices)[:, :-1]).to(device).float()
-        motion = statistics.normalise_motion(motion)
+        states = statistics.normalise_state(rows.states.to(device).float())
+        motion = statistics.normalise_motion(rows.motion.to(device).float())
         return Batch(Context(motion[:, :-1], states[:, :-1]), motion[:, -1], states[:, -1])
+
+    def batch(self, picks: Sequence[int] | np.ndarray, device: torch.device | str = "cpu") -> Batch:
+        """The windows `picks`, read and normalised."""
+        return self.normalise(self.read(picks), device)

@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -11,9 +12,10 @@ from lamo.predictors.build import build_predictor, save_predictor
 from lamo.predictors.config import PredictorConfig, PredictorTraining
 from lamo.predictors.data import Batch, LatentWindows
 from lamo.predictors.interface import Geometry, Predictor, Sampler
-from lamo.stores.windows import shuffled_batches
+from lamo.stores.windows import ShuffledOrder
 from lamo.training.device import mixed_precision
 from lamo.training.ema import update_ema
+from lamo.training.loader import Loader
 from lamo.training.loop import Values, run_training
 from lamo.training.optim import adamw, cosine, descend, set_learning_rate
 from lamo.training.seed import generator, seed_everything
@@ -32,13 +34,14 @@ def train_predictor(
     seed: int,
     folder: str | Path,
     device: torch.device,
+    workers: int = 0,
 ) -> Predictor:
     """Trains one predictor and writes model.safetensors, config.json and log.parquet into `folder`.
 
-    The log holds loss, gradient norm, learning rate and samples per second and, at validations (on the averaged weights
-    and clean contexts), validation_loss, validation_error (mean squared error of one sample per window, in variances
-    of the target) and repeat_error (the same for repeating the last observed value: a predictor above it has learnt
-    nothing yet).
+    `workers` processes read ahead (see `Loader`). The log holds loss, gradient norm, learning rate, samples per second,
+    the share of the time spent on waiting for data and, at validations (on the averaged weights and clean contexts),
+    validation_loss, validation_error (mean squared error of one sample per window, in variances of the target) and
+    repeat_error (the same for repeating the last observed value: a predictor above it has learnt nothing yet).
 
     Returns:
         The predictor that was saved: the moving average of the weights if ema_decay is not 0.
@@ -50,12 +53,16 @@ def train_predictor(
     seed_everything(seed)
     model = build_predictor(config, geometry).to(device)
     average = copy.deepcopy(model).eval().requires_grad_(False)
-    trainer = _Trainer(model, average, settings, train, seed, device)
     checks = _validation_batches(validation, settings, seed, device)
-    log = run_training(
-        trainer.step, settings.steps, settings.batch, f"{config.name} seed {seed}",
-        validate=lambda: validate(average, checks, seed, device), validate_every=settings.validation_every,
-    )  # fmt: skip
+    draws = islice(ShuffledOrder(len(train), seed).batches(settings.batch), settings.steps)
+    with Loader(train.read, draws, workers) as rows:
+        batches = (train.normalise(read, device) for read in rows)
+        trainer = _Trainer(model, average, settings, batches, seed, device)
+        log = run_training(
+            trainer.step, settings.steps, settings.batch, f"{config.name} seed {seed}",
+            validate=lambda: validate(average, checks, seed, device), validate_every=settings.validation_every,
+            waited=lambda: rows.waited_s,
+        )  # fmt: skip
     save_predictor(folder, average, config, geometry)
     log.write(Path(folder) / LOG)
     return average
@@ -65,19 +72,13 @@ class _Trainer:
     """One optimiser step after the other, on random windows."""
 
     def __init__(
-        self, model: Predictor, average: Predictor, settings: PredictorTraining, windows: LatentWindows, seed: int,
-        device: torch.device,
+        self, model: Predictor, average: Predictor, settings: PredictorTraining, batches: Iterator[Batch],
+        seed: int, device: torch.device,
     ) -> None:  # fmt: skip
-        self.model, self.average, self.settings, self.windows, self.device = (
-            model.train(),
-            average,
-            settings,
-            windows,
-            device,
-        )
+        self.model, self.average, self.settings = model.train(), average, settings
+        self.batches, self.device = batches, device
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         self.optimizer = adamw([model], settings.learning_rate, settings.weight_decay)
-        self.batches: Iterator = shuffled_batches(len(windows), settings.batch, seed)
         self.noise = generator(device, seed, NOISE)
 
     def step(self, index: int) -> Values:
@@ -87,7 +88,7 @@ class _Trainer:
             index, settings.steps, settings.learning_rate, settings.final_learning_rate, settings.warmup_steps
         )
         set_learning_rate(self.optimizer, rate)
-        batch = self.windows.batch(next(self.batches), self.device)
+        batch = next(self.batches)
         with mixed_precision(self.device, settings.bf16):
             loss = self.model.loss(batch.context, batch.target(self.model.predicts), self.noise)
         norm = descend(self.optimizer, loss, self.parameters, settings.clip_gradient or math.inf)

@@ -13,11 +13,10 @@ from lamo.errors import LamoError
 from lamo.section import Section
 from lamo.stores.atomic import replacing
 from lamo.stores.manifest import check_manifest, write_manifest
-from lamo.stores.rows import RowWriter
+from lamo.stores.open_files import allow_open_files
+from lamo.stores.rows import RowReader, RowWriter
 
 KIND = "latents"
-CHUNK_ROWS = 8
-SHARD_BYTES = 64 * 2**20
 
 
 class LatentsConfig(Section):
@@ -63,8 +62,7 @@ class LatentsWriter:
 
     def _writer(self, name: str, row: tuple[int, ...]) -> RowWriter:
         if name not in self._rows:
-            shard_rows = max(1, SHARD_BYTES // (2 * int(np.prod(row))) // CHUNK_ROWS) * CHUNK_ROWS
-            self._rows[name] = RowWriter(self._group, name, row, "float16", CHUNK_ROWS, shard_rows)
+            self._rows[name] = RowWriter(self._path, name, row, "float16")
         return self._rows[name]
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -81,7 +79,7 @@ class LatentsWriter:
 class LatentsStore:
     """A finished latents store, checked against its manifest.
 
-    `state` Zarr array float16 [N, P, D_z]; `motion` float16 [N, L, M, D_m], row t leading from frame t to t + 1 of its
+    `state` rows float16 [N, P, D_z]; `motion` float16 [N, L, M, D_m], row t leading from frame t to t + 1 of its
     clip (the last row of a clip is zeros); `clip_ids`, `offsets` as in `FramesStore`. A shard without clips has no
     arrays.
     """
@@ -92,8 +90,8 @@ class LatentsStore:
         group = zarr.open_group(str(store), mode="r")
         self.offsets: np.ndarray = group["clip_offsets"][:]
         self.clip_ids: list[str] = list(group.attrs["clip_ids"])
-        self.state: zarr.Array | None = group.get("state")
-        self.motion: zarr.Array | None = group.get("motion")
+        self.state = RowReader(self.path / "state") if self.clip_ids else None
+        self.motion = RowReader(self.path / "motion") if self.clip_ids else None
 
     def __len__(self) -> int:
         return len(self.clip_ids)
@@ -101,6 +99,7 @@ class LatentsStore:
 
 def open_latents(stores: list[str], manifests: list[str]) -> list[LatentsStore]:
     """Open the shards of one split that hold clips; `LamoError` if none does."""
+    allow_open_files(2 * len(stores))
     opened = [LatentsStore(store, manifest) for store, manifest in zip(stores, manifests, strict=True)]
     opened = [store for store in opened if len(store)]
     if not opened:

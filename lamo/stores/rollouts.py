@@ -7,8 +7,9 @@ import numpy as np
 import zarr
 
 from lamo.stores.atomic import replacing
+from lamo.stores.frames import CODEC
 from lamo.stores.manifest import check_manifest, write_manifest
-from lamo.stores.rows import RowWriter
+from lamo.stores.rows import RowReader, RowWriter
 
 KIND = "rollouts"
 
@@ -36,12 +37,12 @@ class Rollouts:
 
 
 def write_rollouts(store: str | Path, manifest: str | Path, rollouts: Rollouts) -> None:
-    """Write `rollouts` to a Zarr store (one chunk per window) and its manifest."""
+    """Write `rollouts` to a Zarr store (a row per window) and its manifest."""
     store, manifest = Path(store), Path(manifest)
     manifest.unlink(missing_ok=True)
     with replacing(store) as path:
         group = zarr.open_group(str(path), mode="w")
-        frames = RowWriter(group, "frames", rollouts.frames.shape[1:], "uint8", 1, 64)
+        frames = RowWriter(path, "frames", rollouts.frames.shape[1:], "uint8", CODEC)
         frames.append(rollouts.frames)
         frames.close()
         group.create_array("drift", data=rollouts.drift.astype(np.float32))
@@ -54,4 +55,4 @@ def read_rollouts(store: str | Path, manifest: str | Path) -> Rollouts:
     check_manifest(Path(store), Path(manifest), KIND)
     group = zarr.open_group(str(store), mode="r")
     windows = [Window(**window) for window in group.attrs["windows"]]
-    return Rollouts(frames=group["frames"][:], drift=group["drift"][:], windows=windows)
+    return Rollouts(frames=RowReader(Path(store) / "frames")[:], drift=group["drift"][:], windows=windows)

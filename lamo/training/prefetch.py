@@ -1,6 +1,5 @@
 """Reading ahead in a background thread."""
 
-import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,11 +12,10 @@ class Prefetch(Generic[Item]):
     """The items of an iterator in their order, up to `ahead` of them made in advance by one background thread.
 
     A context manager: on leaving it the thread has ended. An exception of the iterator is raised where its item was
-    due. `waited_s` is the time spent so far on waiting for items.
+    due.
     """
 
     def __init__(self, items: Iterator[Item], ahead: int = 2) -> None:
-        self.waited_s = 0.0
         self._items = items
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prefetch")
         self._coming = deque(self._thread.submit(next, items) for _ in range(ahead))
@@ -26,12 +24,9 @@ class Prefetch(Generic[Item]):
         return self
 
     def __next__(self) -> Item:
-        start = time.perf_counter()
         due = self._coming.popleft()
         self._coming.append(self._thread.submit(next, self._items))
-        item = due.result()
-        self.waited_s += time.perf_counter() - start
-        return item
+        return due.result()
 
     def __enter__(self) -> Self:
         return self

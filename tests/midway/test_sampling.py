@@ -8,7 +8,7 @@ import pytest
 from lamo.errors import LamoError
 from lamo.midway.sampling import WindowSampler
 from lamo.midway.training_config import MidwayTrainingConfig
-from lamo.stores.windows import ShardArray, Windows, shuffled_batches
+from lamo.stores.windows import ShardArray, ShuffledOrder, Windows
 
 LENGTH = 20
 
@@ -25,21 +25,26 @@ def sampler(rate=5.0, seed=0, frames=None, **settings) -> WindowSampler:
     return WindowSampler(frames or shards(), MidwayTrainingConfig.model_validate(config), rate, seed)
 
 
+def read_all(windows: WindowSampler) -> list[np.ndarray]:
+    """The frames of every training step."""
+    return [windows.read(draw).frames.numpy() for draw in windows.draws()]
+
+
 def all_rows(windows: WindowSampler) -> tuple[np.ndarray, np.ndarray]:
     """Clip and time [windows, T] of everything that is drawn."""
-    drawn = np.concatenate(list(windows))[:, :, 0, 0].astype(int)
+    drawn = np.concatenate(read_all(windows))[:, :, 0, 0].astype(int)
     return drawn[..., 0], drawn[..., 1]
 
 
-def test_without_a_gap_windows_are_the_consecutive_frames_that_they_always_were():
+def test_without_a_gap_windows_are_consecutive_frames_and_none_is_skipped():
     for rate in (None, 5.0):
         windows = sampler(rate, steps=6, unroll=(1, 2), batch=9, seed=4)
-        plain, order = Windows(shards(), 3), shuffled_batches(6 * (LENGTH - 2), 9, 5)
-        for step, frames in enumerate(windows):
-            unroll = 1 if step < 3 else 2
-            picks = next(order)[: 9 if unroll == 1 else 6]
-            np.testing.assert_array_equal(frames, plain.read(picks)[:, : unroll + 1])
-        assert step == 5
+        plain = Windows(shards(), 3)
+        picks = ShuffledOrder(6 * (LENGTH - 2), 5).draw(0, 3 * 9 + 3 * 6)
+        steps = read_all(windows)
+        assert [len(frames) for frames in steps] == [9, 9, 9, 6, 6, 6]
+        for step, chosen in enumerate(np.split(picks, np.cumsum([9, 9, 9, 6, 6]))):
+            np.testing.assert_array_equal(steps[step], plain.read(chosen)[:, : 2 if step < 3 else 3])
 
 
 @pytest.mark.parametrize(
@@ -76,7 +81,7 @@ def test_all_steps_of_an_unrolled_window_have_the_same_gap():
 
 
 def test_draws_depend_on_the_seed_alone():
-    first, again, other = (np.concatenate(list(sampler(gap_s=(0.2, 1.0), seed=seed))) for seed in (1, 1, 2))
+    first, again, other = (np.concatenate(read_all(sampler(gap_s=(0.2, 1.0), seed=seed))) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
 

@@ -12,6 +12,7 @@ from lamo.errors import LamoError
 from lamo.midway.config import MidwayConfig
 from lamo.midway.images import normalise, to_unit
 from lamo.midway.network import Midway
+from lamo.midway.sampling import FrameWindows
 from lamo.midway.training import DynamicsTraining, train_midway
 from lamo.nn.transformer import Block
 from lamo.stores.windows import ShardArray
@@ -45,8 +46,8 @@ def test_every_step_takes_both_directions_where_asked(make_run, form, change_wei
     for name in ("forth", "back", "both"):
         settings = {"both_directions": name == "both", "change_weight": change_weight, "unroll": [unroll]}
         run = make_run(form, settings)
-        frames = next(iter(run.sampler))
-        run.batches = iter([np.ascontiguousarray(frames[:, ::-1]) if name == "back" else frames])
+        frames = next(run.batches).frames
+        run.batches = iter([FrameWindows(frames.flip(1) if name == "back" else frames)])
         losses[name] = float(run._step(0)["loss"])
     assert losses["forth"] != pytest.approx(losses["back"], rel=1e-3)
     assert losses["both"] == pytest.approx((losses["forth"] + losses["back"]) / 2, rel=1e-4)
@@ -67,7 +68,7 @@ def test_both_frames_of_a_pair_have_the_same_box_and_light(make_run):
 
 def test_frames_are_untouched_without_augmentation(make_run):
     run = make_run()
-    frames = next(run.batches)
+    frames = next(run.batches).frames
     images, crops = run._inputs(frames)
     assert torch.equal(images, normalise(to_unit(frames)))
     assert crops == []
@@ -76,7 +77,7 @@ def test_frames_are_untouched_without_augmentation(make_run):
 def test_augmentation_draws_nothing_that_the_network_draws(make_run):
     run = make_run(training={"augmentation": {"scale": [0.2, 0.4]}, "dino": {"weight": 1.0}})
     before = torch.get_rng_state()
-    run._inputs(next(run.batches))
+    run._inputs(next(run.batches).frames)
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -110,7 +111,7 @@ def test_stochastic_depth_is_active_in_the_student_in_training_and_nowhere_else(
     assert {name for name in dropping if run.model.get_submodule(name).training} == {
         name for name in dropping if name.startswith("student.")
     }
-    images, _ = run._inputs(next(iter(run.sampler)))
+    images, _ = run._inputs(next(run.batches).frames)
     assert not torch.equal(run._encode(images, "student")[-1], run._encode(images, "student")[-1])
     z = run._encode(images, "teacher")
     assert torch.equal(z[-1], run._encode(images, "teacher")[-1])
@@ -137,8 +138,8 @@ def test_every_term_and_sign_of_health_is_logged(make_run, table):
 def test_the_spread_logged_is_that_of_the_batch_and_none_of_too_few_samples(make_run):
     run = make_run(training={"batch": 4})
     spread = float(run._step(0)["feature_spread"])
-    frames = next(run.batches)
-    run.batches = iter([frames[:, :1].repeat(2, axis=1)[[0, 0, 0, 0]], frames[:3]])
+    frames = next(run.batches).frames
+    run.batches = iter([FrameWindows(frames[[0, 0, 0, 0], :1].repeat_interleave(2, 1)), FrameWindows(frames[:3])])
     assert float(run._step(1)["feature_spread"]) < 1e-3 < spread
     assert "feature_spread" not in run._step(2)
 
@@ -196,12 +197,15 @@ def test_a_run_that_meets_a_nan_stops_and_says_where_its_last_good_state_lies(ma
 
 def test_an_error_while_reading_frames_is_the_error_of_the_run(make_run):
     run = make_run()
+    read, reads = run.sampler.read, []
 
-    def reading():
-        yield from list(run.sampler)[:1]
-        raise LamoError("frames.zarr: damaged")
+    def failing(draw):
+        reads.append(draw)
+        if len(reads) == 2:
+            raise LamoError("frames.zarr: damaged")
+        return read(draw)
 
-    run.batches = reading()
+    run.sampler.read = failing
     with pytest.raises(LamoError, match=r"frames\.zarr: damaged"):
         run.run()
 

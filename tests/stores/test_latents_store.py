@@ -42,8 +42,8 @@ def test_the_largest_float16_is_kept(tmp_path):
     state[1, 2, 3], motion[0, 0, 0, 0] = FLOAT16_MAX, -FLOAT16_MAX
     write(paths(tmp_path), {"one": (state, motion)})
     store = LatentsStore(*paths(tmp_path))
-    assert store.state[1, 2, 3] == FLOAT16_MAX
-    assert store.motion[0, 0, 0, 0] == -FLOAT16_MAX
+    assert store.state[1][2, 3] == FLOAT16_MAX
+    assert store.motion[0][0, 0, 0] == -FLOAT16_MAX
 
 
 @pytest.mark.parametrize("which", ["state", "motion"])

@@ -5,6 +5,7 @@ import pytest
 import zarr
 
 from lamo.errors import LamoError
+from lamo.stores import manifest as manifest_module
 from lamo.stores.atomic import read_json, write_json
 from lamo.stores.manifest import check_manifest, write_manifest
 
@@ -93,3 +94,23 @@ def test_a_manifest_without_store_is_refused(finished, tmp_path):
     finished[0].rename(tmp_path / "elsewhere.zarr")
     with pytest.raises(LamoError, match=r"clips\.zarr: the store is missing"):
         check_manifest(*finished, "frames")
+
+
+@pytest.fixture
+def large(finished, monkeypatch):
+    """The same store, its chunks larger than what is hashed at opening."""
+    monkeypatch.setattr(manifest_module, "HASHED_AT_OPENING_BYTES", chunk(finished[0]).stat().st_size - 1)
+    return finished
+
+
+def test_large_files_are_compared_by_size_at_opening_and_by_content_on_request(large):
+    damaged = chunk(large[0])
+    content = bytearray(damaged.read_bytes())
+    content[5] ^= 1
+    damaged.write_bytes(content)
+    assert check_manifest(*large, "frames") == {"clips": 4}  # rows carry checksums that are compared when they are read
+    with pytest.raises(LamoError, match=r"values/c/0/0: found \d+ bytes with SHA-256 .* expects \d+ bytes with"):
+        check_manifest(*large, "frames", whole=True)
+    damaged.write_bytes(content + b"x")
+    with pytest.raises(LamoError, match=r"values/c/0/0: found \d+ bytes, the manifest expects"):
+        check_manifest(*large, "frames")

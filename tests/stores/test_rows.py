@@ -1,53 +1,124 @@
-"""Rows appended in any blocks come back as one array, written shard by shard."""
+"""Rows appended in any blocks come back as one array, through our reader and through zarr-python."""
 
-import math
+import gc
+import multiprocessing
+import os
+import threading
 
 import numpy as np
 import pytest
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from zarr.storage import MemoryStore
+from zarr.codecs import BloscCodec, Crc32cCodec
 
-from lamo.stores.rows import RowWriter
+from lamo.errors import LamoError
+from lamo.stores import rows as rows_module
+from lamo.stores.rows import RowReader, RowWriter, shard_file
+
+CODECS = {"raw": None, "zstd": BloscCodec(cname="zstd", clevel=1, shuffle="noshuffle", typesize=1)}
 
 
-@settings(max_examples=25, deadline=None)
+@pytest.fixture(params=list(CODECS))
+def codec(request):
+    return CODECS[request.param]
+
+
+def written(store, values, codec=None, name="values", blocks=1) -> RowReader:
+    zarr.open_group(str(store), mode="a")
+    writer = RowWriter(store, name, values.shape[1:], values.dtype, codec)
+    for block in np.array_split(values, blocks):
+        writer.append(block)
+    writer.close()
+    return RowReader(store / name)
+
+
+@settings(max_examples=40, deadline=None)
 @given(
     blocks=st.lists(st.integers(0, 9), max_size=6),
     row=st.lists(st.integers(1, 3), max_size=3),
-    chunk=st.integers(1, 3),
-    chunks_per_shard=st.integers(1, 3),
-    dtype=st.sampled_from(["uint8", "float16", "float32"]),
+    dtype=st.sampled_from(["uint8", "float16", "float32", "int64"]),
+    codec=st.sampled_from(list(CODECS)),
 )
-def test_appended_blocks_equal_their_concatenation(blocks, row, chunk, chunks_per_shard, dtype):
-    files: dict = {}
-    group = zarr.open_group(MemoryStore(files), mode="w")
-    shard = chunk * chunks_per_shard
-    writer = RowWriter(group, "values", row, dtype, chunk, shard)
+def test_appended_blocks_equal_their_concatenation(tmp_path_factory, blocks, row, dtype, codec):
+    store = tmp_path_factory.mktemp("rows") / "a.zarr"
+    zarr.open_group(str(store), mode="w")
+    writer = RowWriter(store, "values", row, dtype, CODECS[codec])
     rng = np.random.default_rng(0)
     parts = [rng.integers(1, 200, (count, *row)).astype(dtype) for count in blocks]
     for count, part in zip(np.cumsum(blocks, dtype=int), parts, strict=True):
         writer.append(part)
         assert writer.rows == count
     writer.close()
-    assert writer.rows == sum(blocks)
-    array = zarr.open_group(MemoryStore(files), mode="r")["values"]
-    np.testing.assert_array_equal(array[:], np.concatenate([np.empty((0, *row), dtype), *parts]))
-    assert array.dtype == dtype
-    # One object for each shard and none beyond: every shard was written once at its final place.
-    assert sum("/c" in name for name in files) == math.ceil(sum(blocks) / shard)
+    expected = np.concatenate([np.empty((0, *row), dtype), *parts])
+    for array in (RowReader(store / "values"), zarr.open_group(str(store), mode="r")["values"]):
+        np.testing.assert_array_equal(array[:], expected)
+        assert (array.shape, array.dtype) == (expected.shape, expected.dtype)
 
 
-def test_a_full_shard_is_written_before_the_end_and_the_rest_on_closing():
-    group = zarr.open_group(MemoryStore(), mode="w")
-    writer = RowWriter(group, "values", (2,), "int32", 2, 4)
-    writer.append(np.ones((3, 2), np.int32))
-    assert group["values"].shape == (0, 2)
-    writer.append(np.ones((6, 2), np.int32))
-    assert group["values"].shape == (8, 2)
-    writer.close()
-    assert group["values"].shape == (9, 2)
+@pytest.fixture(scope="module")
+def readers(tmp_path_factory):
+    """An array for each codec that holds `TestReadsEqualNumPy.VALUES`."""
+    store = tmp_path_factory.mktemp("rows") / "a.zarr"
+    return [written(store, TestReadsEqualNumPy.VALUES, codec, name) for name, codec in CODECS.items()]
+
+
+class TestReadsEqualNumPy:
+    """Permuted, duplicated, strided, reversed, masked and negative."""
+
+    VALUES = np.random.default_rng(3).integers(0, 9, (23, 4, 3)).astype(np.float16)
+
+    @settings(max_examples=60, deadline=None)
+    @given(picks=st.lists(st.integers(-23, 22), max_size=40))
+    def test_by_number(self, readers, picks):
+        picks = np.array(picks, dtype=np.int64)
+        for reader in readers:
+            np.testing.assert_array_equal(reader[picks], self.VALUES[picks])
+
+    @settings(max_examples=60, deadline=None)
+    @given(
+        start=st.integers(-30, 30) | st.none(),
+        stop=st.integers(-30, 30) | st.none(),
+        step=st.integers(-4, 4).filter(bool) | st.none(),
+    )
+    def test_by_slice(self, readers, start, stop, step):
+        key = slice(start, stop, step)
+        for reader in readers:
+            np.testing.assert_array_equal(reader[key], self.VALUES[key])
+
+    @given(mask=st.lists(st.booleans(), min_size=23, max_size=23))
+    def test_by_mask(self, readers, mask):
+        for reader in readers:
+            np.testing.assert_array_equal(reader[np.array(mask)], self.VALUES[np.array(mask)])
+
+    def test_one_row_and_what_is_out_of_range(self, readers):
+        for reader in readers:
+            np.testing.assert_array_equal(reader[-1], self.VALUES[-1])
+            for key in (23, -24, [0, 23]):
+                with pytest.raises(IndexError):
+                    reader[key]
+            with pytest.raises(IndexError):
+                reader[np.zeros((2, 2), dtype=int)]
+
+    def test_into_an_array_of_the_reader(self, readers):
+        for reader in readers:
+            out = np.zeros((3, 5, 4, 3), np.float16)
+            reader.read_into(7, out[1])
+            np.testing.assert_array_equal(out[1], self.VALUES[7:12])
+            assert not out[[0, 2]].any()
+            for first, wrong in ((20, out[0]), (-1, out[0]), (0, out[0, :, :2])):
+                with pytest.raises(IndexError):
+                    reader.read_into(first, wrong)
+            with pytest.raises(ValueError, match="contiguous"):
+                reader.read_into(0, out[:, 0])
+            with pytest.raises(ValueError, match="contiguous"):
+                reader.read_into(0, np.zeros((2, 4, 3), np.float32))
+
+
+def test_more_rows_than_one_read_takes(tmp_path, codec, monkeypatch):
+    values = np.arange(40, dtype=np.int64).reshape(20, 2)
+    monkeypatch.setattr(rows_module, "ROWS_PER_READ", 3)
+    np.testing.assert_array_equal(written(tmp_path / "a.zarr", values, codec)[2:19], values[2:19])
 
 
 @pytest.mark.parametrize(
@@ -55,8 +126,127 @@ def test_a_full_shard_is_written_before_the_end_and_the_rest_on_closing():
     [np.zeros((2, 4), np.uint8), np.zeros((2, 3, 1), np.uint8), np.zeros((2, 3)), np.zeros((2, 3), np.int64)],
     ids=["width", "rank", "float64", "int64"],
 )
-def test_rows_of_another_shape_or_type_are_refused(rows):
-    writer = RowWriter(zarr.open_group(MemoryStore(), mode="w"), "values", (3,), "uint8", 1, 2)
+def test_rows_of_another_shape_or_type_are_refused(tmp_path, rows):
+    writer = RowWriter(tmp_path, "values", (3,), "uint8")
     with pytest.raises(ValueError, match=r"expected uint8 \(n, 3\)"):
         writer.append(rows)
     assert writer.rows == 0
+
+
+def test_every_flipped_byte_is_refused(tmp_path, codec):
+    """In a row, in its checksum, in the index and in the checksum of the index: no byte is read unnoticed."""
+    values = np.random.default_rng(0).integers(0, 4, (4, 6)).astype(np.uint8)
+    written(tmp_path, values, codec)
+    file = shard_file(tmp_path / "values", 1)
+    content = file.read_bytes()
+    for position in range(len(content)):
+        changed = bytearray(content)
+        changed[position] ^= 0x10
+        file.write_bytes(changed)
+        with pytest.raises(LamoError, match=r"c/0/0: the checksum of .* run its stage again"):
+            RowReader(tmp_path / "values")[:]
+    file.write_bytes(content)
+    np.testing.assert_array_equal(RowReader(tmp_path / "values")[:], values)
+
+
+def test_a_damaged_row_is_refused_and_the_others_are_read(tmp_path, codec):
+    values = np.random.default_rng(0).integers(0, 250, (4, 600)).astype(np.uint8)
+    reader = written(tmp_path, values, codec)
+    file = shard_file(tmp_path / "values", 1)
+    content = bytearray(file.read_bytes())
+    content[5] ^= 1
+    file.write_bytes(content)
+    np.testing.assert_array_equal(reader[1:], values[1:])
+    with pytest.raises(LamoError, match="row 0"):
+        reader[:2]
+
+
+@pytest.mark.parametrize("left", [0, 3, 50, -1])
+def test_a_truncated_shard_is_refused(tmp_path, codec, left):
+    written(tmp_path, np.ones((4, 60), np.uint8), codec)
+    file = shard_file(tmp_path / "values", 1)
+    file.write_bytes(file.read_bytes()[:left])
+    with pytest.raises(LamoError, match="c/0/0"):
+        RowReader(tmp_path / "values")[:]
+
+
+def test_a_shard_that_shrinks_while_it_is_open_is_refused(tmp_path, codec):
+    reader = written(tmp_path, np.random.default_rng(0).integers(0, 250, (40, 60)).astype(np.uint8), codec)
+    reader[0]
+    os.truncate(shard_file(tmp_path / "values", 1), 100)
+    with pytest.raises(LamoError, match="ends before row 39"):
+        reader[:]
+
+
+def test_a_missing_shard_is_refused(tmp_path, codec):
+    written(tmp_path, np.ones((4, 6), np.uint8), codec)
+    shard_file(tmp_path / "values", 1).unlink()
+    with pytest.raises(LamoError, match="c/0/0: No such file"):
+        RowReader(tmp_path / "values")[:]
+
+
+@pytest.mark.parametrize("layout", ["two chunks", "rows of two", "another codec", "no array", "no JSON"])
+def test_arrays_of_another_layout_are_refused(tmp_path, layout):
+    values, crc = np.ones((4, 6), np.uint8), [Crc32cCodec()]
+    create = zarr.open_group(str(tmp_path), mode="w").create_array
+    if layout == "two chunks":
+        create("values", data=values, chunks=(1, 6), shards=(2, 6), compressors=crc)
+    elif layout == "rows of two":
+        create("values", data=values, chunks=(2, 6), shards=(4, 6), compressors=crc)
+    elif layout == "another codec":
+        create("values", data=values, chunks=(1, 6), shards=(4, 6))
+    else:
+        (tmp_path / "values").mkdir()
+        (tmp_path / "values" / "zarr.json").write_text("{}" if layout == "no array" else "?")
+    with pytest.raises(LamoError, match=r"values/zarr\.json: .* run its stage again"):
+        RowReader(tmp_path / "values")
+
+
+def test_what_zarr_wrote_in_our_layout_is_read(tmp_path):
+    values = np.random.default_rng(1).integers(0, 99, (9, 5)).astype(np.float16)
+    group = zarr.open_group(str(tmp_path), mode="w")
+    group.create_array("values", data=values, chunks=(1, 5), shards=(9, 5), compressors=[Crc32cCodec()])
+    np.testing.assert_array_equal(RowReader(tmp_path / "values")[:], values)
+
+
+def test_forked_processes_and_threads_read_at_the_same_time(tmp_path, codec):
+    """After the parent has read, opened Zarr and runs a thread of its own: where forks usually hang."""
+    values = np.random.default_rng(0).integers(0, 99, (50, 40)).astype(np.uint8)
+    reader = written(tmp_path, values, codec)
+    reader[3]
+    zarr.open_group(str(tmp_path), mode="r")["values"][:]
+    stop = threading.Event()
+
+    def keep_reading():
+        while not stop.is_set():
+            np.testing.assert_array_equal(reader[10:20], values[10:20])
+
+    thread = threading.Thread(target=keep_reading)
+    thread.start()
+
+    def check(first):
+        os._exit(0 if (reader[first:] == values[first:]).all() else 1)
+
+    processes = [multiprocessing.get_context("fork").Process(target=check, args=(first,)) for first in range(8)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(timeout=30)
+    stop.set()
+    thread.join()
+    assert [process.exitcode for process in processes] == [0] * 8
+
+
+def test_a_reader_that_is_no_longer_used_closes_its_file(tmp_path):
+    def opened():
+        links = [os.path.join("/proc/self/fd", name) for name in os.listdir("/proc/self/fd")]
+        return sum(os.path.exists(link) and os.path.samefile(link, shard) for link in links)
+
+    reader, shard = written(tmp_path, np.ones((4, 6), np.uint8)), shard_file(tmp_path / "values", 1)
+    assert opened() == 0
+    reader[0]
+    reader[1]
+    assert opened() == 1
+    del reader
+    gc.collect()
+    assert opened() == 0

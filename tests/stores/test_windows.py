@@ -1,25 +1,40 @@
 """Windows inside clips, over shards; and the order in which they are drawn."""
 
+import math
+import tracemalloc
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from zarr.storage import MemoryStore
 
 from lamo.errors import LamoError
-from lamo.stores.windows import ShardArray, Windows, shuffled_batches
+from lamo.stores.rows import RowReader, RowWriter
+from lamo.stores.windows import ShardArray, ShuffledOrder, Windows
 
 
-def shard(lengths: list[int], first: int, stored: bool = False) -> ShardArray:
-    """Rows (clip number, row in clip)."""
+def shard(lengths: list[int], first: int, store: Path | None = None) -> ShardArray:
+    """Rows (clip number, row in clip), in memory or stored."""
     rows = np.array([(first + c, t) for c, n in enumerate(lengths) for t in range(n)], dtype=np.int32).reshape(-1, 2)
     offsets = np.cumsum([0, *lengths])
-    if stored:
-        return ShardArray(zarr.open_group(MemoryStore(), mode="w").create_array("rows", data=rows), offsets)
-    return ShardArray(rows, offsets)
+    if store is None:
+        return ShardArray(rows, offsets)
+    zarr.open_group(str(store), mode="a")
+    writer = RowWriter(store, f"rows{first}", (2,), "int32")
+    writer.append(rows)
+    writer.close()
+    return ShardArray(RowReader(store / f"rows{first}"), offsets)
+
+
+@pytest.fixture(scope="module")
+def stored_shards(tmp_path_factory):
+    """The same three shards on disk and in memory."""
+    store = tmp_path_factory.mktemp("windows") / "a.zarr"
+    lengths = {0: [4, 6], 5: [], 6: [7]}
+    return [[shard(n, first, place) for first, n in lengths.items()] for place in (store, None)]
 
 
 @given(
@@ -40,29 +55,31 @@ def test_windows_are_all_runs_of_consecutive_rows_inside_one_clip(shards, length
     assert windows.read(np.arange(len(windows))).tolist() == np.array(expected).tolist()
 
 
-@settings(max_examples=10, deadline=None)
-@given(picks=st.lists(st.integers(0, 9), min_size=1, max_size=12))
-def test_cached_and_uncached_reads_agree(picks):
-    shards = [shard([4, 6], 0, stored=True), shard([], 5, stored=True), shard([7], 6, stored=True)]
-    cached, uncached = Windows(shards, 3), Windows(shards, 3, cache_bytes=0)
-    assert len(cached) == len(uncached) == 11
-    np.testing.assert_array_equal(cached.read(picks), uncached.read(picks))
+@settings(max_examples=20, deadline=None)
+@given(picks=st.lists(st.integers(0, 10), min_size=1, max_size=12), data=st.data())
+def test_stored_rows_and_rows_in_memory_agree(stored_shards, picks, data):
+    stored, held = (Windows(shards, 3) for shards in stored_shards)
+    assert len(stored) == len(held) == 11
+    np.testing.assert_array_equal(stored.read(picks), held.read(picks))
+    np.testing.assert_array_equal(stored.read(picks, 2), held.read(picks)[:, :2])
+    steps = data.draw(st.integers(1, 4))
+    rows = np.array(data.draw(st.lists(st.lists(st.integers(0, 2), min_size=steps, max_size=steps),
+                                       min_size=len(picks), max_size=len(picks))))  # fmt: skip
+    expected = held.read(picks)[np.arange(len(picks))[:, None], rows]
+    np.testing.assert_array_equal(stored.read_rows(picks, rows), expected)
+    np.testing.assert_array_equal(held.read_rows(picks, rows), expected)
 
 
-def test_small_shards_are_read_once_and_large_ones_window_by_window():
-    class Counting:
-        shape, dtype, reads = (10, 2), np.dtype(np.int32), 0
-
-        def __getitem__(self, rows):
-            Counting.reads += 1
-            return np.zeros(self.shape, self.dtype)[rows]
-
-    windows = Windows([ShardArray(Counting(), np.array([0, 10]))], 2, cache_bytes=80)
-    windows.read([0, 1, 2])
-    assert Counting.reads == 1
-    windows = Windows([ShardArray(Counting(), np.array([0, 10]))], 2, cache_bytes=79)
-    windows.read([0, 1, 2])
-    assert Counting.reads == 1 + 3
+def test_windows_and_rows_that_there_are_not_are_errors():
+    windows = Windows([shard([4], 0)], 3)
+    for picks in ([2], [-1], [0, 7]):
+        with pytest.raises(IndexError, match="of 2"):
+            windows.read(picks)
+    for rows in ([[3]], [[-1]]):
+        with pytest.raises(IndexError, match="windows of 3"):
+            windows.read_rows([0], np.array(rows))
+    with pytest.raises(IndexError, match="windows of 3"):
+        windows.read([0], 4)
 
 
 def test_clips_that_are_all_too_short_are_an_error():
@@ -75,29 +92,49 @@ def test_shards_without_clips_are_an_error():
         Windows([shard([], 0)], 2)
 
 
+@given(count=st.integers(1, 30), seed=st.integers(0, 2**31), place=st.integers(0, 40), number=st.integers(1, 40))
+def test_any_part_of_the_order_can_be_drawn_alone(count, seed, place, number):
+    whole = ShuffledOrder(count, seed).draw(0, place + number)
+    np.testing.assert_array_equal(ShuffledOrder(count, seed).draw(place, number), whole[place:])
+
+
 @given(count=st.integers(1, 30), batch=st.integers(1, 30), seed=st.integers(0, 2**31))
-def test_each_epoch_is_a_permutation_without_its_remainder(count, batch, seed):
-    batches = shuffled_batches(count, batch, seed)
-    for _ in range(3):
-        if count < batch:
-            picks = next(batches)
-            assert len(picks) == batch
-            assert set(picks.tolist()) == set(range(count))
-        else:
-            picks = np.concatenate(list(islice(batches, count // batch)))
-            assert len(picks) == len(set(picks.tolist())) == count // batch * batch
-            assert 0 <= picks.min() <= picks.max() < count
+def test_each_epoch_is_a_permutation(count, batch, seed):
+    batches = ShuffledOrder(count, seed).batches(batch)
+    picks = np.concatenate(list(islice(batches, math.ceil(3 * count / batch))))[: 3 * count]
+    for epoch in picks.reshape(3, count):
+        assert sorted(epoch.tolist()) == list(range(count))
+
+
+@given(share=st.integers(1, 5), processes=st.integers(1, 4), start=st.integers(0, 50))
+def test_processes_share_the_batches_of_one(share, processes, start):
+    order, batch = ShuffledOrder(17, 3), share * processes
+    whole = islice(order.batches(batch, start), 6)
+    parts = [ShuffledOrder(17, 3).batches(batch, start, process, processes) for process in range(processes)]
+    for expected in whole:
+        np.testing.assert_array_equal(np.concatenate([next(part) for part in parts]), expected)
+
+
+def test_a_batch_that_cannot_be_shared_is_an_error():
+    with pytest.raises(LamoError, match="a batch of 10 cannot be shared by 4 processes"):
+        next(ShuffledOrder(17, 3).batches(10, processes=4))
 
 
 def test_the_order_follows_the_seed_and_changes_with_the_epoch():
     def orders(seed):
-        return [batch.tolist() for batch in islice(shuffled_batches(50, 50, seed), 4)]
+        return [batch.tolist() for batch in islice(ShuffledOrder(50, seed).batches(50), 4)]
 
     assert orders(3) == orders(3)
     assert len({tuple(order) for order in (*orders(3), *orders(4))}) == 8
     assert all(sorted(order) == list(range(50)) for order in orders(3))
 
 
-def test_over_epochs_every_item_is_drawn():
-    drawn = np.concatenate(list(islice(shuffled_batches(10, 4, 0), 40)))
-    assert set(drawn.tolist()) == set(range(10))
+def test_the_windows_of_many_clips_cost_no_memory():
+    """Twenty million windows, as BDD100K has: what is held grows with the clips."""
+    offsets = np.arange(0, 100_001 * 200, 200)
+    tracemalloc.start()
+    windows = Windows([ShardArray(np.broadcast_to(np.uint8(1), (offsets[-1], 1)), offsets)], 5)
+    assert len(windows) == 100_000 * 196
+    assert windows.read([len(windows) - 1]).shape == (1, 5, 1)
+    assert tracemalloc.get_traced_memory()[1] < 20e6
+    tracemalloc.stop()

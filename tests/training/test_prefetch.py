@@ -41,14 +41,6 @@ def test_items_are_made_ahead_by_another_thread_and_no_more_than_asked():
     assert not threads()
 
 
-def test_only_waiting_counts_as_waiting(monkeypatch):
-    clock = iter([0.0, 0.25, 10.0, 10.5])
-    monkeypatch.setattr("lamo.training.prefetch.time.perf_counter", lambda: next(clock))
-    with Prefetch(iter("ab")) as items:
-        assert (next(items), items.waited_s) == ("a", 0.25)
-        assert (next(items), items.waited_s) == ("b", 0.75)
-
-
 def test_an_error_is_raised_where_its_item_was_due():
     def make():
         yield 0

@@ -17,7 +17,7 @@ def read(stores, manifests):
     return [ShardArray(store.frames, store.offsets) for store in open_frames(stores, manifests)]
 
 
-def main(files, output, params):
+def main(files, output, params, resources):
     folder = Path(output.model).parent
     # Not among the rule's outputs, which Snakemake removes when the job fails.
     last_good = folder / "last_good"
@@ -30,6 +30,7 @@ def main(files, output, params):
         pick_device(),
         params.rate_hz,
         last_good,
+        workers=resources.get("loader_workers", 0),
     )
     trained.model.save(folder)
     trained.dynamics.write(output.log)
@@ -40,4 +41,4 @@ def main(files, output, params):
 
 with job(snakemake):
     use_threads(snakemake.threads)
-    main(snakemake.input, snakemake.output, snakemake.params)
+    main(snakemake.input, snakemake.output, snakemake.params, snakemake.resources)

@@ -22,7 +22,7 @@ def read(files, split):
     )
 
 
-def main(files, output, params):
+def main(files, output, params, resources):
     seed_everything(params.seed)
     patch = load_config(Path(files.midway_config).parent)["midway"]["encoder"]["patch"]
     decoder, log = train_decoder(
@@ -32,6 +32,7 @@ def main(files, output, params):
         patch,
         params.seed,
         pick_device(),
+        resources.get("loader_workers", 0),
     )
     decoder.save(Path(output.model).parent)
     log.write(output.log)
@@ -39,4 +40,4 @@ def main(files, output, params):
 
 with job(snakemake):
     use_threads(snakemake.threads)
-    main(snakemake.input, snakemake.output, snakemake.params)
+    main(snakemake.input, snakemake.output, snakemake.params, snakemake.resources)

@@ -12,7 +12,7 @@ from lamo.training.device import pick_device
 from lamo.workflow import job, use_threads
 
 
-def main(files, output, params, seed):
+def main(files, output, params, resources, seed):
     config = PredictorConfig.model_validate(params.predictor)
     statistics = Statistics.load(files.statistics)
     train = open_latents(files.train, files.train_manifests)
@@ -28,9 +28,10 @@ def main(files, output, params, seed):
         seed,
         Path(output.model).parent,
         pick_device(),
+        resources.get("loader_workers", 0),
     )
 
 
 with job(snakemake):
     use_threads(snakemake.threads)
-    main(snakemake.input, snakemake.output, snakemake.params, int(snakemake.wildcards.seed))
+    main(snakemake.input, snakemake.output, snakemake.params, snakemake.resources, int(snakemake.wildcards.seed))

@@ -1,0 +1,196 @@
+"""Random windows of latents and motion tokens of the paper's size: against a memory map, and Zarr as it comes.
+
+python -m benchmarks.reading
+"""
+
+import argparse
+import itertools
+import multiprocessing
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import zarr
+
+from benchmarks.timing import machine, paired, table
+from lamo.predictors.data import LatentWindows
+from lamo.predictors.statistics import Statistics
+from lamo.stores.latents import LatentsStore, LatentsWriter, open_latents
+from lamo.stores.windows import ShuffledOrder
+from lamo.training.loader import Loader
+
+# 224 x 224 pixels in patches of 16, ViT-S; 3 levels of 10 motion tokens; K + 1 = 4 observed frames and the next.
+STATE, MOTION, HISTORY = (196, 384), (3, 10, 192), 3
+CLIP_FRAMES, BATCH = 200, 64
+# What training the paper-size predictor on one current GPU reads; the rate is a demand, not a measurement.
+WANTED_PER_S = 1300
+
+
+class Floor:
+    """The same rows in plain files, mapped into memory."""
+
+    def __init__(self, folder: Path, stores: list[LatentsStore]) -> None:
+        self.maps = []
+        for number, store in enumerate(stores):
+            files = []
+            for name, rows in (("state", store.state), ("motion", store.motion)):
+                path = folder / f"{number}.{name}.bin"
+                rows[:].tofile(path)
+                files.append(np.memmap(path, dtype=np.float16, mode="r", shape=rows.shape))
+            self.maps.append(files)
+
+    def read(self, places: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
+        states = np.empty((len(places), HISTORY + 2, *STATE), np.float16)
+        motion = np.empty((len(places), HISTORY + 1, *MOTION), np.float16)
+        for i, (owner, start) in enumerate(places):
+            states[i] = self.maps[owner][0][start : start + HISTORY + 2]
+            motion[i] = self.maps[owner][1][start : start + HISTORY + 1]
+        return states, motion
+
+
+class Defaults:
+    """The same rows in Zarr arrays with every setting left as it comes."""
+
+    def __init__(self, folder: Path, stores: list[LatentsStore]) -> None:
+        self.arrays = []
+        for number, store in enumerate(stores):
+            group = zarr.open_group(str(folder / f"{number}.default.zarr"), mode="w")
+            rows = (("state", store.state), ("motion", store.motion))
+            self.arrays.append([group.create_array(name, data=values[:]) for name, values in rows])
+
+    def read(self, places: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
+        states = [self.arrays[owner][0][start : start + HISTORY + 2] for owner, start in places]
+        motion = [self.arrays[owner][1][start : start + HISTORY + 1] for owner, start in places]
+        return np.stack(states), np.stack(motion)
+
+
+def write_stores(folder: Path, clips: int, stores: int = 2) -> list[LatentsStore]:
+    """Stores of made latents; reading does not care what they mean."""
+    rng = np.random.default_rng(0)
+    paths = [(folder / f"{number}.zarr", folder / f"{number}.manifest.json") for number in range(stores)]
+    for number, (store, manifest) in enumerate(paths):
+        with LatentsWriter(store, manifest) as writer:
+            for clip in range(number, clips, stores):
+                state = rng.standard_normal((CLIP_FRAMES, *STATE), dtype=np.float32)
+                writer.add_clip(str(clip), state, rng.standard_normal((CLIP_FRAMES, *MOTION), dtype=np.float32))
+    return open_latents([str(store) for store, _ in paths], [str(manifest) for _, manifest in paths])
+
+
+def places(stores: list[LatentsStore], picks: np.ndarray) -> list[tuple[int, int]]:
+    """Store and row at which windows begin, for clips of equal length."""
+    per_clip = CLIP_FRAMES - HISTORY - 1
+    clip, start = np.divmod(picks, per_clip)
+    first = np.cumsum([0, *(len(store) for store in stores)])
+    owner = np.searchsorted(first, clip, side="right") - 1
+    return list(zip(owner.tolist(), ((clip - first[owner]) * CLIP_FRAMES + start).tolist(), strict=True))
+
+
+def statistics() -> Statistics:
+    import torch
+
+    return Statistics(torch.zeros(MOTION), torch.ones(MOTION), torch.zeros(STATE[1]), torch.ones(STATE[1]))
+
+
+def rate(windows: LatentWindows, batches: int, workers: int, seed: int = 0) -> tuple[float, float]:
+    """Windows per second through the loader, and the largest unique memory of a worker (of this process without) [MB]."""
+    draws = itertools.islice(ShuffledOrder(len(windows), seed).batches(BATCH), batches)
+    with Loader(windows.read, draws, workers) as loader:
+        next(loader)
+        start = time.perf_counter()
+        count = sum(len(rows.states) for rows in loader)
+        elapsed = time.perf_counter() - start
+        children = psutil.Process().children() if workers else [psutil.Process()]
+        memory = max((child.memory_full_info().uss for child in children if child.is_running()), default=0)
+    return count / elapsed, memory / 2**20
+
+
+def alone(windows: LatentWindows, batches: int, seed: int, rates: multiprocessing.Queue) -> None:
+    """Reading in a process of its own, without a loader: what one of several trainings on a machine gets."""
+    order = ShuffledOrder(len(windows), seed).batches(BATCH)
+    windows.read(next(order))
+    start = time.perf_counter()
+    for _ in range(batches):
+        windows.read(next(order))
+    rates.put(batches * BATCH / (time.perf_counter() - start))
+
+
+def together(windows: LatentWindows, processes: int, batches: int) -> float:
+    """Windows per second of several processes that read at the same time."""
+    context = multiprocessing.get_context("fork")
+    rates = context.Queue()
+    running = [context.Process(target=alone, args=(windows, batches, seed, rates)) for seed in range(processes)]
+    for process in running:
+        process.start()
+    total = sum(rates.get() for _ in running)
+    for process in running:
+        process.join()
+    return total
+
+
+def measure(folder: Path, clips: int, rounds: int) -> str:
+    """The table of this benchmark."""
+    stores = write_stores(folder, clips)
+    windows = LatentWindows(stores, HISTORY, statistics())
+    order = ShuffledOrder(len(windows), 1)
+    batches = [order.draw(i * BATCH, BATCH) for i in range(5)]
+    floor, defaults = Floor(folder, stores), Defaults(folder, stores)
+    for picks in batches:
+        read, expected, zarrs = (
+            windows.read(picks),
+            floor.read(places(stores, picks)),
+            defaults.read(places(stores, picks)),
+        )
+        for found in (expected, zarrs):
+            np.testing.assert_array_equal(read.states.numpy(), found[0])
+            np.testing.assert_array_equal(read.motion.numpy(), found[1])
+    known = [places(stores, picks) for picks in batches]
+    first = paired(lambda: LatentWindows(open_again(stores), HISTORY, statistics()).read(batches[0]),
+                   lambda: floor.read(known[0]), rounds)  # fmt: skip
+    raw = paired(lambda: [windows.read(p) for p in batches], lambda: [floor.read(p) for p in known], rounds)
+    plain = paired(lambda: windows.read(batches[0]), lambda: defaults.read(known[0]), max(3, rounds // 2))
+    per_s = len(batches) * BATCH / sorted(raw.ours)[len(raw.ours) // 2]
+    size = windows.read(batches[0]).states.nbytes + windows.read(batches[0]).motion.nbytes
+    rows = [
+        ["random windows against `numpy.memmap` of the same bytes", f"{raw.ratio():.2f}", raw.spread(), ">= 0.7"],
+        ["the first reading of each row, which compares its checksum, opening included", f"{first.ratio():.2f}",
+         first.spread(), ""],
+        ["random windows against Zarr's default settings", f"{plain.ratio():.1f}", plain.spread(), ">= 2"],
+    ]  # fmt: skip
+    one, two = together(windows, 1, 40), together(windows, 2, 40)
+    rows.append(["two processes against one", f"{two / one:.2f}", "", ""])
+    result = table(["reading latents", "ratio", "rounds", "target"], rows)
+    speeds = [
+        f"{per_s:,.0f} windows of {size / BATCH / 1e6:.2f} MB per second in one process ({per_s / WANTED_PER_S:.1f} times "
+        f"the {WANTED_PER_S:,} that a paper-size training needs)"
+    ]
+    for workers in (0, 1, 2):
+        speed, memory = rate(windows, 60, workers)
+        name = f"{workers} worker processes" if workers else "a thread"
+        speeds.append(
+            f"through the loader with {name}: {speed:,.0f} per second, {memory:,.0f} MB of its own memory each"
+        )
+    return result + "\n\n" + ";\n".join(speeds) + "."
+
+
+def open_again(stores: list[LatentsStore]) -> list[LatentsStore]:
+    """The same stores, nothing of them read yet."""
+    paths = [str(store.path) for store in stores]
+    return open_latents(paths, [path.replace(".zarr", ".manifest.json") for path in paths])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--clips", type=int, default=16, help="clips of 200 frames; 32 MB each")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--folder", type=Path, default=Path("results"), help="where the stores are made; removed again")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        print(machine(options.folder))
+        print(measure(Path(folder), options.clips, options.rounds))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""Batches of a training, read ahead of it by a thread or by processes, in an order that does not depend on which."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Generic, Self, TypeVar
+
+from torch.utils.data import DataLoader, Dataset
+
+from lamo.errors import LamoError
+from lamo.training.prefetch import Prefetch
+
+Draw = TypeVar("Draw")
+Batch = TypeVar("Batch")
+
+
+class Loader(Generic[Draw, Batch]):
+    """`read(draw)` for each of `draws`, in their order.
+
+    A draw says which samples make up a batch and everything random about it; `read` fetches them. This process alone
+    makes the draws, so that any number of `workers` gives the same batches. With 0 a background thread reads, which is
+    best where rows are only copied; more are forked processes, for reading that computes (decompressing frames); what
+    they read should be tensors, which come back through shared memory.
+
+    A context manager: on leaving it, thread and processes have ended. An error of `read` is raised where its batch was
+    due. `waited_s` is the time spent so far on waiting for batches.
+    """
+
+    def __init__(self, read: Callable[[Draw], Batch], draws: Iterator[Draw], workers: int = 0) -> None:
+        self.waited_s = 0.0
+        self._thread = None if workers else Prefetch(map(read, draws))
+        self._batches: Iterator[Batch] | None = self._thread or iter(_processes(read, draws, workers))
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Batch:
+        start = time.perf_counter()
+        batch = next(self._batches)
+        self.waited_s += time.perf_counter() - start
+        if isinstance(batch, _Failed):
+            raise LamoError(batch.message)
+        return batch
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        # Worker processes end when nothing refers to their iterator any more.
+        self._batches = None
+        if self._thread:
+            self._thread.__exit__(*exception)
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """An error on its way from a worker, whose traceback would only hide what it says."""
+
+    message: str
+
+
+class _Reads(Dataset):
+    def __init__(self, read: Callable) -> None:
+        self.read = read
+
+    def __getitem__(self, draw: object) -> object:
+        try:
+            return self.read(draw)
+        except LamoError as error:
+            return _Failed(str(error))
+
+
+def _processes(read: Callable, draws: Iterable, workers: int) -> DataLoader:
+    # Without a batch size every draw is handed over as it is.
+    return DataLoader(
+        _Reads(read), batch_size=None, sampler=draws, num_workers=workers, multiprocessing_context="fork",
+        collate_fn=_unchanged,
+    )  # fmt: skip
+
+
+def _unchanged(batch: object) -> object:
+    return batch
