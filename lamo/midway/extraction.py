@@ -24,13 +24,13 @@ def extract_latents(
             images = to_input(clip[begin : begin + config.batch], device)
             with mixed_precision(device, config.mixed_precision):
                 z = model.encode(images, model.config.recurrence.role)
-            states.append(state_tokens(z, config.levels).float().cpu())
+            states.append(state_tokens(z, config.levels).half().cpu())
             # Pairs reach over the border of the batch: its first frame follows the last one of the batch before.
             source = z if previous is None else tuple(torch.cat([a[-1:], b]) for a, b in zip(previous, z, strict=True))
             if len(source[0]) > 1:
                 with mixed_precision(device, config.mixed_precision):
                     motion = model.inverse(tuple(a[:-1] for a in source), tuple(a[1:] for a in source))
-                motions.append(motion.float().cpu())
+                motions.append(motion.half().cpu())
             previous = z
         motion = torch.cat([*motions, torch.zeros_like(motions[0][:1])])
         writer.add_clip(clip_id, torch.cat(states).numpy(), np.ascontiguousarray(motion.numpy()))

@@ -53,14 +53,15 @@ class WindowSampler:
         self._order = ShuffledOrder(len(self.windows), seed + 1)
         self._seed = seed
 
-    def draws(self) -> Iterator[Draw]:
-        """What each training step reads: windows of as many frames, unrolled steps + 1, as `unroll` asks for."""
+    def draws(self, first: int = 0) -> Iterator[Draw]:
+        """What each training step reads, from step `first` on: windows of unrolled steps + 1 frames."""
         config, place = self.config, 0
         for step in range(config.steps):
             unroll = config.unroll[min(step * len(config.unroll) // config.steps, len(config.unroll) - 1)]
             # As many frames in every step: longer windows are fewer.
             count = max(1, 2 * config.batch // (unroll + 1))
-            yield Draw(self._order.draw(place, count), self._rows(place, count, unroll))
+            if step >= first:
+                yield Draw(self._order.draw(place, count), self._rows(place, count, unroll))
             place += count
 
     def read(self, draw: Draw) -> FrameWindows:

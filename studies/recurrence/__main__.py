@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from lamo.documents import replace_between
 from lamo.errors import LamoError
 from lamo.stores.atomic import read_json, replacing, write_json
 from lamo.training.device import pick_device
@@ -18,7 +19,7 @@ from lamo.workflow import ROOT, code_hash
 from studies.recurrence.evaluation import Bench, make_bench, measure
 from studies.recurrence.models import Models, key_of, open_data
 from studies.recurrence.settings import Study, Variant, read_study
-from studies.recurrence.table import collect, long_form, markdown, replace_between
+from studies.recurrence.table import collect, long_form, markdown
 
 logger = logging.getLogger("studies.recurrence")
 

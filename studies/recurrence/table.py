@@ -4,14 +4,12 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lamo.errors import LamoError
 from lamo.metrics.intervals import ClipBootstrap, Interval
-from lamo.stores.atomic import replacing
 from studies.recurrence.evaluation import METHODS, METRICS
 from studies.recurrence.settings import Study
 
@@ -162,15 +160,3 @@ def long_form(results: Results) -> str:
                 ):
                     writer.writerow([name, method, metric, step, *(f"{v:.5g}" for v in (one.mean, one.low, one.high))])
     return text.getvalue()
-
-
-def replace_between(path: Path, dataset: str, text: str) -> None:
-    """Put `text` between the marks of `dataset` in a document."""
-    begin, end = f"<!-- {dataset}: begin -->", f"<!-- {dataset}: end -->"
-    document = path.read_text(encoding="utf-8")
-    if document.count(begin) != 1 or document.count(end) != 1:
-        raise LamoError(f"{path}: found no place for the table, expected the lines {begin} and {end} once each")
-    before, _, rest = document.partition(begin)
-    after = rest.partition(end)[2]
-    with replacing(path) as temporary:
-        temporary.write_text(f"{before}{begin}\n{text}{end}{after}", encoding="utf-8")

@@ -86,6 +86,15 @@ def test_draws_depend_on_the_seed_alone():
     assert (first != other).any()
 
 
+@pytest.mark.parametrize("first", [0, 1, 29, 30, 59])
+def test_a_training_that_goes_on_at_a_step_reads_what_it_would_have_read(first):
+    settings = {"gap_s": (0.2, 1.0), "unroll": (1, 2), "batch": 9}
+    whole = read_all(sampler(**settings))
+    windows = sampler(**settings)
+    for draw, frames in zip(windows.draws(first), whole[first:], strict=True):
+        np.testing.assert_array_equal(windows.read(draw).frames.numpy(), frames)
+
+
 def test_a_range_without_a_multiple_of_the_frame_interval_is_an_error():
     with pytest.raises(
         LamoError, match=r"midway\.training\.gap_s: found \[0\.25, 0\.35\] s, expected .* multiple of 0\.2 s"

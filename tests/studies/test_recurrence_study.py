@@ -7,11 +7,11 @@ import pytest
 import yaml
 
 from lamo.config_docs import default_text
+from lamo.documents import replace_between
 from lamo.errors import LamoError
 from lamo.stores.frames import FramesWriter
 from studies.recurrence import __main__ as program
 from studies.recurrence.settings import read_study
-from studies.recurrence.table import replace_between
 
 STUDY = {
     "datasets": {"toy": "nowhere"},
