@@ -23,7 +23,7 @@ from lamo.predictors.config import PredictorsConfig
 from lamo.rollout.config import RolloutsConfig
 from lamo.section import Section
 from lamo.stores.latents import LatentsConfig
-from lamo.video.decode import FramesConfig
+from lamo.video.config import FramesConfig
 from lamo.video.discover import VideosConfig
 from lamo.video.world import WorldConfig
 

@@ -1,50 +1,77 @@
 """Reading a video stream: its frames in presentation order with their times, and what was wrong with them."""
 
+import os
+import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
 from pathlib import Path
 
 import av
+import av.logging
+import numpy as np
 
-MAX_JUMP_S = 10.0
+from lamo.video.decoded import Source, UnusableError
+from lamo.video.orientation import Orientation, from_matrix
 
-
-@dataclass(frozen=True)
-class Source:
-    """What a file says about its video stream; see `lamo.video.clips.CLIPS_SCHEMA`. None where it says nothing."""
-
-    codec: str | None = None
-    width: int | None = None
-    height: int | None = None
-    source_fps: float | None = None
-    duration_s: float | None = None
-    rotation_deg: int | None = None
+SHORTFALL_S = 0.5
+# Only containers: a playlist or a list of pictures that calls itself a video would lead to other files.
+CONTAINERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,ivf,nut,mxf,rm,wtv,dv,gif,"
+    "h264,hevc,av1,obu,m4v,mjpeg,vc1"
+)
+KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 
 
 @dataclass
 class Progress:
     """What is learnt about a stream while it is read."""
 
-    source: Source = Source()
+    source: Source = field(default_factory=Source)
     notes: list[str] = field(default_factory=list)
     dropped: int = 0
     damaged: int = 0
-    last_s: float = 0.0
+    first_error: str = ""
+    last_s: float | None = None
     pixel_aspect: float = 1.0
+    orientations: dict[int, Orientation] = field(default_factory=dict)
 
+    def orientation(self, frame: av.VideoFrame) -> Orientation:
+        """How the frame is to be turned and mirrored; looked up once for each angle that frames ask for.
 
-class UnusableError(Exception):
-    """The reason why a clip cannot be used at all."""
+        PyAV's side data and its frame refer to each other, so that a look at every frame keeps all of them in memory.
+        """
+        if frame.rotation not in self.orientations:
+            self.orientations[frame.rotation] = _orientation(frame)
+        return self.orientations[frame.rotation]
+
+    def finish(self) -> None:
+        """Note what was wrong with the stream, once it has been read to its end."""
+        duration, end = self.source.duration_s, self.last_s
+        if duration is None:
+            self.source = replace(self.source, duration_s=end)
+        elif end is not None and end < duration - max(SHORTFALL_S, 0.02 * duration):
+            self.notes.append(f"cut off: frames end at {end:.1f} s of {duration:.1f} s")
+        if self.damaged:
+            first = f", the first error: {self.first_error}" if self.first_error else ""
+            self.notes.append(f"{self.damaged} damaged frames{first}")
+        if self.dropped:
+            self.notes.append(f"{self.dropped} frames with time stamps that do not rise dropped")
 
 
 def timed_frames(path: Path, progress: Progress) -> Iterator[tuple[float, av.VideoFrame]]:
     """Frames of the first video stream with their time (s) after the first one, strictly rising."""
+    _check_file(path)
     try:
-        if path.stat().st_size == 0:
-            raise UnusableError("empty file (0 bytes)")
-        # Absolute, so that a colon in a name is no protocol; files only, so that a playlist cannot reach elsewhere.
-        container = av.open(str(path.absolute()), options={"protocol_whitelist": "file"})
+        # Absolute, so that a colon in a name is no protocol; files only, so that nothing leads to the network.
+        options = {"protocol_whitelist": "file", "format_whitelist": CONTAINERS}
+        container = av.open(str(path.absolute()), options=options, metadata_errors="replace")
     except (av.FFmpegError, OSError) as error:
         raise UnusableError(f"not a video that can be opened ({_plain(error)})") from error
     with container:
@@ -52,57 +79,122 @@ def timed_frames(path: Path, progress: Progress) -> Iterator[tuple[float, av.Vid
         if not streams:
             raise UnusableError("no video stream")
         stream = streams[0]
+        if stream.codec_context is None:
+            raise UnusableError("no decoder for the codec of its video stream")
+        # One thread: a damaged file decodes to the same frames every time.
         stream.thread_type, stream.codec_context.thread_count = "NONE", 1
-        progress.source = _source(stream)
+        progress.source = _source(container, stream)
         progress.pixel_aspect = float(stream.sample_aspect_ratio or 1.0)
         yield from _in_order(_frames(container, stream, progress), stream, progress)
 
 
+def _orientation(frame: av.VideoFrame) -> Orientation:
+    try:
+        matrix = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:
+        # Side data of a kind that PyAV has no name for: it still knows the angle, though not a mirror.
+        return Orientation(round(frame.rotation / 90) % 4)
+    return Orientation() if matrix is None else from_matrix(np.frombuffer(matrix, dtype=np.int32))
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what is no file with content. Only `stat` is asked: opening a named pipe would wait for its writer."""
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        broken = path.is_symlink()
+        raise UnusableError(f"{'broken link' if broken else 'cannot be read'} ({_plain(error)})") from error
+    for is_kind, name in KINDS:
+        if is_kind(found.st_mode):
+            raise UnusableError(f"not a file but {name}")
+    if found.st_size == 0:
+        raise UnusableError("empty file (0 bytes)")
+
+
+@contextmanager
+def _errors() -> Iterator[list[tuple[int, str, str]]]:
+    """The errors that ffmpeg reports meanwhile: damage in a picture is concealed, and told here only."""
+    before = av.logging.get_level()
+    av.logging.set_level(av.logging.ERROR)
+    try:
+        with av.logging.Capture() as reported:
+            yield reported
+    finally:
+        av.logging.set_level(before)
+
+
 def _frames(container, stream, progress: Progress) -> Iterator[av.VideoFrame]:
     """All frames that can be decoded; damaged packets are passed over, damage of the container ends the video."""
+    with _errors() as reported:
+        yield from _decoded(container, stream, progress, reported)
+
+
+def _decoded(container, stream, progress: Progress, reported: list) -> Iterator[av.VideoFrame]:
     try:
         for packet in container.demux(stream):
+            frames, end = [], False
             try:
-                yield from packet.decode()
+                frames = packet.decode()
             except av.error.EOFError:
-                return
-            except av.FFmpegError:
+                end = True
+            except MemoryError as error:
+                # PyAV's own is an FFmpegError too, which the outer handler would take for the end of the file.
+                raise MemoryError(str(error)) from None
+            except av.FFmpegError as error:
+                reported.append((av.logging.ERROR, stream.codec_context.name, _plain(error)))
+            if reported or any(frame.is_corrupt for frame in frames):
                 progress.damaged += 1
+            if reported and not progress.first_error:
+                progress.first_error = " ".join(f"{reported[0][1]}: {reported[0][2]}".split())[:200]
+            if end:
+                return
+            yield from frames
+            # What the conversion of frames reports is no damage.
+            reported.clear()
     except av.FFmpegError as error:
-        progress.notes.append(f"reading stopped at {progress.last_s:.1f} s ({_plain(error)})")
+        progress.notes.append(f"reading stopped at {progress.last_s or 0.0:.1f} s ({_plain(error)})")
 
 
 def _in_order(frames, stream, progress: Progress) -> Iterator[tuple[float, av.VideoFrame]]:
     step = 1.0 / float(stream.average_rate or stream.guessed_rate or 30)
-    first = last = None
+    first = last = ticks = None
     for frame in frames:
-        progress.damaged += bool(frame.is_corrupt)
         if frame.pts is None:
-            at = 0.0 if last is None else last + step + (first or 0.0)
+            at = 0.0 if last is None else last + step + first
         else:
-            at = float(frame.pts * Fraction(frame.time_base))
+            # The quotient of two integers: exact to the last bit, and a tenth of the cost of a product of fractions.
+            ticks = ticks or (frame.time_base.numerator, frame.time_base.denominator)
+            at = frame.pts * ticks[0] / ticks[1]
         first = at if first is None else first
         at -= first
         if last is None:
-            progress.source = replace(progress.source, rotation_deg=int(frame.rotation))
+            orientation = progress.orientation(frame)
+            turned = {"rotation_deg": 90 * orientation.turns, "mirrored": orientation.mirrored}
+            progress.source = replace(progress.source, **turned)
+            if orientation.asked_deg is not None:
+                nearest = f"{90 * orientation.turns} degrees, the nearest quarter turn"
+                progress.notes.append(f"asks for a rotation by {orientation.asked_deg} degrees, turned by {nearest}")
         elif at <= last:
             progress.dropped += 1
             continue
-        elif at - last > MAX_JUMP_S:
-            raise UnusableError(f"time stamps jump by {at - last:.1f} s after {last:.1f} s")
         last = progress.last_s = at
         yield at, frame
 
 
-def _source(stream) -> Source:
-    context = stream.codec_context
-    rate = stream.average_rate
+def _source(container, stream) -> Source:
+    context, rate, duration = stream.codec_context, stream.average_rate, None
+    if stream.duration and stream.duration > 0:
+        duration = float(stream.duration * stream.time_base)
+    elif "matroska" in container.format.name and len(container.streams) == 1 and (container.duration or 0) > 0:
+        # Matroska knows only when the whole file ends.
+        duration = max(0, container.duration - max(0, container.start_time or 0)) / av.time_base
     return Source(
         codec=context.name,
         width=context.width,
         height=context.height,
+        pixel_format=context.pix_fmt,
         source_fps=float(rate) if rate else None,
-        duration_s=float(stream.duration * stream.time_base) if stream.duration else None,
+        duration_s=duration,
     )
 
 

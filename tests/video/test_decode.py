@@ -10,8 +10,11 @@ import pytest
 from made_videos import encode, rotate, shown
 
 from lamo.stores.frames import FramesStore
-from lamo.video.decode import FramesConfig, decode_clip, decode_shard
+from lamo.video.config import FramesConfig
+from lamo.video.decode import decode_clip
+from lamo.video.decoded import Part
 from lamo.video.discover import VideosConfig, find_videos
+from lamo.video.shards import decode_shard
 
 CONFIG = FramesConfig()
 
@@ -38,7 +41,7 @@ def test_a_regular_video(tmp_path):
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv"])
 def test_variable_rate_offset_and_b_frames(tmp_path, suffix):
     rng = np.random.default_rng(0)
-    times = 3.2 + np.cumsum(rng.choice([0.021, 0.034, 0.053, 0.117, 0.323], 60))
+    times = 3.2 + np.cumsum(rng.choice([0.021, 0.034, 0.053, 0.117, 0.193], 60))
     options = {"bf": "3", "b-adapt": "0", "refs": "3"}
     decoded = decode_clip(encode(tmp_path / f"a.{suffix}", times, options=options), CONFIG, 3)
     assert decoded.status == "ok", decoded.reason
@@ -118,9 +121,13 @@ def test_scaling_averages_areas(tmp_path):
 def test_parts_of_the_time_join_without_overlap(tmp_path):
     path = encode(tmp_path / "a.mp4", np.arange(70) / 30)
     whole = shown(decode_clip(path, CONFIG, 3).frames)
-    train, val = (decode_clip(path, CONFIG, 3, *share) for share in ((0.0, 0.7), (0.7, 1.0)))
+    train, val = (decode_clip(path, CONFIG, 3, Part(*share)) for share in ((0.0, 0.7), (0.7, 1.0)))
     assert shown(train.frames) + shown(val.frames) == whole
     assert val.times[0] > train.times[-1]
+    late = decode_clip(path, CONFIG, 2, Part(0.7, 1.0, lead_s=0.21))
+    assert shown(late.frames) == shown(val.frames)[2:]
+    nothing = decode_clip(path, CONFIG, 3, Part(0.7, 1.0, lead_s=60))
+    assert (nothing.status, len(nothing.frames)) == ("quarantined", 0)
 
 
 def test_files_that_are_no_videos(tmp_path):
@@ -214,18 +221,19 @@ def test_a_file_with_its_index_first_that_was_cut_is_repaired(tmp_path):
 
 
 def test_a_jump_of_the_clock_is_no_reason_to_repeat_a_frame_for_hours(tmp_path):
-    times = np.concatenate([np.arange(30) / 30, 5000 + np.arange(30) / 30])
+    times = np.concatenate([np.arange(30) / 30, 5000 + np.arange(36) / 30])
     decoded = decode_clip(encode(tmp_path / "a.mkv", times, ticks=1000), CONFIG, 3)
-    assert decoded.status == "quarantined"
-    assert "jump" in decoded.reason
+    assert (decoded.status, shown(decoded.frames)) == ("repaired", [30, 36, 42, 48, 54, 60])
+    assert "1 hole" in decoded.reason
+    assert "5000.00 to 5001.17 s of 5001.17 s used" in decoded.reason
 
 
 def _found(paths) -> pd.DataFrame:
+    part = {"start_share": 0.0, "end_share": 1.0, "lead_s": 0.0}
     rows = [
-        {"id": p.stem, "split": "train", "path": str(p), "bytes": p.stat().st_size, "shard": 0, "start_share": 0.0}
-        for p in paths
+        {"id": p.stem, "split": "train", "path": str(p), "bytes": p.stat().st_size, "shard": 0, **part} for p in paths
     ]
-    return pd.DataFrame(rows, columns=["id", "split", "path", "bytes", "shard", "start_share"]).assign(end_share=1.0)
+    return pd.DataFrame(rows, columns=["id", "split", "path", "bytes", "shard", *part])
 
 
 def test_a_shard_stores_what_is_usable_and_accounts_for_the_rest(tmp_path):

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from lamo.errors import LamoError
-from lamo.video.decode import FramesConfig, decode_clip
+from lamo.video.config import FramesConfig
+from lamo.video.decode import decode_clip
 from lamo.video.render import render
 from lamo.video.world import WorldConfig, clip_id, clip_seed, simulate
 from lamo.video.write import part_of, render_world, write_video

@@ -3,13 +3,14 @@
 import pandas as pd
 
 from lamo.video.clips import write_clips
-from lamo.video.decode import FramesConfig, decode_shard
+from lamo.video.config import FramesConfig
+from lamo.video.shards import decode_shard
 from lamo.workflow import job
 
 
 def main(files, output, params, split, shard):
-    found = pd.read_parquet(files.found)
-    mine = found[(found["split"] == split) & (found["shard"] == shard)]
+    # Of all clips found; a list of a hundred thousand is no reason to hold it in every job.
+    mine = pd.read_parquet(params.listed or files.found, filters=[("split", "==", split), ("shard", "==", shard)])
     config = FramesConfig.model_validate(params.frames)
     write_clips(output.clips, decode_shard(mine, config, params.min_frames, output.store, output.manifest))
 

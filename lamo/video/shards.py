@@ -1,0 +1,33 @@
+"""Decoding the clips of one shard into its frames store."""
+
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from lamo.stores.frames import FramesWriter
+from lamo.video.config import FramesConfig
+from lamo.video.decoded import QUARANTINED, Part
+from lamo.video.sandbox import Sandbox
+
+KNOWN = ("id", "split", "path", "bytes", "shard")
+
+
+def decode_shard(
+    found: pd.DataFrame, config: FramesConfig, min_frames: int, store: str | Path, manifest: str | Path
+) -> list[dict]:
+    """Decode the clips of one shard (rows of `find_videos`) into a frames store; return a row per clip for the table.
+
+    Clips are stored in the order of their ids; quarantined ones have a row but no frames.
+    """
+    clips = found.sort_values("id").to_dict("records")
+    wanted = [(clip["path"], Part(clip["start_share"], clip["end_share"], clip["lead_s"])) for clip in clips]
+    rows = []
+    with FramesWriter(store, manifest, config.height, config.width) as writer, Sandbox(config, min_frames) as sandbox:
+        shown = tqdm(clips, desc="decoding", unit="video")
+        for clip, decoded in zip(shown, sandbox.decode_all(wanted), strict=True):
+            if decoded.status != QUARANTINED:
+                writer.add_clip(clip["id"], decoded.frames, decoded.times)
+            outcome = {"frames": len(decoded.frames), "status": decoded.status, "reason": decoded.reason}
+            rows.append({**{name: clip[name] for name in KNOWN}, **vars(decoded.source), **outcome})
+    return rows
