@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from lamo.drawing import draw_text, enlarge, fit_text
 from lamo.errors import LamoError
 from lamo.metrics.pixel import psnr, to_images
-from lamo.metrics.style import draw_text, enlarge, fit_text, readable
+from lamo.metrics.style import readable
 from lamo.stores.atomic import replacing
 from lamo.stores.rollouts import Window
 

@@ -9,8 +9,9 @@ import av
 import numpy as np
 from PIL import Image
 
+from lamo.drawing import draw_text, enlarge, fit_text
 from lamo.errors import LamoError
-from lamo.metrics.style import draw_text, enlarge, fit_text, readable
+from lamo.metrics.style import readable
 from lamo.stores.atomic import replacing
 
 _BAR, _GAP, _FOOT = 26, 6, 28

@@ -7,11 +7,12 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from lamo.drawing import enlarge
 from lamo.errors import LamoError
 from lamo.metrics.config import CONTROLS, LEARNED
 from lamo.metrics.figures import loss_curves, metric_curves
 from lamo.metrics.sheet import choose_windows, contact_sheet
-from lamo.metrics.style import enlarge, line_style
+from lamo.metrics.style import line_style
 from lamo.metrics.videos import rollout_video
 from lamo.stores.rollouts import Window
 

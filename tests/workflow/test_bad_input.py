@@ -56,6 +56,10 @@ def test_useless_files_get_a_row_with_the_reason(tiny, new_workflow, tmp_path):
     assert len(clips) == 9
     output = workflow.run(targets=CLIPS, config=("frames={max_quarantined_share: 0.1}",), succeeds=False)
     assert "3 of 9 clips quarantined, frames.max_quarantined_share allows 0.1" in errors(output)[0]
+    stage = workflow.results / "01_frames"
+    assert list(pd.read_csv(stage / "quarantined.csv")["id"]) == ["empty", "text", "cut"]
+    assert len(pd.read_parquet(stage / "refused_clips.parquet")) == 9
+    assert "| all | 9 | 6 | 0 | 3 |" in (stage / "refused_clips.md").read_text(encoding="utf-8")
 
 
 def test_clip_shorter_than_one_window(tiny, new_workflow, tmp_path):

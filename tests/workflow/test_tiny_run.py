@@ -99,13 +99,16 @@ def test_every_video_found_is_accounted_for(tiny):
     assert {path.rsplit("/", 1)[1] for path in clips["path"]} == videos
     assert len(clips) == len(videos) == 6
     assert set(clips["status"]) == {"ok"}
+    assert "| all | 6 | 6 | 0 | 0 |" in (tiny.results / "01_frames" / "clips.md").read_text(encoding="utf-8")
+    with Image.open(tiny.results / "01_frames" / "contact_sheet.png") as picture:
+        assert min(picture.size) > 300
 
 
 def test_every_job_has_a_log_and_a_benchmark(tiny):
     logs = {path.relative_to(tiny.results / "logs").with_suffix("") for path in (tiny.results / "logs").rglob("*.log")}
     folder = tiny.results / "benchmarks"
     assert logs == {path.relative_to(folder).with_suffix("") for path in folder.rglob("*.tsv")}
-    assert len(logs) == 28
+    assert len(logs) == 29
 
 
 def test_stores_stand_beside_their_manifests_and_nothing_partial_is_left(tiny):
@@ -196,5 +199,5 @@ def test_report_shows_table_pictures_and_videos(tiny, tmp_path):
     report = path.read_text(encoding="utf-8")
     for name in ("table.csv", "contact_sheet.png", "metrics.png", "predictors.png", "rollout-1.mp4"):
         assert name in report
-    for name in ("probe.csv", "probe.png", "token_groups.png"):
+    for name in ("probe.csv", "probe.png", "token_groups.png", "01_frames/contact_sheet.png", "clips.md"):
         assert name in report

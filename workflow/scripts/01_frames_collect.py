@@ -4,16 +4,26 @@ import logging
 
 import pandas as pd
 
-from lamo.video.clips import collect_clips
+from lamo.stores.atomic import read_json
+from lamo.video.clips_summary import clips_summary, companion_facts
+from lamo.video.clips_table import join_clips, write_clips_table
+from lamo.video.companions import STILL_ENDINGS, match
 from lamo.workflow import job
 
 
 def main(files, output, params):
     found = pd.read_parquet(files.found)
-    clips = collect_clips(files.clips, found, output, params.max_quarantined_share)
+    table = join_clips(files.clips, *files.info[:1])
+    clips = table.to_pandas()
+    stills = None
+    if params.stills is not None:
+        stills = companion_facts(params.stills, clips, match(clips["path"], params.stills, STILL_ENDINGS))
+    info = read_json(files.info[1]) if files.info else None
+    summary = clips_summary(clips, params.rate_hz, info, stills)
+    write_clips_table(output.table, table, summary, found, params.max_quarantined_share)
     counts = clips.groupby(["split", "status"], observed=True).size()
     logging.getLogger("lamo").info("clips: %s", ", ".join(f"{n} {s} {k}" for (s, k), n in counts.items()))
 
 
 with job(snakemake):
-    main(snakemake.input, snakemake.output[0], snakemake.params)
+    main(snakemake.input, snakemake.output, snakemake.params)

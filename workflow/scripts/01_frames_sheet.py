@@ -1,0 +1,15 @@
+"""Draw the contact sheet of decoded frames."""
+
+from lamo.video.clips import DECODED_SCHEMA
+from lamo.video.frames_sheet import frames_sheet, stores_by_shard
+from lamo.video.tables import read_parts
+from lamo.workflow import job
+
+
+def main(files, output):
+    clips = read_parts(files.clips, DECODED_SCHEMA).to_pandas()
+    frames_sheet(output, clips, stores_by_shard(files.frames, files.manifests))
+
+
+with job(snakemake):
+    main(snakemake.input, snakemake.output[0])

@@ -1,0 +1,22 @@
+"""Compare the frames of one shard with the stills of its clips."""
+
+import pandas as pd
+
+from lamo.stores.frames import FramesStore
+from lamo.video.companions import STILL_ENDINGS, match
+from lamo.video.stills_table import STILLS_SCHEMA, stills_rows
+from lamo.video.tables import write_rows
+from lamo.workflow import job
+
+
+def main(files, output, params, split, shard):
+    found = pd.read_parquet(files.found)
+    stills = match(found["path"], params.folder, STILL_ENDINGS).files
+    mine = found[(found["split"] == split) & (found["shard"] == shard)]
+    store = FramesStore(files.frames, files.manifest)
+    write_rows(output, stills_rows(mine, stills, store, **params.frames), STILLS_SCHEMA)
+
+
+with job(snakemake):
+    place = snakemake.wildcards
+    main(snakemake.input, snakemake.output[0], snakemake.params, place.split, int(place.shard))

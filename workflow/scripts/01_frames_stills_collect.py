@@ -1,0 +1,30 @@
+"""Join the tables of stills of all shards: in words, as a table and as a sheet of pairs."""
+
+import logging
+
+import pandas as pd
+
+from lamo.stores.atomic import replacing
+from lamo.video.clips_summary import companion_facts
+from lamo.video.companions import STILL_ENDINGS, match
+from lamo.video.frames_sheet import stores_by_shard
+from lamo.video.stills_sheet import stills_sheet
+from lamo.video.stills_table import STILLS_SCHEMA, stills_summary
+from lamo.video.tables import read_parts, write_table
+from lamo.workflow import job
+
+
+def main(files, output, params):
+    table = read_parts(files.stills, STILLS_SCHEMA).sort_by([("split", "ascending"), ("id", "ascending")])
+    stills, found = table.to_pandas(), pd.read_parquet(files.found)
+    facts = companion_facts(params.folder, found, match(found["path"], params.folder, STILL_ENDINGS))
+    write_table(output.table, table)
+    with replacing(output.summary) as temporary:
+        temporary.write_text(stills_summary(stills, facts, params.frames["rate_hz"]), encoding="utf-8")
+    stills_sheet(output.sheet, stills, stores_by_shard(files.frames, files.manifests), params.frames["fit"])
+    counts = stills["verdict"].value_counts()
+    logging.getLogger("lamo").info("stills: %s", ", ".join(f"{n} {verdict}" for verdict, n in counts.items()))
+
+
+with job(snakemake):
+    main(snakemake.input, snakemake.output, snakemake.params)
