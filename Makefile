@@ -3,7 +3,9 @@
 # make lint    check formatting and style;  make format  apply them
 # make config  regenerate config/config.yaml, config/README.md and the config schema from the code
 # make report  HTML report of the demo run
+# make plan    what a run will cost, before it is started: CONFIG=config/bdd100k.yaml, VIDEOS=folder or CLIPS="train=70000 val=10000" SECONDS=40
 # make recurrence  compare closed recurrences on the demo's world, and on videos where VIDEOS=folder is given; an hour each
+# make bench-data  speed of decoding, stores and reading beside references; VIDEOS=folder adds the codecs; a quarter of an hour
 # make clean   remove caches of the tools; results and .venv stay
 
 PYTHON ?= python3
@@ -14,7 +16,7 @@ STAMP := .venv/.installed
 SNAKEFILES := Snakefile workflow/Snakefile workflow/rules
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint format config report recurrence install clean
+.PHONY: demo test lint format config report plan recurrence bench-data install clean
 .DEFAULT_GOAL := install
 
 # Hooks off: the table is printed below, also when there was nothing left to do.
@@ -42,6 +44,12 @@ config: install
 report: install
 	$(BIN)/snakemake --report results/demo/report.html
 
+# Starts nothing. JSON=file writes the same for programs, GPU_TFLOPS=990 names another GPU by its peak in bfloat16.
+plan: install
+	@$(BIN)/python -m lamo.planning $(if $(CONFIG),--config '$(CONFIG)') $(if $(VIDEOS),--videos '$(VIDEOS)') \
+	  $(if $(CLIPS),--clips $(CLIPS)) $(if $(SECONDS),--seconds $(SECONDS)) \
+	  $(if $(GPU_TFLOPS),--gpu-tflops $(GPU_TFLOPS)) $(if $(JSON),--json '$(JSON)')
+
 # Resumes where it was stopped; variants that are finished are not computed again.
 recurrence: install
 	$(BIN)/snakemake --cores $(CORES) --no-hooks results/demo/01_frames/clips.parquet
@@ -51,6 +59,9 @@ ifdef VIDEOS
 	  --config run=dashcam videos='{root: $(VIDEOS)}' -- results/dashcam/01_frames/clips.parquet
 	$(BIN)/python -m studies.recurrence --datasets dashcam --threads $(CORES) --docs docs/recurrence.md
 endif
+
+bench-data: install
+	$(BIN)/python -m benchmarks --docs docs/stores.md $(if $(VIDEOS),--videos $(VIDEOS))
 
 install: $(STAMP)
 

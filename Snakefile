@@ -25,6 +25,8 @@ rule all:
     default_target: True
     input:
         "<results>/01_frames/clips.parquet",
+        "<results>/01_frames/contact_sheet.png",
+        ["<results>/01_frames/stills.parquet"] if STILLS else [],
         "<results>/07_metrics/table.csv",
         "<results>/07_metrics/table.md",
         "<results>/07_metrics/figures/metrics.png",

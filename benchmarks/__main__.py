@@ -15,9 +15,7 @@ from lamo.documents import replace_between
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--videos", type=Path, help="folder of real videos; without it the codecs are left out"
-    )
+    parser.add_argument("--videos", type=Path, help="folder of real videos; without it the codecs are left out")
     parser.add_argument("--folder", type=Path, default=Path("results"), help="where stores are made; removed again")
     parser.add_argument("--docs", type=Path, help="document whose tables are replaced, between their marks")
     parser.add_argument("--rounds", type=int, default=9, help="rounds of each pair")

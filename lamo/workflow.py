@@ -8,7 +8,6 @@ import fcntl
 import hashlib
 import json
 import logging
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -106,25 +105,28 @@ def code_hash(script: str | Path, root: str | Path = ROOT, package: str = PACKAG
 
 @cache
 def _code_hash(script: Path, root: Path, package: str) -> str:
-    found = {"": _read(script, script.name)}
-    todo = list(_imports(found[""], "", root, package))
+    text, todo = _read(script, script.name, "", root, package)
+    found, todo = {"": text}, list(todo)
     while todo:
         name = todo.pop()
         if name not in found and name not in OUTSIDE:
             path = _module_path(name, root)
-            found[name] = _read(path, str(path.relative_to(root)))
             parent = name if path.name == "__init__.py" else name.rpartition(".")[0]
-            todo += _imports(found[name], parent, root, package)
-    content = json.dumps({name: _plain(tree) for name, tree in sorted(found.items())}, sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
+            found[name], more = _read(path, str(path.relative_to(root)), parent, root, package)
+            todo += more
+    content = ", ".join(f"{json.dumps(name)}: {text}" for name, text in sorted(found.items()))
+    return hashlib.sha256(f"{{{content}}}".encode()).hexdigest()[:16]
 
 
 @cache
-def _read(path: Path, shown: str) -> ast.Module:
+def _read(path: Path, shown: str, parent: str, root: Path, package: str) -> tuple[str, tuple[str, ...]]:
+    """What counts of a module, as JSON, and the modules of `package` that it imports."""
     try:
-        return ast.parse(path.read_text(encoding="utf-8"))
+        tree = ast.parse(path.read_text(encoding="utf-8"))
     except (OSError, SyntaxError, ValueError) as error:
         raise LamoError(f"{shown}: cannot be read as Python ({error}); correct the file") from None
+    names = tuple(dict.fromkeys(_imports(tree, parent, root, package)))
+    return json.dumps(_plain(tree), sort_keys=True), names
 
 
 def _imports(tree: ast.Module, parent: str, root: Path, package: str) -> Iterator[str]:
@@ -166,16 +168,6 @@ def _plain(node: Any) -> Any:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Field":
         fields["keywords"] = [keyword for keyword in node.keywords if keyword.arg != "description"]
     return [type(node).__name__, {key: _plain(value) for key, value in fields.items() if value not in (None, [])}]
-
-
-def videos_listing(root: str | Path) -> str:
-    """Hash of the names and sizes of all files below `root`: what makes the list of videos out of date."""
-    entries = []
-    for folder, folders, files in os.walk(root, followlinks=True):
-        folders.sort()
-        paths = [Path(folder) / name for name in sorted(files)]
-        entries += [(path.relative_to(root).as_posix(), path.stat().st_size) for path in paths if path.exists()]
-    return hashlib.sha256(json.dumps(entries).encode()).hexdigest()[:16]
 
 
 def checkpoint_files(path: str | Path | None, folder: str | Path) -> list[str]:

@@ -51,7 +51,7 @@ class DynamicsObjective:
             levels = feature_losses(self.model, z, at, to)
             pixels = self._pixels(z[0], to[0])
             totals.append(torch.stack(levels).sum() + self._weigh(pixels, sharpen))
-        terms |= {"loss_last_step": totals[-1], **pixels, "gate_mean": _mean_gate(transition)}
+        terms |= {"loss_last_step": totals[-1], **pixels, **_mean_gate(transition)}
         total = torch.stack(totals).mean()
         return DynamicsLoss(total, {name: value.detach() for name, value in terms.items()})
 
@@ -104,5 +104,7 @@ def feature_losses(model: Midway, predictions: State, before: State, after: Stat
     return motion_loss(predictions, before, after, config.distance, config.change_weight).levels
 
 
-def _mean_gate(transition: Transition) -> Tensor:
-    return torch.stack([gate.mean() for level in transition.gates for gate in level]).mean()
+def _mean_gate(transition: Transition) -> dict[str, Tensor]:
+    """Nothing for a model of one block, which has no gates."""
+    gates = [gate.mean() for level in transition.gates for gate in level]
+    return {"gate_mean": torch.stack(gates).mean()} if gates else {}

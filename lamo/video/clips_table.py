@@ -12,6 +12,7 @@ from lamo.stores.atomic import replacing
 from lamo.video.bdd_info import INFO_SCHEMA
 from lamo.video.clips import DECODED_SCHEMA
 from lamo.video.decoded import QUARANTINED
+from lamo.video.quarantine import quarantine_problem
 from lamo.video.tables import read_parts, write_table
 
 CLIPS_SCHEMA = pa.schema([*DECODED_SCHEMA, *INFO_SCHEMA])
@@ -33,6 +34,15 @@ def join_clips(parts: Iterable[str | Path], info: str | Path | None = None) -> p
     return table.sort_by([("split", "ascending"), ("id", "ascending")])
 
 
+def with_paths_of(found: pd.DataFrame, table: pa.Table) -> pa.Table:
+    """`table` with the paths of `found`: clips whose files were moved have not been decoded again."""
+    known = dict(zip(found["id"], found["path"], strict=True))
+    pairs = zip(table["id"].to_pylist(), table["path"].to_pylist(), strict=True)
+    index = table.schema.get_field_index("path")
+    paths = pa.array([known.get(id_, path) for id_, path in pairs], pa.string())
+    return table.set_column(index, table.schema.field(index), paths)
+
+
 def write_clips_table(
     path: str | Path, table: pa.Table, summary: str, found: pd.DataFrame, max_quarantined_share: float
 ) -> None:
@@ -47,7 +57,7 @@ def write_clips_table(
     listed, refused = path.with_name("quarantined.csv"), path.with_name("refused_clips.parquet")
     clips = table.to_pandas()
     bad = clips[clips["status"] == QUARANTINED]
-    problem = _problem(clips, bad, found, max_quarantined_share)
+    problem = _problem(clips, found, max_quarantined_share)
     for left in (listed, refused, refused.with_suffix(".md")):
         left.unlink(missing_ok=True)
     if len(bad) or problem:
@@ -61,19 +71,9 @@ def write_clips_table(
         raise LamoError(f"{problem}; all quarantined clips and their reasons are in {listed}, all clips in {refused}")
 
 
-def _problem(clips: pd.DataFrame, bad: pd.DataFrame, found: pd.DataFrame, limit: float) -> str | None:
+def _problem(clips: pd.DataFrame, found: pd.DataFrame, limit: float) -> str | None:
     keys = [set(zip(table["split"], table["id"], strict=True)) for table in (found, clips)]
     lost = sorted(keys[0] ^ keys[1])
     if lost or len(found) != len(clips):
         return f"{len(found)} clips found but {len(clips)} accounted for, first difference: {lost[:3]}"
-    first = f", first: {bad.iloc[0]['path']} ({bad.iloc[0]['reason']})" if len(bad) else ""
-    for split in ("train", "val"):
-        if not ((clips["split"] == split) & (clips["status"] != QUARANTINED)).any():
-            count = int((clips["split"] == split).sum())
-            return f"split {split}: none of its {count} clips is usable{first}"
-    if len(bad) > limit * len(clips):
-        return (
-            f"{len(bad)} of {len(clips)} clips quarantined, frames.max_quarantined_share allows {limit:g}{first}; "
-            "remove or replace these files, or raise the limit"
-        )
-    return None
+    return quarantine_problem(clips, limit)

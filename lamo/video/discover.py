@@ -3,18 +3,19 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import pandas as pd
 from pydantic import Field
 
 from lamo.errors import LamoError
 from lamo.section import Section
+from lamo.video.walk import VideoFile, video_files
 
 SPLITS = ("train", "val")
-COLUMNS = ("id", "split", "path", "bytes", "shard", "start_share", "end_share")
+COLUMNS = ("id", "split", "path", "bytes", "shard", "start_share", "end_share", "lead_s", "fingerprint")
 
 
 class VideosConfig(Section):
@@ -31,33 +32,94 @@ class VideosConfig(Section):
     val_fraction: float = Field(
         0.1, gt=0, lt=1, description="share of the videos (by_video) or of each video's time (by_time) that is held out"
     )
+    guard_s: float = Field(
+        1.0,
+        ge=0,
+        description="by_time: time between a video's training part and its held-out part, which belongs to neither; s",
+    )
     extensions: tuple[str, ...] = Field(
         (".mov", ".mp4", ".avi", ".mkv", ".m4v", ".webm", ".mpg", ".ts"),
         min_length=1,
         description="file name extensions that count as video, in small or capital letters",
     )
+    info: str | None = Field(
+        None,
+        description="folder of BDD100K's info files (GPS, speed, rotation), one <name>.json per video, joined to the "
+        "table of clips; null looks for info/100k or info beside the videos",
+    )
+    stills: str | None = Field(
+        None,
+        description="folder of the stills at second 10 of the videos, one <name>.jpg per video, with which decoded "
+        "frames are compared; null looks for images/100k beside the videos",
+    )
 
 
-def find_videos(config: VideosConfig, root: str | Path, shards: Mapping[str, int]) -> pd.DataFrame:
-    """List the clips below `root`, sorted by split and id; hidden files and folders (leading dot) are passed over.
+class Clip(NamedTuple):
+    """A part of a file: its id, and `key`, by which splits and shards are drawn, which no other file can change."""
 
-    Columns: id (unique), split, path, bytes, shard (of `shards[split]`; a hash of the id, so that it depends on nothing
-    else), start_share and end_share (the part of the video's time that is the clip, 0 to 1).
-    Raises `LamoError` if the folder is missing, holds no video, or cannot be split as configured.
+    id: str
+    key: str
+    split: str
+    file: VideoFile
+    start_share: float = 0.0
+    end_share: float = 1.0
+    lead_s: float = 0.0
+
+
+def find_videos(
+    config: VideosConfig,
+    root: str | Path,
+    shards: Mapping[str, int],
+    fingerprints: Callable[[Sequence[VideoFile]], Sequence[str]] | None = None,
+    outside: Collection[str] = (),
+) -> pd.DataFrame:
+    """List the clips below `root`, sorted by split and id, not looking into folders `outside` (see `video_files`).
+
+    Every file with a wanted extension has a row (by_time: two), also one that cannot be a video: a broken link, an
+    empty file, a named pipe. Columns: id (unique), split, path, bytes, shard (of `shards[split]`; a hash of the name,
+    so that it depends on nothing else), start_share and end_share (the part of the video's time that is the clip, 0 to
+    1), lead_s (time left out at the start of that part), fingerprint (of `fingerprints(files)`; empty without it).
+    Raises `LamoError` if a folder is missing or cannot be listed, holds no video, or cannot be split as configured.
     """
     root = Path(root)
     if not root.is_dir():
         what = "a file" if root.exists() else "nothing"
         raise LamoError(f"videos.root {root}: found {what}, expected a folder of videos; correct the path")
-    rows = {"folders": _by_folder, "by_video": _by_video, "by_time": _by_time}[config.split](config, root)
-    for row in rows:
-        row["shard"] = _hash(row["id"]) % shards[row["split"]]
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
-    return table.sort_values(["split", "id"], ignore_index=True)
+    clips = {"folders": _by_folder, "by_video": _by_video, "by_time": _by_time}[config.split](config, root, outside)
+    clashes = [id_ for id_, count in Counter(clip.id for clip in clips).items() if count > 1]
+    if clashes:
+        raise LamoError(f"videos with the same id: {', '.join(clashes[:3])}; rename one of them")
+    clips.sort(key=lambda clip: (clip.split, clip.id))
+    files = {clip.file.path: clip.file for clip in clips}
+    values = fingerprints(list(files.values())) if fingerprints else [""] * len(files)
+    known = dict(zip(files, values, strict=True))
+    rows = [
+        (
+            *(clip.id, clip.split, _text(clip.file.path), clip.file.size, _hash(clip.key) % shards[clip.split]),
+            *(clip.start_share, clip.end_share, clip.lead_s, known[clip.file.path]),
+        )
+        for clip in clips
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _by_folder(config: VideosConfig, root: Path) -> list[dict]:
-    base = root / "videos" if (root / "videos" / "train").is_dir() else root
+def unused_videos(config: VideosConfig, root: str | Path) -> dict[str, int]:
+    """With `videos.split: folders`: numbers of videos in the folders beside train and val, as BDD100K's test."""
+    if config.split != "folders":
+        return {}
+    base = _base(Path(root))
+    used = [str(base / split) for split in SPLITS]
+    folders = [path for path in sorted(base.iterdir()) if path.is_dir() and not path.name.startswith(".")]
+    counts = {_text(str(folder)): len(video_files(folder, config.extensions, used)) for folder in folders}
+    return {folder: count for folder, count in counts.items() if count}
+
+
+def _base(root: Path) -> Path:
+    return root / "videos" if (root / "videos" / "train").is_dir() else root
+
+
+def _by_folder(config: VideosConfig, root: Path, outside: Collection[str]) -> list[Clip]:
+    base = _base(root)
     missing = [name for name in SPLITS if not (base / name).is_dir()]
     if missing:
         present = sorted(path.name for path in base.iterdir())
@@ -67,87 +129,63 @@ def _by_folder(config: VideosConfig, root: Path) -> list[dict]:
             "videos.split: folders expects train/ and val/ (or videos/train/ and videos/val/); "
             "for one folder of videos set videos.split to by_video or by_time"
         )
-    files = [(split, base / split, path) for split in SPLITS for path in _files(base / split, config.extensions)]
+    files = {split: video_files(base / split, config.extensions, outside) for split in SPLITS}
     for split in SPLITS:
-        if not any(found == split for found, _, _ in files):
+        if not files[split]:
             raise LamoError(
                 f"{base / split}: no video found, expected files {_list(config)}; add some, or correct the path"
             )
-    ids = _ids([(folder, path) for _, folder, path in files], lambda index: files[index][0])
-    return [_row(id_, split, path) for id_, (split, _, path) in zip(ids, files, strict=True)]
+    placed = [(split, file) for split in SPLITS for file in files[split]]
+    keys = [_key(file) for _, file in placed]
+    ids = _ids([file for _, file in placed], [f"{split}/{_text(file.name)}" for split, file in placed])
+    return [Clip(id_, key, split, file) for id_, key, (split, file) in zip(ids, keys, placed, strict=True)]
 
 
-def _by_video(config: VideosConfig, root: Path) -> list[dict]:
-    files = _some_files(config, root)
+def _by_video(config: VideosConfig, root: Path, outside: Collection[str]) -> list[Clip]:
+    files = _some_files(config, root, outside)
     if len(files) < 2:
         raise LamoError(
-            f"videos.root {root}: found 1 video ({files[0].name}), videos.split: by_video needs at least 2; "
+            f"videos.root {root}: found 1 video ({_text(files[0].name)}), videos.split: by_video needs at least 2; "
             "set videos.split to by_time to hold out the end of it"
         )
-    ids = _ids([(root, path) for path in files])
-    ranks = {id_: _hash("split", id_) / 2**64 for id_ in ids}
-    held_out = {id_ for id_ in ids if ranks[id_] < config.val_fraction}
+    ids, keys = _ids(files), [_key(file) for file in files]
+    ranks = {id_: (_hash("split", key) / 2**64, id_) for id_, key in zip(ids, keys, strict=True)}
+    held_out = {id_ for id_ in ids if ranks[id_][0] < config.val_fraction}
     # A small folder can leave a split empty: the clip nearest to the threshold goes there.
     if not held_out:
         held_out = {min(ids, key=ranks.__getitem__)}
     if len(held_out) == len(ids):
         held_out.remove(max(ids, key=ranks.__getitem__))
-    return [_row(id_, "val" if id_ in held_out else "train", path) for id_, path in zip(ids, files, strict=True)]
+    splits = ["val" if id_ in held_out else "train" for id_ in ids]
+    return [Clip(*clip) for clip in zip(ids, keys, splits, files, strict=True)]
 
 
-def _by_time(config: VideosConfig, root: Path) -> list[dict]:
-    files = _some_files(config, root)
-    cut, rows = 1.0 - config.val_fraction, []
-    for id_, path in zip(_ids([(root, path) for path in files]), files, strict=True):
-        rows += [_row(f"{id_}@train", "train", path, 0.0, cut), _row(f"{id_}@val", "val", path, cut, 1.0)]
-    return rows
+def _by_time(config: VideosConfig, root: Path, outside: Collection[str]) -> list[Clip]:
+    files = _some_files(config, root, outside)
+    cut, clips = 1.0 - config.val_fraction, []
+    for id_, file in zip(_ids(files), files, strict=True):
+        key = _key(file)
+        clips.append(Clip(f"{id_}@train", f"{key}@train", "train", file, 0.0, cut))
+        clips.append(Clip(f"{id_}@val", f"{key}@val", "val", file, cut, 1.0, config.guard_s))
+    return clips
 
 
-def _row(id_: str, split: str, path: Path, start: float = 0.0, end: float = 1.0) -> dict:
-    size = path.stat().st_size if path.exists() else 0
-    return {
-        "id": id_,
-        "split": split,
-        "path": _text(path),
-        "bytes": size,
-        "shard": 0,
-        "start_share": start,
-        "end_share": end,
-    }
-
-
-def _some_files(config: VideosConfig, root: Path) -> list[Path]:
-    files = list(_files(root, config.extensions))
+def _some_files(config: VideosConfig, root: Path, outside: Collection[str]) -> list[VideoFile]:
+    files = video_files(root, config.extensions, outside)
     if not files:
         raise LamoError(f"{root}: no video found, expected files {_list(config)}; add some, or correct videos.root")
     return files
 
 
-def _files(folder: Path, extensions: tuple[str, ...]) -> Iterator[Path]:
-    """Video files below a folder in a fixed order; links to folders are followed, once each."""
-    wanted = {("." + extension.lstrip(".")).lower() for extension in extensions}
-    visited = set()
-    for place, folders, names in os.walk(folder, followlinks=True):
-        real = os.path.realpath(place)
-        folders[:] = [] if real in visited else sorted(name for name in folders if not name.startswith("."))
-        if real in visited:
-            continue
-        visited.add(real)
-        for name in sorted(names):
-            if not name.startswith(".") and Path(name).suffix.lower() in wanted:
-                yield Path(place) / name
+def _key(file: VideoFile) -> str:
+    """The file's path below its folder without extension: the id, unless another file has the same."""
+    return _text(os.path.splitext(file.name)[0])
 
 
-def _ids(files: list[tuple[Path, Path]], prefix: Callable[[int], str] | None = None) -> list[str]:
-    """A unique id per file: its path below its folder without extension; with it, or with `prefix`, only in a clash."""
-    long = [_text(path.relative_to(folder)) for folder, path in files]
-    short = [_text(path.relative_to(folder).with_suffix("")) for folder, path in files]
-    longest = [f"{prefix(index)}/{name}" for index, name in enumerate(long)] if prefix else long
-    ids = _first_unique(short, _first_unique(long, longest))
-    clashes = [id_ for id_, count in Counter(ids).items() if count > 1]
-    if clashes:
-        raise LamoError(f"videos with the same id: {', '.join(clashes[:3])}; rename one of them")
-    return ids
+def _ids(files: list[VideoFile], longest: list[str] | None = None) -> list[str]:
+    """A name per file: its path below its folder without extension; with it, or the `longest`, only in a clash."""
+    long = [_text(file.name) for file in files]
+    return _first_unique([_key(file) for file in files], _first_unique(long, longest or long))
 
 
 def _first_unique(names: list[str], otherwise: list[str]) -> list[str]:
@@ -155,9 +193,9 @@ def _first_unique(names: list[str], otherwise: list[str]) -> list[str]:
     return [name if counts[name] == 1 else other for name, other in zip(names, otherwise, strict=True)]
 
 
-def _text(path: Path) -> str:
+def _text(path: str) -> str:
     """The path as valid UTF-8; bytes that are none are shown escaped (such a file cannot be opened, and is said so)."""
-    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
+    return path if path.isascii() else os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _hash(*parts: str) -> int:

@@ -1,12 +1,15 @@
 """Finding videos, splits and shards."""
 
+import os
+import random
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from lamo.errors import LamoError
-from lamo.video.discover import COLUMNS, VideosConfig, find_videos
+from lamo.video.discover import COLUMNS, VideosConfig, find_videos, unused_videos
+from lamo.video.fingerprints import fingerprints
 
 SHARDS = {"train": 3, "val": 2}
 
@@ -27,6 +30,8 @@ def test_folders_of_splits_with_or_without_videos(tmp_path, below):
     assert set(table["bytes"]) == {5}
     assert (table["start_share"] == 0).all()
     assert (table["end_share"] == 1).all()
+    assert (table["lead_s"] == 0).all()
+    assert (table["fingerprint"] == "").all()
 
 
 def test_any_folder_recursively_with_odd_names_and_capital_extensions(tmp_path):
@@ -73,12 +78,83 @@ def test_one_video_can_only_be_split_by_time(tmp_path):
     assert list(table["id"]) == ["only@train", "only@val"]
     assert list(table["start_share"]) == [0.0, 0.75]
     assert list(table["end_share"]) == [0.75, 1.0]
+    assert list(table["lead_s"]) == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("guard_s", [0.0, 0.4, 2.5])
+def test_by_time_leaves_a_guard_between_the_parts(tmp_path, guard_s):
+    _touch(tmp_path, "a.mp4", "b.mp4")
+    table = find_videos(VideosConfig(split="by_time", guard_s=guard_s), tmp_path, SHARDS)
+    assert dict(zip(table["id"], table["lead_s"], strict=True)) == {
+        "a@train": 0.0,
+        "b@train": 0.0,
+        "a@val": guard_s,
+        "b@val": guard_s,
+    }
 
 
 def test_names_that_differ_in_extension_or_split_only_stay_apart(tmp_path):
     _touch(tmp_path, "train/a.mov", "train/a.mp4", "val/a.mov", "val/b.mov")
     table = find_videos(VideosConfig(), tmp_path, SHARDS)
     assert list(table["id"]) == ["a.mp4", "train/a.mov", "b", "val/a.mov"]
+
+
+@pytest.mark.parametrize("split", ["folders", "by_video", "by_time"])
+def test_split_and_shard_of_a_clip_depend_on_its_name_alone(tmp_path, split):
+    """Any order of creation, any other files beside, any other number of them."""
+    config, names = VideosConfig(split=split, val_fraction=0.3), [f"{i % 7}/{i}.mov" for i in range(60)]
+    names = [f"{'val' if i % 4 == 0 else 'train'}/{name}" for i, name in enumerate(names)]
+    whole = find_videos(config, _touch(tmp_path / "whole", *names), {"train": 7, "val": 5})
+    known = {row.id: (row.split, row.shard) for row in whole.itertuples()}
+    assert len({shard for place, shard in known.values() if place == "train"}) == 7
+    draw = random.Random(0)
+    for attempt in range(6):
+        # One of each split always, so that none is empty.
+        some = [*names[:2], *draw.sample(names[2:], draw.randint(20, len(names) - 2))]
+        draw.shuffle(some)
+        others = [f"train/other-{attempt}-{index}.mp4" for index in range(attempt)]
+        root = _touch(tmp_path / str(attempt), *some, *others)
+        found = find_videos(config, root, {"train": 7, "val": 5})
+        mine = {row.id: (row.split, row.shard) for row in found.itertuples() if "other" not in row.id}
+        assert len(mine) == len(some) * (2 if split == "by_time" else 1)
+        assert mine.items() <= known.items()
+
+
+def test_a_clash_of_names_moves_no_clip_to_another_shard(tmp_path):
+    shards = {"train": 1000, "val": 1000}
+    before = find_videos(VideosConfig(split="by_video"), _touch(tmp_path, "a.mov", "b.mov"), shards).set_index("id")
+    after = find_videos(VideosConfig(split="by_video"), _touch(tmp_path, "a.mp4"), shards).set_index("id")
+    assert sorted(after.index) == ["a.mov", "a.mp4", "b"]
+    assert before.loc["a", "shard"] == after.loc["a.mov", "shard"] == after.loc["a.mp4", "shard"]
+
+
+def test_what_cannot_be_a_video_has_a_row_too(tmp_path):
+    _touch(tmp_path, "train/a.mov", "val/b.mov")
+    (tmp_path / "train" / "broken.mov").symlink_to("nowhere")
+    (tmp_path / "train" / "loop.mov").symlink_to("loop.mov")
+    (tmp_path / "val" / "empty.mov").touch()
+    os.mkfifo(tmp_path / "val" / "pipe.mov")
+    table = find_videos(VideosConfig(), tmp_path, SHARDS, fingerprints).set_index("id")
+    assert sorted(table.index) == ["a", "b", "broken", "empty", "loop", "pipe"]
+    assert dict(table["bytes"]) == {"a": 5, "b": 5, "broken": 0, "empty": 0, "loop": 0, "pipe": 0}
+    assert (table.loc[["broken", "loop"], "fingerprint"].str.startswith("a link that leads nowhere")).all()
+    assert table.loc["pipe", "fingerprint"] == "not a regular file but a named pipe"
+    assert (table.loc[["a", "b", "empty"], "fingerprint"].str.len() == 32).all()
+
+
+def test_folders_beside_train_and_val_are_counted(tmp_path):
+    _touch(tmp_path, "videos/train/a.mov", "videos/val/b.mov", "videos/test/c.mov", "videos/test/d/e.mov")
+    _touch(tmp_path, "videos/notes/read.me", "images/f.mov")
+    (tmp_path / "videos" / "link").symlink_to("train")
+    assert list(find_videos(VideosConfig(), tmp_path, SHARDS)["id"]) == ["a", "b"]
+    assert unused_videos(VideosConfig(), tmp_path) == {str(tmp_path / "videos" / "test"): 2}
+    assert unused_videos(VideosConfig(split="by_time"), tmp_path) == {}
+
+
+def test_folders_outside_are_not_looked_into(tmp_path):
+    _touch(tmp_path, "a.mov", "results/tiny/07_metrics/videos/b.mp4", "c.mov")
+    table = find_videos(VideosConfig(split="by_video"), tmp_path, SHARDS, outside=[str(tmp_path / "results" / "tiny")])
+    assert sorted(table["id"]) == ["a", "c"]
 
 
 def test_linked_folders_are_followed_once(tmp_path):

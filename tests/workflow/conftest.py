@@ -73,6 +73,12 @@ def make(directory: Path, *config: str) -> Workflow:
     return Workflow(directory, config)
 
 
+@pytest.fixture(scope="session")
+def workflow_in():
+    """Makes a workflow in a given directory, with config entries of its own."""
+    return make
+
+
 @pytest.fixture
 def new_workflow(tmp_path):
     """Makes a workflow in an empty directory, with config entries of its own."""

@@ -1,4 +1,4 @@
-"""Jobs, locks and the listing of videos."""
+"""Jobs and locks."""
 
 import fcntl
 import logging
@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from lamo.errors import LamoError
-from lamo.workflow import job, release_stale_lock, show_results, use_threads, videos_listing
+from lamo.workflow import job, release_stale_lock, show_results, use_threads
 
 
 @pytest.fixture
@@ -99,18 +99,6 @@ def test_lock_of_a_live_run_is_kept(tmp_path):
         fcntl.flock(other, fcntl.LOCK_EX)
         assert release_stale_lock(tmp_path) is None
         assert stale.exists()
-
-
-def test_listing_follows_names_and_sizes_alone(tmp_path):
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "one.mov").write_bytes(b"1")
-    before = videos_listing(tmp_path)
-    (tmp_path / "a" / "one.mov").touch()
-    assert videos_listing(tmp_path) == before
-    (tmp_path / "a" / "one.mov").write_bytes(b"12")
-    larger = videos_listing(tmp_path)
-    (tmp_path / "a" / "two.mov").write_bytes(b"1")
-    assert len({before, larger, videos_listing(tmp_path)}) == 3
 
 
 def test_results_are_shown_once_there_are_any(tmp_path, capsys):

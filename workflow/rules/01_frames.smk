@@ -1,6 +1,22 @@
 # Stage 01: videos (rendered here if the config names none) to frames on a regular time grid.
 WORLD = CONFIG.videos.root is None
 WORLD_VIDEOS = expand("<results>/01_frames/world/videos/{split}", split=SPLITS) if WORLD else []
+FOUND = "<results>/01_frames/found.parquet"
+
+from lamo.video.listing import Listing, list_videos
+
+# Each shard depends on the content of its own videos alone: by a hash among the parameters of its job, not through a
+# file of which all shards would be made. Which jobs run is decided in the main process; what it found it hands on.
+VIDEOS = Listing(path=None if WORLD else os.environ.get("LAMO_LISTING"))
+if not WORLD and (workflow.is_main_process or VIDEOS.path is None):
+    try:
+        VIDEOS = list_videos(CONFIG.videos, CONFIG.frames.shards.counts(), RESULTS)
+    except LamoError as error:
+        sys.exit(f"config: {error}")
+    os.environ.update(LAMO_LISTING=VIDEOS.path)
+
+    envvars:
+        "LAMO_LISTING",
 
 
 rule world_render:
@@ -30,7 +46,7 @@ rule frames_find:
     input:
         WORLD_VIDEOS,
     output:
-        "<results>/01_frames/found.parquet",
+        FOUND,
     log:
         "<logs>/01_frames/frames_find.log",
     benchmark:
@@ -42,10 +58,10 @@ rule frames_find:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        videos=section("videos"),
-        root=lambda wildcards, input: str(Path(input[0]).parents[1]) if WORLD else CONFIG.videos.root,
-        listing=None if WORLD else videos_listing(CONFIG.videos.root),
+        videos=section("videos", exclude={"info", "stills"}),
         shards=CONFIG.frames.shards.counts(),
+        listing=VIDEOS.digest,
+        listed=lambda wildcards, input: VIDEOS.path,
         code=code("01_frames_find.py"),
     message:
         "Stage 01: finding the videos"
@@ -56,7 +72,7 @@ rule frames_find:
 rule frames_decode:
     input:
         WORLD_VIDEOS,
-        found="<results>/01_frames/found.parquet",
+        found=FOUND if WORLD else [],
     output:
         store=directory("<results>/01_frames/frames/{split}/{shard}.zarr"),
         manifest="<results>/01_frames/frames/{split}/{shard}.manifest.json",
@@ -74,6 +90,9 @@ rule frames_decode:
     params:
         frames=section("frames", exclude={"shards", "max_quarantined_share"}),
         min_frames=min_frames(CONFIG),
+        videos=lambda wildcards: VIDEOS.shards.get((wildcards.split, int(wildcards.shard))),
+        # Derived of `input`, a parameter is no reason to run again.
+        listed=lambda wildcards, input: VIDEOS.path,
         code=code("01_frames_decode.py"),
     message:
         "Stage 01: decoding {wildcards.split} shard {wildcards.shard}"
@@ -81,12 +100,26 @@ rule frames_decode:
         "../scripts/01_frames_decode.py"
 
 
+# What lies beside videos as BDD100K ships them; None where it is not there.
+INFO = STILLS = INFO_LISTING = STILLS_LISTING = None
+if not WORLD:
+    try:
+        INFO = companion_folder("videos.info", CONFIG.videos.info, CONFIG.videos.root, INFO_PLACES)
+        STILLS = companion_folder("videos.stills", CONFIG.videos.stills, CONFIG.videos.root, STILL_PLACES)
+        if workflow.is_main_process:
+            INFO_LISTING, STILLS_LISTING = listing(INFO, INFO_ENDINGS), listing(STILLS, STILL_ENDINGS)
+    except LamoError as error:
+        sys.exit(str(error))
+
+
 rule frames_collect:
     input:
-        found="<results>/01_frames/found.parquet",
-        clips=[part for split in SPLITS for part in shards("01_frames/frames/{split}/{shard}.clips.parquet", split)],
+        found=FOUND,
+        clips=clips_of_shards(),
+        info=["<results>/01_frames/info.parquet", "<results>/01_frames/info.json"] if INFO else [],
     output:
-        "<results>/01_frames/clips.parquet",
+        table="<results>/01_frames/clips.parquet",
+        summary=report("<results>/01_frames/clips.md", category="Videos", caption="../report/clips.rst"),
     log:
         "<logs>/01_frames/frames_collect.log",
     benchmark:
@@ -99,8 +132,125 @@ rule frames_collect:
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         max_quarantined_share=CONFIG.frames.max_quarantined_share,
+        rate_hz=CONFIG.frames.rate_hz,
+        stills=STILLS,
+        stills_listing=STILLS_LISTING,
         code=code("01_frames_collect.py"),
     message:
         "Stage 01: accounting for every video found"
     script:
         "../scripts/01_frames_collect.py"
+
+
+rule frames_sheet:
+    input:
+        clips=clips_of_shards(),
+        frames=[part for split in SPLITS for part in shards("01_frames/frames/{split}/{shard}.zarr", split)],
+        manifests=[part for split in SPLITS for part in shards("01_frames/frames/{split}/{shard}.manifest.json", split)],
+    output:
+        report("<results>/01_frames/contact_sheet.png", category="Videos", caption="../report/frames_sheet.rst"),
+    log:
+        "<logs>/01_frames/frames_sheet.log",
+    benchmark:
+        "<benchmarks>/01_frames/frames_sheet.tsv"
+    conda:
+        "../../envs/video.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
+    params:
+        code=code("01_frames_sheet.py"),
+    message:
+        "Stage 01: contact sheet of decoded frames"
+    script:
+        "../scripts/01_frames_sheet.py"
+
+
+if INFO:
+
+    rule frames_info:
+        input:
+            found=FOUND,
+        output:
+            table="<results>/01_frames/info.parquet",
+            facts="<results>/01_frames/info.json",
+        log:
+            "<logs>/01_frames/frames_info.log",
+        benchmark:
+            "<benchmarks>/01_frames/frames_info.tsv"
+        conda:
+            "../../envs/video.yaml"
+        threads: 16
+        resources:
+            mem_mb=lambda wildcards, attempt: 8000 * attempt,
+            runtime=lambda wildcards, attempt: 120 * attempt,
+        params:
+            folder=INFO,
+            listing=INFO_LISTING,
+            code=code("01_frames_info.py"),
+        message:
+            "Stage 01: reading the info files of the videos"
+        script:
+            "../scripts/01_frames_info.py"
+
+
+if STILLS:
+
+    rule frames_stills:
+        input:
+            frames="<results>/01_frames/frames/{split}/{shard}.zarr",
+            manifest="<results>/01_frames/frames/{split}/{shard}.manifest.json",
+        output:
+            "<results>/01_frames/stills/{split}/{shard}.parquet",
+        log:
+            "<logs>/01_frames/frames_stills.{split}.{shard}.log",
+        benchmark:
+            "<benchmarks>/01_frames/frames_stills.{split}.{shard}.tsv"
+        conda:
+            "../../envs/video.yaml"
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: 4000 * attempt,
+            runtime=lambda wildcards, attempt: 60 * attempt,
+        params:
+            folder=STILLS,
+            listing=STILLS_LISTING,
+            frames=section("frames", include={"rate_hz", "fit"}),
+            listed=lambda wildcards, input: VIDEOS.path,
+            code=code("01_frames_stills.py"),
+        message:
+            "Stage 01: comparing frames with stills, {wildcards.split} shard {wildcards.shard}"
+        script:
+            "../scripts/01_frames_stills.py"
+
+    rule frames_stills_collect:
+        input:
+            found=FOUND,
+            stills=[part for split in SPLITS for part in shards("01_frames/stills/{split}/{shard}.parquet", split)],
+            frames=[part for split in SPLITS for part in shards("01_frames/frames/{split}/{shard}.zarr", split)],
+            manifests=[
+                part for split in SPLITS for part in shards("01_frames/frames/{split}/{shard}.manifest.json", split)
+            ],
+        output:
+            table="<results>/01_frames/stills.parquet",
+            summary=report("<results>/01_frames/stills.md", category="Videos", caption="../report/stills.rst"),
+            sheet=report("<results>/01_frames/stills.png", category="Videos", caption="../report/stills_sheet.rst"),
+        log:
+            "<logs>/01_frames/frames_stills_collect.log",
+        benchmark:
+            "<benchmarks>/01_frames/frames_stills_collect.tsv"
+        conda:
+            "../../envs/video.yaml"
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: 4000 * attempt,
+            runtime=lambda wildcards, attempt: 60 * attempt,
+        params:
+            folder=STILLS,
+            frames=section("frames", include={"rate_hz", "fit"}),
+            code=code("01_frames_stills_collect.py"),
+        message:
+            "Stage 01: what the stills say of the frames"
+        script:
+            "../scripts/01_frames_stills_collect.py"

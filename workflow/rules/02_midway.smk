@@ -1,4 +1,5 @@
 # Stage 02: the Midway Network, trained on frames or imported.
+
 try:
     CHECKPOINT = checkpoint_files(CONFIG.midway.checkpoint, f"{RESULTS}/02_midway")
 except LamoError as error:
@@ -13,7 +14,7 @@ if CHECKPOINT:
             checkpoint=CHECKPOINT,
             train=shards("01_frames/frames/{split}/{shard}.zarr", "train") if FITTED else [],
             train_manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "train") if FITTED else [],
-            clips=ancient("<results>/01_frames/clips.parquet") if FITTED else [],
+            clips=clips_of_shards() if FITTED else [],
         output:
             model="<results>/02_midway/model.safetensors",
             config="<results>/02_midway/config.json",
@@ -32,6 +33,7 @@ if CHECKPOINT:
             image=(CONFIG.frames.height, CONFIG.frames.width),
             levels=CONFIG.latents.levels,
             seed=CONFIG.seed if FITTED else 0,
+            max_quarantined_share=max_quarantined_share,
             code=code("02_midway_import.py"),
         message:
             "Stage 02: importing the Midway Network"
@@ -46,8 +48,7 @@ else:
             train_manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "train"),
             val=shards("01_frames/frames/{split}/{shard}.zarr", "val"),
             val_manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "val"),
-            # Training starts only after every video is accounted for; the table itself does not enter.
-            clips=ancient("<results>/01_frames/clips.parquet"),
+            clips=clips_of_shards(),
         output:
             model="<results>/02_midway/model.safetensors",
             config="<results>/02_midway/config.json",
@@ -67,6 +68,7 @@ else:
             midway=section("midway", exclude={"checkpoint", "checkpoint_heads"}),
             rate_hz=CONFIG.frames.rate_hz,
             seed=CONFIG.seed,
+            max_quarantined_share=max_quarantined_share,
             code=code("02_midway_train.py"),
         message:
             "Stage 02: training the Midway Network"

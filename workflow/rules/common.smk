@@ -10,7 +10,15 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(ROOT), os.environ
 
 from lamo.config import load_config, min_frames
 from lamo.errors import LamoError
-from lamo.workflow import checkpoint_files, code_hash, release_stale_lock, show_results, videos_listing
+from lamo.video.companions import (
+    INFO_ENDINGS,
+    INFO_PLACES,
+    STILL_ENDINGS,
+    STILL_PLACES,
+    companion_folder,
+    listing,
+)
+from lamo.workflow import checkpoint_files, code_hash, release_stale_lock, show_results
 
 try:
     CONFIG = load_config(config)
@@ -52,6 +60,17 @@ def code(script):
 def shards(pattern, split):
     """The shards of one split of a store, or of what lies beside it."""
     return expand(f"<results>/{pattern}", split=split, shard=range(CONFIG.frames.shards.counts()[split]))
+
+
+def clips_of_shards():
+    """The tables of clips of all shards, written by the jobs that write their frames."""
+    return [part for split in SPLITS for part in shards("01_frames/frames/{split}/{shard}.clips.parquet", split)]
+
+
+def max_quarantined_share(wildcards, input):
+    """The share of unusable clips above which training does not start. Derived of `input`, a parameter that changes is no
+    reason to run again: the frames are the same."""
+    return CONFIG.frames.max_quarantined_share
 
 
 # Rollouts of trained predictors: predictor, sampler, seed; SHOWN are those of the first seed, which pictures show.

@@ -6,14 +6,14 @@ import pandas as pd
 
 from lamo.stores.atomic import read_json
 from lamo.video.clips_summary import clips_summary, companion_facts
-from lamo.video.clips_table import join_clips, write_clips_table
+from lamo.video.clips_table import join_clips, with_paths_of, write_clips_table
 from lamo.video.companions import STILL_ENDINGS, match
 from lamo.workflow import job
 
 
 def main(files, output, params):
     found = pd.read_parquet(files.found)
-    table = join_clips(files.clips, *files.info[:1])
+    table = with_paths_of(found, join_clips(files.clips, *files.info[:1]))
     clips = table.to_pandas()
     stills = None
     if params.stills is not None:

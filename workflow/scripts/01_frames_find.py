@@ -1,15 +1,29 @@
 """List the videos and assign each to a split and a shard."""
 
+import logging
+from pathlib import Path
+
+import pandas as pd
+
 from lamo.stores.atomic import replacing
-from lamo.video.discover import VideosConfig, find_videos
+from lamo.video.discover import VideosConfig, find_videos, unused_videos
+from lamo.video.fingerprints import fingerprints
 from lamo.workflow import job
 
 
-def main(output, params):
-    found = find_videos(VideosConfig.model_validate(params.videos), params.root, params.shards)
+def main(files, output, params):
+    config, log = VideosConfig.model_validate(params.videos), logging.getLogger("lamo")
+    if params.listed is None:
+        root = Path(files[0]).parents[1]
+        found = find_videos(config, root, params.shards, fingerprints)
+    else:  # when the workflow was started, as the jobs that decode know them
+        root, found = config.root, pd.read_parquet(params.listed)
     with replacing(output) as temporary:
         found.to_parquet(temporary, index=False)
+    log.info("clips found: %s", ", ".join(f"{count} {split}" for split, count in found["split"].value_counts().items()))
+    for folder, count in unused_videos(config, root).items():
+        log.info("%s: %d videos that are not used; videos.split: folders uses train and val", folder, count)
 
 
 with job(snakemake):
-    main(snakemake.output[0], snakemake.params)
+    main(snakemake.input, snakemake.output[0], snakemake.params)

@@ -10,7 +10,7 @@ from lamo.workflow import job
 
 
 def main(files, output, params, split, shard):
-    found = pd.read_parquet(files.found)
+    found = pd.read_parquet(params.listed)
     stills = match(found["path"], params.folder, STILL_ENDINGS).files
     mine = found[(found["split"] == split) & (found["shard"] == shard)]
     store = FramesStore(files.frames, files.manifest)

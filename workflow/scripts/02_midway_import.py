@@ -8,10 +8,13 @@ from lamo.stores.frames import open_frames
 from lamo.stores.windows import ShardArray
 from lamo.training.device import pick_device
 from lamo.training.seed import seed_everything
+from lamo.video.quarantine import refuse_quarantined
 from lamo.workflow import job, use_threads
 
 
 def main(files, output, params):
+    if files.clips:
+        refuse_quarantined(files.clips, params.max_quarantined_share)
     config = MidwayConfig.model_validate(params.midway)
     seed_everything(params.seed)
     stores = open_frames(files.train, files.train_manifests) if files.train else []

@@ -10,6 +10,7 @@ from lamo.stores.windows import ShardArray
 from lamo.training.device import pick_device
 from lamo.training.loop import TrainingLog
 from lamo.training.seed import seed_everything
+from lamo.video.quarantine import refuse_quarantined
 from lamo.workflow import job, use_threads
 
 
@@ -18,6 +19,7 @@ def read(stores, manifests):
 
 
 def main(files, output, params, resources):
+    refuse_quarantined(files.clips, params.max_quarantined_share)
     folder = Path(output.model).parent
     # Not among the rule's outputs, which Snakemake removes when the job fails.
     last_good = folder / "last_good"
