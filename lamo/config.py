@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from lamo.clips.discover import VideosConfig
 from lamo.decoder.config import DecoderConfig
 from lamo.errors import LamoError
 from lamo.metrics.config import MetricsConfig
@@ -24,8 +25,7 @@ from lamo.rollout.config import RolloutsConfig
 from lamo.section import Section
 from lamo.stores.latents import LatentsConfig
 from lamo.video.config import FramesConfig
-from lamo.video.discover import VideosConfig
-from lamo.video.world import WorldConfig
+from lamo.world.simulation import WorldConfig
 
 
 class Config(Section):

@@ -6,11 +6,11 @@ import numpy as np
 from tqdm import tqdm
 
 from lamo.metrics.config import WorldFeaturesConfig
-from lamo.video.camera import HALF_ANGLE_TAN
-from lamo.video.ground import road_centre
-from lamo.video.render import render
-from lamo.video.scenery import BROADLEAF, CONIFER, HOUSE, SIGN
-from lamo.video.world import Drive, WorldConfig, clip_seed, labels, simulate
+from lamo.world.camera import HALF_ANGLE_TAN
+from lamo.world.ground import road_centre
+from lamo.world.render import render
+from lamo.world.scenery import BROADLEAF, CONIFER, HOUSE, SIGN
+from lamo.world.simulation import Drive, WorldConfig, clip_seed, labels, simulate
 
 _NEAR_M, _FAR_M = 4.0, 60.0
 _LABELS = ("curvature", "curvature_ahead", "light", "lateral_offset")

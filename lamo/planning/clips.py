@@ -10,9 +10,9 @@ import av
 import numpy as np
 import pandas as pd
 
+from lamo.clips.discover import SPLITS, find_videos
 from lamo.config import Config, min_frames
 from lamo.errors import LamoError
-from lamo.video.discover import SPLITS, find_videos
 
 Z95 = 1.96
 logger = logging.getLogger(__name__)

@@ -4,10 +4,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from lamo.clips.companions import INFO_PLACES, STILL_PLACES, companion_folder
 from lamo.config import Config
 from lamo.errors import LamoError
 from lamo.predictors.config import PREDICTORS
-from lamo.video.companions import INFO_PLACES, STILL_PLACES, companion_folder
 
 RULES = Path(__file__).resolve().parents[2] / "workflow" / "rules"
 

@@ -25,7 +25,7 @@ from lamo.predictors.statistics import compute_statistics
 from lamo.rollout.blur import blur
 from lamo.stores.latents import LatentsStore, LatentsWriter
 from lamo.training.optim import adamw, descend
-from lamo.video.write import render_world
+from lamo.world.write import render_world
 
 # What a job imports before it does anything, measured in a process of its own.
 START = "import torch, torchvision, zarr, pandas, pyarrow.parquet, snakemake.script, lamo.workflow"

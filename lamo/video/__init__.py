@@ -1,1 +1,1 @@
-"""Video files: the synthetic driving world, finding clips, decoding them onto a time grid."""
+"""Decoding video files onto a time grid, in a process that may crash."""

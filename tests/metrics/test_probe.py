@@ -18,7 +18,7 @@ from lamo.metrics.probe_labels import WorldLabels, interval_means
 from lamo.metrics.probe_table import COLUMNS, probe_csv, probe_markdown
 from lamo.stores.frames import FramesStore, FramesWriter
 from lamo.stores.latents import LatentsStore, LatentsWriter
-from lamo.video.world import WorldConfig, labels, simulate
+from lamo.world.simulation import WorldConfig, labels, simulate
 
 GRID, FRAMES, RATE = (2, 4), 21, 5.0
 BOOTSTRAP = BootstrapConfig(resamples=200)

@@ -9,7 +9,7 @@ from lamo.metrics.config import WorldFeaturesConfig
 from lamo.metrics.frechet import frechet_distance
 from lamo.metrics.world_examples import Examples, render_examples
 from lamo.metrics.world_features import WorldFeatures, train_world_features
-from lamo.video.world import WorldConfig
+from lamo.world.simulation import WorldConfig
 
 SMALL = WorldFeaturesConfig(
     frames=480, held_out_frames=96, frames_per_drive=8, drive_seconds=2.0, steps=100, batch=32, width=8

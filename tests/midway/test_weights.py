@@ -8,8 +8,8 @@ import torch
 from lamo.midway.network import Midway
 from lamo.midway.validation import Validation
 from lamo.stores.windows import ShardArray
-from lamo.video.render import render
-from lamo.video.world import WorldConfig, clip_seed, simulate
+from lamo.world.render import render
+from lamo.world.simulation import WorldConfig, clip_seed, simulate
 
 COMPACT = Path(__file__).resolve().parents[2] / "results" / "weights" / "compact"
 DRIVES, FRAMES = 6, 30

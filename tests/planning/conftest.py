@@ -6,7 +6,7 @@ import pytest
 from lamo.planning.__main__ import ROOT, read_config
 from lamo.planning.geometry import sizes_of
 from lamo.planning.pieces import Pieces
-from lamo.video.write import write_video
+from lamo.world.write import write_video
 
 CONFIGS = ROOT / "config"
 

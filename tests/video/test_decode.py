@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 from made_videos import encode, rotate, shown
 
+from lamo.clips.discover import VideosConfig, find_videos
 from lamo.stores.frames import FramesStore
 from lamo.video.config import FramesConfig
 from lamo.video.decode import decode_clip
 from lamo.video.decoded import Part
-from lamo.video.discover import VideosConfig, find_videos
 from lamo.video.shards import decode_shard
 
 CONFIG = FramesConfig()

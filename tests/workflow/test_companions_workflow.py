@@ -10,7 +10,7 @@ import pytest
 from conftest import Workflow, make
 from PIL import Image
 
-from lamo.video.write import write_video
+from lamo.world.write import write_video
 
 TARGETS = tuple(f"01_frames/{name}" for name in ("clips.parquet", "contact_sheet.png", "stills.parquet"))
 CLIPS = {"train": ("a", "b"), "val": ("v",)}

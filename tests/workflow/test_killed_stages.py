@@ -17,7 +17,7 @@ import torch
 
 from lamo.midway.config import MidwayConfig
 from lamo.midway.network import Midway
-from lamo.video.write import write_video
+from lamo.world.write import write_video
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLS = 10

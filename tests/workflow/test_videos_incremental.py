@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lamo.video.write import write_video
+from lamo.world.write import write_video
 
 # By time, so that every video lies in two shards; the held-out part is 6 * 0.5 - 0.4 s, 13 frames of the 12 needed.
 VIDEOS = "videos={{root: {root}, split: by_time, val_fraction: 0.5, guard_s: 0.4}}"

@@ -1,5 +1,4 @@
 # Stage 02: the Midway Network, trained on frames or imported.
-
 try:
     CHECKPOINT = checkpoint_files(CONFIG.midway.checkpoint, f"{RESULTS}/02_midway")
 except LamoError as error:

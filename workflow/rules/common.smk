@@ -10,7 +10,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(ROOT), os.environ
 
 from lamo.config import load_config, min_frames
 from lamo.errors import LamoError
-from lamo.video.companions import (
+from lamo.clips.companions import (
     INFO_ENDINGS,
     INFO_PLACES,
     STILL_ENDINGS,

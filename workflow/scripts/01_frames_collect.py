@@ -4,10 +4,10 @@ import logging
 
 import pandas as pd
 
+from lamo.clips.companions import STILL_ENDINGS, match
+from lamo.clips.summary import clips_summary, companion_facts
+from lamo.clips.table import join_clips, with_paths_of, write_clips_table
 from lamo.stores.atomic import read_json
-from lamo.video.clips_summary import clips_summary, companion_facts
-from lamo.video.clips_table import join_clips, with_paths_of, write_clips_table
-from lamo.video.companions import STILL_ENDINGS, match
 from lamo.workflow import job
 
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from lamo.video.clips import write_clips
+from lamo.clips.schema import write_clips
 from lamo.video.config import FramesConfig
 from lamo.video.shards import decode_shard
 from lamo.workflow import job

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from lamo.clips.discover import VideosConfig, find_videos, unused_videos
+from lamo.clips.fingerprints import fingerprints
 from lamo.stores.atomic import replacing
-from lamo.video.discover import VideosConfig, find_videos, unused_videos
-from lamo.video.fingerprints import fingerprints
 from lamo.workflow import job
 
 

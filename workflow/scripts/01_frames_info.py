@@ -4,11 +4,11 @@ import logging
 
 import pandas as pd
 
+from lamo.clips.bdd_info import info_table
+from lamo.clips.companions import INFO_ENDINGS, match
+from lamo.clips.summary import companion_facts
+from lamo.clips.tables import write_table
 from lamo.stores.atomic import write_json
-from lamo.video.bdd_info import info_table
-from lamo.video.clips_summary import companion_facts
-from lamo.video.companions import INFO_ENDINGS, match
-from lamo.video.tables import write_table
 from lamo.workflow import job
 
 

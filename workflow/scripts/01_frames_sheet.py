@@ -1,8 +1,8 @@
 """Draw the contact sheet of decoded frames."""
 
-from lamo.video.clips import DECODED_SCHEMA
-from lamo.video.frames_sheet import frames_sheet, stores_by_shard
-from lamo.video.tables import read_parts
+from lamo.clips.frames_sheet import frames_sheet, stores_by_shard
+from lamo.clips.schema import DECODED_SCHEMA
+from lamo.clips.tables import read_parts
 from lamo.workflow import job
 
 

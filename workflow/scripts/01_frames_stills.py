@@ -2,10 +2,10 @@
 
 import pandas as pd
 
+from lamo.clips.companions import STILL_ENDINGS, match
+from lamo.clips.stills_table import STILLS_SCHEMA, stills_rows
+from lamo.clips.tables import write_rows
 from lamo.stores.frames import FramesStore
-from lamo.video.companions import STILL_ENDINGS, match
-from lamo.video.stills_table import STILLS_SCHEMA, stills_rows
-from lamo.video.tables import write_rows
 from lamo.workflow import job
 
 

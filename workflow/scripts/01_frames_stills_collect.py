@@ -4,13 +4,13 @@ import logging
 
 import pandas as pd
 
+from lamo.clips.companions import STILL_ENDINGS, match
+from lamo.clips.frames_sheet import stores_by_shard
+from lamo.clips.stills_sheet import stills_sheet
+from lamo.clips.stills_table import STILLS_SCHEMA, stills_summary
+from lamo.clips.summary import companion_facts
+from lamo.clips.tables import read_parts, write_table
 from lamo.stores.atomic import replacing
-from lamo.video.clips_summary import companion_facts
-from lamo.video.companions import STILL_ENDINGS, match
-from lamo.video.frames_sheet import stores_by_shard
-from lamo.video.stills_sheet import stills_sheet
-from lamo.video.stills_table import STILLS_SCHEMA, stills_summary
-from lamo.video.tables import read_parts, write_table
 from lamo.workflow import job
 
 

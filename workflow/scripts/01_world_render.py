@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from lamo.stores.atomic import replacing
-from lamo.video.world import WorldConfig
-from lamo.video.write import part_of, render_world
 from lamo.workflow import job
+from lamo.world.simulation import WorldConfig
+from lamo.world.write import part_of, render_world
 
 
 def main(output, params, split, threads):

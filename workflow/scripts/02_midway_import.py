@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+from lamo.clips.quarantine import refuse_quarantined
 from lamo.midway.config import MidwayConfig
 from lamo.midway.importing import import_checkpoint
 from lamo.stores.frames import open_frames
 from lamo.stores.windows import ShardArray
 from lamo.training.device import pick_device
 from lamo.training.seed import seed_everything
-from lamo.video.quarantine import refuse_quarantined
 from lamo.workflow import job, use_threads
 
 

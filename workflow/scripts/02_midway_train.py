@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from lamo.clips.quarantine import refuse_quarantined
 from lamo.midway.config import MidwayConfig
 from lamo.midway.training import train_midway
 from lamo.stores.frames import open_frames
@@ -10,7 +11,6 @@ from lamo.stores.windows import ShardArray
 from lamo.training.device import pick_device
 from lamo.training.loop import TrainingLog
 from lamo.training.seed import seed_everything
-from lamo.video.quarantine import refuse_quarantined
 from lamo.workflow import job, use_threads
 
 

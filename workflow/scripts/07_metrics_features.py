@@ -5,8 +5,8 @@ from pathlib import Path
 from lamo.metrics.config import WorldFeaturesConfig
 from lamo.metrics.world_examples import render_examples
 from lamo.metrics.world_features import train_world_features
-from lamo.video.world import WorldConfig
 from lamo.workflow import job, use_threads
+from lamo.world.simulation import WorldConfig
 
 
 def main(output, params):

@@ -1,0 +1,1 @@
+"""Finding videos and accounting for each: listing, the table of clips, info files, stills, contact sheets."""

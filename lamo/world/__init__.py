@@ -1,0 +1,1 @@
+"""The synthetic driving world: simulated drives, rendered and written as videos."""

@@ -1,0 +1,50 @@
+"""Pictures of a simulated drive."""
+
+import numpy as np
+
+from lamo.world.billboards import shapes_of
+from lamo.world.camera import make_camera, make_light
+from lamo.world.ground import paint_background
+from lamo.world.painter import paint
+from lamo.world.simulation import Drive, WorldConfig
+
+# Backgrounds are painted in blocks that fit the cache; objects in blocks that share the cost of a round of painting.
+BACKGROUND_PIXELS = 1 << 17
+OBJECT_FRAMES = 120
+
+
+def render(
+    drive: Drive,
+    config: WorldConfig,
+    frames: slice | np.ndarray | None = None,
+    height: int | None = None,
+    width: int | None = None,
+) -> np.ndarray:
+    """Render source frames of a drive: uint8 [n, H, W, 3].
+
+    `frames` picks source frames (a slice, indices, or all); the size defaults to the config's. A frame's picture does
+    not depend on which others are rendered with it.
+    """
+    height, width = height or config.height, width or config.width
+    chosen = np.arange(len(drive))[slice(None) if frames is None else frames]
+    chosen = np.atleast_1d(chosen)
+    pictures = np.empty((len(chosen), height, width, 3), dtype=np.uint8)
+    for start in range(0, len(chosen), OBJECT_FRAMES):
+        block = slice(start, start + OBJECT_FRAMES)
+        pictures[block] = _render_block(drive, chosen[block], height, width)
+    return pictures
+
+
+def _render_block(drive: Drive, frames: np.ndarray, height: int, width: int) -> np.ndarray:
+    planes = np.empty((3, len(frames), height, width), dtype=np.float32)
+    step = max(1, BACKGROUND_PIXELS // (height * width))
+    for start in range(0, len(frames), step):
+        part = frames[start : start + step]
+        camera, light = make_camera(drive, part, height, width), make_light(drive, part)
+        paint_background(planes[:, start : start + step], drive, part, camera, light)
+    camera, light = make_camera(drive, frames, height, width), make_light(drive, frames)
+    paint(planes, shapes_of(drive, frames, camera, light))
+    planes *= 255.0
+    planes += 0.5
+    np.clip(planes, 0.0, 255.0, out=planes)
+    return np.moveaxis(planes.astype(np.uint8), 0, -1)
