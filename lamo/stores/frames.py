@@ -11,7 +11,7 @@ from zarr.codecs import BloscCodec
 
 from lamo.errors import LamoError
 from lamo.stores.atomic import replacing
-from lamo.stores.manifest import check_manifest, write_manifest
+from lamo.stores.manifest import check_manifest, write_column, write_manifest
 from lamo.stores.open_files import allow_open_files
 from lamo.stores.rows import RowReader, RowWriter
 
@@ -54,8 +54,8 @@ class FramesWriter:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if kind is None:
             self._rows.close()
-            self._group.create_array("times", data=np.concatenate([np.empty(0), *self._times]))
-            self._group.create_array("clip_offsets", data=np.asarray(self._offsets, dtype=np.int64))
+            write_column(self._group, "times", np.concatenate([np.empty(0), *self._times]))
+            write_column(self._group, "clip_offsets", np.asarray(self._offsets, dtype=np.int64))
             self._group.attrs["clip_ids"] = self._clip_ids
         self._stack.__exit__(kind, error, trace)
         if kind is None:

@@ -12,7 +12,7 @@ from pydantic import Field
 from lamo.errors import LamoError
 from lamo.section import Section
 from lamo.stores.atomic import replacing
-from lamo.stores.manifest import check_manifest, write_manifest
+from lamo.stores.manifest import check_manifest, write_column, write_manifest
 from lamo.stores.open_files import allow_open_files
 from lamo.stores.rows import RowReader, RowWriter
 
@@ -66,7 +66,7 @@ class LatentsWriter:
         if kind is None:
             for rows in self._rows.values():
                 rows.close()
-            self._group.create_array("clip_offsets", data=np.asarray(self._offsets, dtype=np.int64))
+            write_column(self._group, "clip_offsets", np.asarray(self._offsets, dtype=np.int64))
             self._group.attrs["clip_ids"] = self._clip_ids
         self._stack.__exit__(kind, error, trace)
         if kind is None:

@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import zarr
 
 from lamo.errors import LamoError
@@ -13,8 +14,15 @@ FORMAT = 2
 # Larger files hold rows, each with a checksum of its own that is compared when the row is read (lamo/stores/rows.py);
 # to read terabytes at every opening only to hash them would take longer than the work.
 HASHED_AT_OPENING_BYTES = 2**20
+# Numbers of 8 bytes, which do not grow much where compression fails.
+COLUMN_CHUNK = HASHED_AT_OPENING_BYTES // 16
 # Snakemake leaves this file in every directory that is an output; it is no part of the store.
 FOREIGN = {".snakemake_timestamp"}
+
+
+def write_column(group: zarr.Group, name: str, values: np.ndarray) -> None:
+    """Write a number per row or clip, [N], in chunks small enough to be hashed when the store is opened."""
+    group.create_array(name, data=values, chunks=(COLUMN_CHUNK,))
 
 
 def write_manifest(store: Path, manifest: Path, kind: str, **facts: Any) -> None:

@@ -148,7 +148,7 @@ class RowReader:
         content = np.frombuffer(os.pread(self._descriptor, end - begin, begin), dtype=np.uint8)
         if len(content) != end - begin:
             raise self._damaged(f"it ends before row {first + len(out) - 1} does")
-        borders = self._offsets[first : first + len(out) + 1] - begin
+        borders = self._borders[first : first + len(out) + 1] - begin
         rows = out.reshape(len(out), -1)
         for i in range(len(out)):
             chunk = content[borders[i] : borders[i + 1]]
@@ -157,7 +157,8 @@ class RowReader:
             numcodecs.blosc.decompress(chunk[:-CRC_BYTES], rows[i])
 
     def _bounds(self, first: int, count: int) -> tuple[int, int]:
-        return int(self._offsets[first]), int(self._offsets[first + count])
+        borders = self._borders
+        return (int(borders[first]), int(borders[first + count])) if count else (0, 0)
 
     def _check(self, row: int, content: Any, expected: int) -> None:
         if _crc(content) != expected:
@@ -168,14 +169,18 @@ class RowReader:
     def _descriptor(self) -> int:
         try:
             descriptor = os.open(self._file, os.O_RDONLY)
+        except FileNotFoundError:
+            raise self._damaged("the file is missing") from None
         except OSError as error:
-            raise self._damaged(error.strerror) from error
+            raise LamoError(
+                f"{self._file}: cannot be opened ({error.strerror}); its content was not looked at"
+            ) from error
         weakref.finalize(self, os.close, descriptor)
         return descriptor
 
     @cached_property
-    def _offsets(self) -> np.ndarray:
-        """Where each row begins in the file, and where the last one ends: [N + 1]."""
+    def _borders(self) -> np.ndarray | range:
+        """Where each row begins in the file, and where the last one ends: N + 1 numbers."""
         count = 16 * len(self)
         size = os.fstat(self._descriptor).st_size
         content = os.pread(self._descriptor, count + CRC_BYTES, max(0, size - count - CRC_BYTES))
@@ -183,11 +188,11 @@ class RowReader:
         if len(content) != count + CRC_BYTES or _crc(index) != int.from_bytes(total, "little"):
             raise self._damaged("the checksum of its index does not agree")
         begins, sizes = np.frombuffer(index, dtype="<u8").reshape(-1, 2).astype(np.int64).T
-        ends = begins + sizes
         raw = int(np.prod(self.shape[1:])) * self.dtype.itemsize + CRC_BYTES
-        if (begins[1:] != ends[:-1]).any() or (not self._compressed and (sizes != raw).any()):
+        borders = np.append(0, np.cumsum(sizes))
+        if (begins != borders[:-1]).any() or (not self._compressed and (sizes != raw).any()):
             raise self._damaged("its rows do not follow one another as written")
-        return np.append(begins, ends[-1:])
+        return borders if self._compressed else range(0, raw * len(self) + 1, raw)
 
     def _damaged(self, what: str) -> LamoError:
         return LamoError(f"{self._file}: {what}; the store is damaged, delete it and run its stage again")

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, Self, TypeVar
 
+import torch
 from torch.utils.data import DataLoader, Dataset
 
 from lamo.errors import LamoError
@@ -75,6 +76,8 @@ def _processes(read: Callable, draws: Iterable, workers: int) -> DataLoader:
     return DataLoader(
         _Reads(read), batch_size=None, sampler=draws, num_workers=workers, multiprocessing_context="fork",
         collate_fn=_unchanged,
+        # It draws a seed for its workers, which must not come out of the generator that the training draws from.
+        generator=torch.Generator(),
     )  # fmt: skip
 
 

@@ -114,3 +114,21 @@ def test_large_files_are_compared_by_size_at_opening_and_by_content_on_request(l
     damaged.write_bytes(content + b"x")
     with pytest.raises(LamoError, match=r"values/c/0/0: found \d+ bytes, the manifest expects"):
         check_manifest(*large, "frames")
+
+
+def test_columns_of_any_length_are_hashed_at_opening(tmp_path):
+    store, manifest = tmp_path / "0.zarr", tmp_path / "0.manifest.json"
+    values = np.random.default_rng(0).random(300_000)
+    manifest_module.write_column(zarr.open_group(str(store), mode="w"), "times", values)
+    write_manifest(store, manifest, "frames")
+    np.testing.assert_array_equal(zarr.open_group(str(store), mode="r")["times"][:], values)
+    files = [path for path in (store / "times" / "c").rglob("*") if path.is_file()]
+    assert len(files) > 1
+    for file in files:
+        content = bytearray(file.read_bytes())
+        content[-1] ^= 1
+        file.write_bytes(content)
+        with pytest.raises(LamoError, match=str(file)):
+            check_manifest(store, manifest, "frames")
+        content[-1] ^= 1
+        file.write_bytes(content)

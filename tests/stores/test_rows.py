@@ -1,5 +1,6 @@
 """Rows appended in any blocks come back as one array, through our reader and through zarr-python."""
 
+import errno
 import gc
 import multiprocessing
 import os
@@ -181,8 +182,21 @@ def test_a_shard_that_shrinks_while_it_is_open_is_refused(tmp_path, codec):
 def test_a_missing_shard_is_refused(tmp_path, codec):
     written(tmp_path, np.ones((4, 6), np.uint8), codec)
     shard_file(tmp_path / "values", 1).unlink()
-    with pytest.raises(LamoError, match="c/0/0: No such file"):
+    with pytest.raises(LamoError, match="c/0/0: the file is missing; the store is damaged"):
         RowReader(tmp_path / "values")[:]
+
+
+def test_a_shard_that_cannot_be_opened_is_not_called_damaged(tmp_path, monkeypatch):
+    """Too many open files are no reason to tell anybody to delete terabytes."""
+    written(tmp_path, np.ones((4, 6), np.uint8))
+
+    def refuse(*_):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(rows_module.os, "open", refuse)
+    with pytest.raises(LamoError, match=r"c/0/0: cannot be opened \(Too many open files\)") as raised:
+        RowReader(tmp_path / "values")[:]
+    assert "delete" not in str(raised.value)
 
 
 @pytest.mark.parametrize("layout", ["two chunks", "rows of two", "another codec", "no array", "no JSON"])

@@ -104,3 +104,11 @@ def test_time_spent_on_waiting_is_counted_and_time_spent_on_training_is_not():
         time.sleep(0.2)
         next(batches)
         assert batches.waited_s < before + 0.1
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+def test_reading_draws_nothing_from_the_generator_of_the_training(windows, workers):
+    before = torch.get_rng_state()
+    with loader(windows, workers, ShuffledOrder(len(windows), 7).batches(4)) as batches:
+        next(batches)
+    assert torch.equal(torch.get_rng_state(), before)
