@@ -2,11 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
-
-import av
-import numpy as np
 
 from lamo.errors import LamoError
 from lamo.planning.rates import core_seconds
@@ -15,7 +11,6 @@ from lamo.video.config import FramesConfig
 from lamo.video.decode import decode_clip
 
 BUDGET_S = 15.0
-MADE_SECONDS, MADE_FPS, MADE_BITS = 6, 30, 4_000_000
 
 
 @dataclass(frozen=True)
@@ -55,24 +50,3 @@ def measure_decoding(clips: Sequence[tuple[str, float]], config: FramesConfig, f
     raw = sum(one.frames.nbytes for one in decoded)
     on_disk = sum(file.stat().st_size for file in store.rglob("*") if file.is_file())
     return Decoding(spent / seconds, written / raw, raw / on_disk, len(decoded), seconds)
-
-
-def make_clip(path: Path) -> tuple[str, float]:
-    """A 720p clip such as BDD100K's, H.264 at 30 frames per second and 4 Mbit/s: a view that moves over a texture."""
-    draw, texture = np.random.default_rng(0), np.zeros((900, 1800, 3))
-    for cell in (4, 20, 100):
-        coarse = draw.normal(size=(texture.shape[0] // cell, texture.shape[1] // cell, 3))
-        texture += coarse.repeat(cell, axis=0).repeat(cell, axis=1)
-    texture = np.clip(128 + 30 * texture, 0, 255).astype(np.uint8)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=MADE_FPS)
-        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 1280, 720, "yuv420p", MADE_BITS
-        stream.options = {"preset": "veryfast", "threads": "1"}
-        stream.codec_context.time_base = Fraction(1, MADE_FPS)
-        for index in range(MADE_SECONDS * MADE_FPS):
-            view = texture[index // 2 : index // 2 + 720, 2 * index : 2 * index + 1280]
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(view), format="rgb24")
-            frame.pts = index
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return str(path), float(MADE_SECONDS)

@@ -8,7 +8,7 @@ from typing import Any
 
 from lamo.config import Config
 from lamo.planning.clips import Clips, plan_clips
-from lamo.planning.decoding import Decoding, make_clip, measure_decoding
+from lamo.planning.decoding import Decoding, measure_decoding
 from lamo.planning.disk import Need, Store, context_windows, free_bytes, machine_memory, plan_memory, plan_stores
 from lamo.planning.flops import Counted, cpu_matmul, gpu_matmul, measure
 from lamo.planning.geometry import Sizes, sizes_of
@@ -16,9 +16,13 @@ from lamo.planning.gpu import Gpu, choose_gpu
 from lamo.planning.hours import RuleTime, plan_hours
 from lamo.planning.inference import inference_units
 from lamo.planning.jobs import count_jobs
+from lamo.planning.moving_clip import write_clip
 from lamo.planning.pieces import Pieces
 from lamo.planning.rates import Rates, measure_rates
 from lamo.planning.training import training_units
+
+# Length of the clip that is made where there are no videos to decode.
+MADE_S = 8.0
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ def _samples(config: Config, clips: Clips, folder: Path) -> list[tuple[str, floa
         drives = sorted((folder / "world" / "videos" / "val").iterdir())
         return [(str(path), config.world.seconds) for path in drives]
     if clips.basis == "options":
-        return [make_clip(folder / "made.mp4")]
+        return [(str(write_clip(folder / "made.mp4", MADE_S)), MADE_S)]
     sampled = {one.path: one.seconds for split in clips.splits.values() for one in split.sample if one.frames}
     # Training clips first: there are more of them.
     return list(sampled.items())

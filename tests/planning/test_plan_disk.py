@@ -6,9 +6,10 @@ import pytest
 from lamo.errors import LamoError
 from lamo.midway.network import Midway
 from lamo.planning.clips import plan_clips
-from lamo.planning.decoding import make_clip, measure_decoding
+from lamo.planning.decoding import measure_decoding
 from lamo.planning.disk import context_windows, free_bytes, plan_memory, plan_stores
 from lamo.planning.geometry import sizes_of, weight_bytes
+from lamo.planning.moving_clip import write_clip
 from lamo.stores.latents import LatentsWriter
 from lamo.video.decode import decode_clip
 
@@ -93,7 +94,7 @@ def test_free_space_of_a_folder_that_is_not_there_yet(tmp_path):
 
 
 def test_made_clip_is_720p_at_30_frames_and_4_mbit(tiny, tmp_path):
-    path, seconds = make_clip(tmp_path / "made.mp4")
+    path, seconds = write_clip(tmp_path / "made.mp4", 8.0), 8.0
     source = decode_clip(path, tiny.frames, 1).source
     assert (source.width, source.height, source.source_fps, source.codec) == (1280, 720, 30.0, "h264")
     assert (tmp_path / "made.mp4").stat().st_size * 8 / seconds == pytest.approx(4e6, rel=0.3)

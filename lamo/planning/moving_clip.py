@@ -1,4 +1,4 @@
-"""A made clip for the benchmark of decoding: 720p, 30 frames per second, with the motion of a drive."""
+"""A made clip to measure decoding with: 720p, 30 frames per second, with the motion of a drive."""
 
 from collections.abc import Iterator
 from pathlib import Path
