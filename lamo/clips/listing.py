@@ -40,7 +40,7 @@ def list_videos(config: VideosConfig, shards: Mapping[str, int], results: str | 
     """List the videos of a run whose results go to the folder `results`, in which the listing is kept.
 
     Names, sizes and time stamps are looked at, and the content of what is new (`lamo.clips.fingerprints`). Raises
-    `LamoError` as `find_videos` does, and if the videos lie in `results`.
+    `LamoError` as `find_videos` and `fingerprint` do, and if the videos lie in `results`.
     """
     own, stage = Path(results).resolve(), Path(results) / "01_frames"
     if Path(config.root).resolve().is_relative_to(own):
@@ -48,7 +48,8 @@ def list_videos(config: VideosConfig, shards: Mapping[str, int], results: str | 
             f"videos.root {config.root}: lies in {results}, where this run itself writes; "
             "move the videos, or give another name as run"
         )
-    found = find_videos(config, config.root, shards, partial(fingerprints, cache=stage / CACHE), [str(own)])
+    look = partial(fingerprints, cache=stage / CACHE, root=config.root)
+    found = find_videos(config, config.root, shards, look, [str(own)])
     digest = _hash([found[name].tolist() for name in found.columns])
     path = stage / FOLDER / f"{digest}.parquet"
     if path.exists():

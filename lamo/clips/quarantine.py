@@ -1,12 +1,22 @@
-"""When too many clips are quarantined to go on."""
+"""When too many clips are quarantined to go on, and what is left for people to look at then.
+
+Stage 02 refuses as well as the table of clips does, and is redone when this module or one that it imports changes.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NoReturn
 
 import pandas as pd
+import pyarrow as pa
 
+from lamo.clips.schema import DECODED_SCHEMA
+from lamo.clips.tables import read_parts, write_table
 from lamo.errors import LamoError
+from lamo.stores.atomic import replacing
 from lamo.video.decoded import QUARANTINED
+
+LISTED, REFUSED = "quarantined.csv", "refused_clips.parquet"
 
 
 def quarantine_problem(clips: pd.DataFrame, limit: float) -> str | None:
@@ -28,9 +38,39 @@ def quarantine_problem(clips: pd.DataFrame, limit: float) -> str | None:
     return None
 
 
-def refuse_quarantined(parts: Iterable[str | Path], limit: float) -> None:
-    """Raise `LamoError` for a `quarantine_problem` of the clips in the tables `parts` of all shards."""
-    columns = ["split", "path", "status", "reason"]
-    problem = quarantine_problem(pd.concat([pd.read_parquet(part, columns=columns) for part in parts]), limit)
-    if problem:
-        raise LamoError(problem)
+def list_quarantined(folder: str | Path, clips: pa.Table) -> None:
+    """Write the quarantined ones of `clips` to `quarantined.csv` in `folder`, atomically."""
+    table = clips.to_pandas()
+    with replacing(Path(folder) / LISTED) as temporary:
+        table[table["status"] == QUARANTINED].to_csv(temporary, index=False)
+
+
+def refuse(folder: str | Path, clips: pa.Table, problem: str) -> NoReturn:
+    """Write `clips` to `refused_clips.parquet` in `folder`, list the quarantined ones, and raise `LamoError`.
+
+    Several jobs may do so at once: what they refuse are the same clips, and each file is replaced as a whole.
+    """
+    refused = Path(folder) / REFUSED
+    list_quarantined(folder, clips)
+    write_table(refused, clips)
+    raise LamoError(
+        f"{problem}; all quarantined clips and their reasons are in {refused.with_name(LISTED)}, all clips in {refused}"
+    )
+
+
+def refuse_quarantined(parts: Iterable[str | Path], limit: float, folder: str | Path) -> None:
+    """Raise `LamoError` for a `quarantine_problem` of the clips in the tables `parts` of all shards.
+
+    These clips (columns of `DECODED_SCHEMA`) are then in `folder`, see `refuse`: where one job fails, Snakemake may not
+    start the one that writes the table of clips.
+    """
+    parts = [Path(part) for part in parts]
+    table = read_parts(parts, DECODED_SCHEMA).sort_by([("split", "ascending"), ("id", "ascending")])
+    problem = quarantine_problem(table.to_pandas(), limit)
+    if problem is None:
+        return
+    words = (Path(folder) / REFUSED).with_suffix(".md")
+    # Those of an earlier run are of other clips; those of a job that refuses the same clips now are newer, and stay.
+    if words.exists() and words.stat().st_mtime < max(part.stat().st_mtime for part in parts):
+        words.unlink()
+    refuse(folder, table, problem)

@@ -1,6 +1,6 @@
 """The table of stills: for every clip that has one, whether the decoded frames show the same."""
 
-from collections.abc import Mapping
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 from tqdm import tqdm
 
-from lamo.clips.companions import shown
+from lamo.clips.companions import Companions, shown
 from lamo.clips.stills import (
     AROUND_S,
     AT_S,
@@ -56,16 +56,34 @@ STILLS_SCHEMA = pa.schema(
     ]
 )
 
+MATCHED_SCHEMA = pa.schema(
+    [
+        *(STILLS_SCHEMA.field(name) for name in KNOWN),
+        column("path", pa.string(), "the video file"),
+        column("still", pa.binary(), "path of the still of the video, in the bytes of the file system"),
+    ]
+)
 
-def stills_rows(
-    found: pd.DataFrame, stills: Mapping[str, Path], store: FramesStore, rate_hz: float, fit: str
-) -> list[dict[str, Any]]:
-    """A row of `STILLS_SCHEMA` for every clip of one shard (rows of `found`) that has a still in `stills` (by path)."""
+
+def matched_table(found: pd.DataFrame, companions: Companions) -> pa.Table:
+    """The clips of `found` whose video has a still, a table of `MATCHED_SCHEMA`, sorted by split, shard and id."""
+    clips = found.loc[found["path"].isin(set(companions.files)), [*KNOWN, "path"]]
+    clips = clips.sort_values(["split", "shard", "id"])
+    stills = [os.fsencode(companions.files[path]) for path in clips["path"]]
+    return pa.Table.from_pandas(clips.assign(still=stills), MATCHED_SCHEMA, preserve_index=False)
+
+
+def read_matched(path: str | Path, split: str, shard: int) -> pd.DataFrame:
+    """The rows of one shard of the `matched_table` at `path`."""
+    return pd.read_parquet(path, filters=[("split", "==", split), ("shard", "==", shard)])
+
+
+def stills_rows(matched: pd.DataFrame, store: FramesStore, rate_hz: float, fit: str) -> list[dict[str, Any]]:
+    """A row of `STILLS_SCHEMA` for every clip of one shard that has a still (rows of `MATCHED_SCHEMA`)."""
     places = {clip_id: index for index, clip_id in enumerate(store.clip_ids)}
     rows = []
-    clips = found[found["path"].isin(set(stills))].sort_values("id")
-    for clip in tqdm(clips.to_dict("records"), desc="stills", unit="still"):
-        path = stills[clip["path"]]
+    for clip in tqdm(matched.to_dict("records"), desc="stills", unit="still"):
+        path = Path(os.fsdecode(clip["still"]))
         likeness = _likeness(path, store, places.get(clip["id"]), rate_hz, fit)
         rows.append(
             {"id": clip["id"], "split": clip["split"], "shard": clip["shard"], "still": shown(path), **vars(likeness)}

@@ -123,7 +123,8 @@ def _lines(facts: dict[str, Any]) -> list[str]:
     if without:
         lines[0] += f", as {', '.join(f'`{cell(name)}`' for name in facts['without_examples'])}"
     if facts["extra"]:
-        folders = ", ".join(f"{count:,} in `{cell(name)}`" for name, count in list(facts["extra"].items())[:10])
+        most = sorted(facts["extra"].items(), key=lambda item: -item[1])[:10]
+        folders = ", ".join(f"{count:,} in `{cell(name)}`" for name, count in most)
         lines.append(f"- files without a video: {sum(facts['extra'].values()):,} ({folders})")
     return lines
 

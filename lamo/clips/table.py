@@ -8,10 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lamo.clips.bdd_info import INFO_SCHEMA
-from lamo.clips.quarantine import quarantine_problem
+from lamo.clips.quarantine import LISTED, REFUSED, list_quarantined, quarantine_problem, refuse
 from lamo.clips.schema import DECODED_SCHEMA
 from lamo.clips.tables import read_parts, write_table
-from lamo.errors import LamoError
 from lamo.stores.atomic import replacing
 from lamo.video.decoded import QUARANTINED
 
@@ -54,21 +53,20 @@ def write_clips_table(
     fails.
     """
     path = Path(path)
-    listed, refused = path.with_name("quarantined.csv"), path.with_name("refused_clips.parquet")
+    listed, refused = path.with_name(LISTED), path.with_name(REFUSED)
     clips = table.to_pandas()
-    bad = clips[clips["status"] == QUARANTINED]
     problem = _problem(clips, found, max_quarantined_share)
-    for left in (listed, refused, refused.with_suffix(".md")):
-        left.unlink(missing_ok=True)
-    if len(bad) or problem:
-        with replacing(listed) as temporary:
-            bad.to_csv(temporary, index=False)
-    place = refused if problem else path
-    write_table(place, table)
-    with replacing(place.with_suffix(".md")) as temporary:
+    with replacing((refused if problem else path).with_suffix(".md")) as temporary:
         temporary.write_text(summary, encoding="utf-8")
     if problem:
-        raise LamoError(f"{problem}; all quarantined clips and their reasons are in {listed}, all clips in {refused}")
+        refuse(path.parent, table, problem)
+    if (clips["status"] == QUARANTINED).any():
+        list_quarantined(path.parent, table)
+    else:
+        listed.unlink(missing_ok=True)
+    write_table(path, table)
+    for left in (refused, refused.with_suffix(".md")):
+        left.unlink(missing_ok=True)
 
 
 def _problem(clips: pd.DataFrame, found: pd.DataFrame, limit: float) -> str | None:

@@ -28,7 +28,7 @@ def count_jobs(config: Config) -> dict[str, dict[str, int]]:
     shards = sum(config.frames.shards.counts().values())
     info, stills = _companions(config)
     frames = {"frames_find": 1, "frames_decode": shards, "frames_info": info, "frames_collect": 1, "frames_sheet": 1}
-    frames |= {"frames_stills": shards * stills, "frames_stills_collect": stills}
+    frames |= {"frames_stills_find": stills, "frames_stills": shards * stills, "frames_stills_collect": stills}
     metrics = {name: 1 for name in ("score", "table", "figures", "videos", "token_groups")}
     metrics |= {"features": int(config.metrics.fid.weights is None), "probe": int(world)}
     stages = {

@@ -117,8 +117,15 @@ def _end_of(status: int | None) -> str:
     if status is None:
         return "the decoder gave no valid answer"
     if status < 0:
-        return f"the decoder crashed ({signal.Signals(-status).name})"
+        return f"the decoder crashed ({_name_of(-status)})"
     return f"the decoder ended by itself (exit status {status})"
+
+
+def _name_of(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most of the real-time signals have no name
+        return f"signal {number}"
 
 
 def _load(arguments: dict[str, Any]):

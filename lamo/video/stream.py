@@ -72,6 +72,8 @@ def timed_frames(path: Path, progress: Progress) -> Iterator[tuple[float, av.Vid
         # Absolute, so that a colon in a name is no protocol; files only, so that nothing leads to the network.
         options = {"protocol_whitelist": "file", "format_whitelist": CONTAINERS}
         container = av.open(str(path.absolute()), options=options, metadata_errors="replace")
+    except MemoryError as error:
+        raise MemoryError(str(error)) from None
     except (av.FFmpegError, OSError) as error:
         raise UnusableError(f"not a video that can be opened ({_plain(error)})") from error
     with container:
@@ -137,9 +139,8 @@ def _decoded(container, stream, progress: Progress, reported: list) -> Iterator[
                 frames = packet.decode()
             except av.error.EOFError:
                 end = True
-            except MemoryError as error:
-                # PyAV's own is an FFmpegError too, which the outer handler would take for the end of the file.
-                raise MemoryError(str(error)) from None
+            except MemoryError:
+                raise
             except av.FFmpegError as error:
                 reported.append((av.logging.ERROR, stream.codec_context.name, _plain(error)))
             if reported or any(frame.is_corrupt for frame in frames):
@@ -151,6 +152,9 @@ def _decoded(container, stream, progress: Progress, reported: list) -> Iterator[
             yield from frames
             # What the conversion of frames reports is no damage.
             reported.clear()
+    except MemoryError as error:
+        # PyAV's own is an FFmpegError too, which would be taken for damage of the packet or for the end of the file.
+        raise MemoryError(str(error)) from None
     except av.FFmpegError as error:
         progress.notes.append(f"reading stopped at {progress.last_s or 0.0:.1f} s ({_plain(error)})")
 

@@ -121,7 +121,7 @@ def test_summary_says_how_many_how_long_and_why(tmp_path):
     write_table(tmp_path / "info.parquet", info_table(found, companions, 1))
     clips = join_clips(parts, tmp_path / "info.parquet").to_pandas()
     facts = companion_facts(str(tmp_path / "info"), found, companions)
-    text = clips_summary(clips, 5.0, facts, {**facts, "extra": {}, "folder": "images"})
+    text = clips_summary(clips, 5.0, facts, {**facts, "extra": {"a": 1, "b": 20}, "folder": "images"})
     assert "| train | 4 | 1 | 3 | 0 | 0.04 | 720 | 0.04 |" in text
     assert "| all | 6 | 2 | 3 | 1 | 0.06 | 900 | 0.05 |" in text
     assert "| 2 | N damaged frames | `b`, `d` |\n| 1 | x/y | `c` |" in text
@@ -133,6 +133,7 @@ def test_summary_says_how_many_how_long_and_why(tmp_path):
     assert "1 clip marked as time-lapse" in text
     assert "2 clips whose video is more than 2 s off" in text
     assert "## Stills in `images`" in text
+    assert "files without a video: 21 (20 in `b`, 1 in `a`)" in text
 
 
 def test_summary_without_companions_has_no_word_of_them(tmp_path):

@@ -1,5 +1,6 @@
 """Fingerprints: other content is noticed, the same content recognised, and what has not changed is not read again."""
 
+import errno
 import json
 import os
 import subprocess
@@ -10,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from lamo.clips.discover import VideosConfig, find_videos
-from lamo.clips.fingerprints import BLOCK, fingerprint, fingerprints
-from lamo.clips.walk import VideoFile, video_files
 from lamo.clips import fingerprints as module
+from lamo.clips.discover import VideosConfig, find_videos
+from lamo.clips.fingerprints import BLOCK, check_unchanged, fingerprint, fingerprints
+from lamo.clips.walk import VideoFile, video_files
+from lamo.errors import LamoError
 
 
 def listed(path: Path) -> VideoFile:
@@ -54,7 +56,74 @@ def test_what_cannot_be_read_says_why_and_never_blocks(tmp_path):
     assert fingerprint(file) == "cannot be read (No such file or directory)"
     os.mkfifo(path)
     assert fingerprint(file) == "not a regular file"
-    assert fingerprint(listed(path)) == "not a regular file but a named pipe"
+    pipe = listed(path)
+    assert fingerprint(pipe) == "not a regular file but a named pipe"
+    path.unlink()
+    write(path, b"1")
+    with pytest.raises(LamoError, match=r"a\.mov: listed as not a regular file but a named pipe, .*; run again"):
+        fingerprint(pipe)
+
+
+@pytest.mark.parametrize("call", ["stat", "open", "pread"])
+def test_faults_of_the_disk_are_no_faults_of_the_file(tmp_path, monkeypatch, call):
+    file = listed(write(tmp_path / "a.mov", b"1"))
+    link = tmp_path / "link.mov"
+    link.symlink_to("nowhere")
+    broken = listed(link)
+
+    def fail_with(number):
+        def fail(*_, **__):
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(os, call, fail)
+
+    for name in ("EIO", "ESTALE", "ETIMEDOUT", "EKEYEXPIRED", "EMFILE"):
+        fail_with(getattr(errno, name))
+        with pytest.raises(LamoError, match=r"a\.mov: cannot be read \(.*\), .* run again"):
+            fingerprints([file])
+        if call == "stat":
+            with pytest.raises(LamoError, match=r"link\.mov: cannot be read"):
+                fingerprint(broken)
+    for name in ("ENOENT", "EACCES", "EPERM", "ELOOP", "ENOTDIR", "EISDIR", "ENAMETOOLONG", "ENXIO"):
+        fail_with(getattr(errno, name))
+        assert fingerprint(file) == f"cannot be read ({os.strerror(getattr(errno, name))})"
+        assert fingerprint(broken) == "a link that leads nowhere (No such file or directory)"
+
+
+def test_a_video_is_as_it_was_listed_only_if_all_of_it_can_be_read(tmp_path, monkeypatch):
+    path = write(tmp_path / "a.mov", os.urandom(5 * BLOCK))
+    before = fingerprint(listed(path))
+    check_unchanged(str(path), before)
+    for was in ("0" * 32, "cannot be read (Permission denied)"):
+        with pytest.raises(LamoError, match=r"a\.mov: its content is another; .*; run again"):
+            check_unchanged(str(path), was)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "open", lambda *_, **__: Unreadable(), raising=False)
+        with pytest.raises(LamoError, match=r"a\.mov: cannot be read \(Input/output error\); .*; run again"):
+            check_unchanged(str(path), before)
+    path.unlink()
+    with pytest.raises(LamoError, match=r"a\.mov: cannot be read \(No such file or directory\); .*; run again"):
+        check_unchanged(str(path), before)
+    check_unchanged(str(path), "a link that leads nowhere (No such file or directory)")
+    check_unchanged(str(tmp_path / r"\xff.mov"), before)
+
+
+class Unreadable:
+    """A file whose disk fails in the second chunk."""
+
+    chunks = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def read(self, _):
+        self.chunks += 1
+        if self.chunks == 2:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return b"1"
 
 
 @pytest.fixture
@@ -81,7 +150,7 @@ def folder(tmp_path):
 
 def all_of(folder: Path, cache: Path | None) -> dict[str, str]:
     files = video_files(folder, [".mov"])
-    return dict(zip([file.name for file in files], fingerprints(files, cache), strict=True))
+    return dict(zip([file.name for file in files], fingerprints(files, cache, folder), strict=True))
 
 
 def test_only_what_changed_is_read_again(folder, tmp_path, reads):
@@ -140,6 +209,28 @@ def test_what_could_not_be_read_is_tried_again(folder, tmp_path, reads, monkeypa
         patch.setattr(os, "open", refuse)
         assert set(all_of(folder, tmp_path / "cache.json").values()) == {"cannot be read (Permission denied)"}
     assert "cannot" not in "".join(all_of(folder, tmp_path / "cache.json").values())
+
+
+def test_a_reason_as_long_as_a_fingerprint_is_none(folder, tmp_path, reads, monkeypatch):
+    reason, cache = "cannot be read (Key has expired)", tmp_path / "cache.json"
+    assert len(reason) == 32
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_look", lambda _: reason)
+        assert set(all_of(folder, cache).values()) == {reason}
+    assert not cache.exists()
+    assert reason not in all_of(folder, cache).values()
+
+
+def test_files_of_one_name_in_train_and_val_do_not_displace_each_other(tmp_path, reads):
+    write(tmp_path / "videos" / "train" / "a.mov", b"1")
+    write(tmp_path / "videos" / "val" / "a.mov", b"2")
+    root = tmp_path / "videos"
+    find = partial(find_videos, VideosConfig(), root, {"train": 1, "val": 1})
+    first = find(partial(fingerprints, cache=tmp_path / "cache.json", root=root))
+    assert set(json.loads((tmp_path / "cache.json").read_text())["files"]) == {"train/a.mov", "val/a.mov"}
+    reads.clear()
+    assert find(partial(fingerprints, cache=tmp_path / "cache.json", root=str(root) + "/")).equals(first)
+    assert reads == []
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The listing of a start: which shards a change of the videos concerns."""
 
+import json
 import os
 from pathlib import Path
 
@@ -108,6 +109,15 @@ def test_the_table_is_as_it_was_found_and_old_ones_go(folder):
         os.utime(path, (0, 0))
     assert listed(folder) == last
     assert [path.as_posix() for path in Path(first.path).parent.iterdir()] == [last.path]
+
+
+def test_train_and_val_have_their_own_entries_in_the_cache(tmp_path, monkeypatch):
+    monkeypatch.setattr("lamo.clips.fingerprints.SETTLED_NS", 0)
+    for split in ("train", "val"):
+        write(tmp_path / "videos" / split / "a.mov", split.encode())
+    listed(tmp_path / "videos", split="folders")
+    cache = json.loads((tmp_path / "results" / "run" / "01_frames" / "fingerprints.json").read_text())
+    assert sorted(cache["files"]) == ["train/a.mov", "val/a.mov"]
 
 
 @pytest.mark.parametrize("below", ["", "/07_metrics", "/../link/01_frames"])

@@ -10,10 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from lamo.clips.companions import STILL_ENDINGS, Companions, match
 from lamo.clips.stills import ORIENTATIONS, UnreadableError, compare, fit_still, load_still, orient
 from lamo.clips.stills_sheet import choose_stills, stills_sheet
-from lamo.clips.stills_table import STILLS_SCHEMA, stills_rows, stills_summary, worst_first
-from lamo.clips.tables import write_rows
+from lamo.clips.stills_table import STILLS_SCHEMA, matched_table, read_matched, stills_rows, stills_summary, worst_first
+from lamo.clips.tables import write_rows, write_table
 from lamo.stores.frames import FramesStore, FramesWriter
 
 RATE_HZ, SIZE = 5.0, (32, 64)
@@ -149,7 +150,7 @@ CLIPS = {
 
 @pytest.fixture
 def shard(tmp_path):
-    """A frames store, the clips found (one of them not in the store) and their stills."""
+    """The clips (one of them not in the store) with their stills, and the frames store."""
     with FramesWriter(tmp_path / "0.zarr", tmp_path / "0.manifest.json", *SIZE) as writer:
         for name, rows in CLIPS.items():
             writer.add_clip(name, FRAMES[rows], TIMES[rows])
@@ -161,12 +162,31 @@ def shard(tmp_path):
     paths["v/damaged.mov"].write_bytes(b"\xff\xd8 no more")
     names = [*CLIPS, "quarantined"]
     found = pd.DataFrame([{"id": name, "split": "train", "shard": 0, "path": f"v/{name}.mov"} for name in names])
-    return found, paths, store
+    write_table(tmp_path / "matched.parquet", matched_table(found, Companions(paths, [])))
+    return read_matched(tmp_path / "matched.parquet", "train", 0), store
+
+
+def test_each_shard_finds_its_own_stills_whatever_their_names(tmp_path):
+    names = ["b", "a b's", "\udcff"]
+    for name in names:
+        (tmp_path / "stills").mkdir(exist_ok=True)
+        (tmp_path / "stills" / f"{name}.jpg").write_text("a picture")
+    places = [("b", "train", 1), ("a b's", "train", 1), ("\\xff", "val", 1), ("none", "train", 1), ("b", "train", 0)]
+    rows = [{"id": f"{name}{shard}", "split": split, "shard": shard, "name": name} for name, split, shard in places]
+    found = pd.DataFrame(rows)
+    found["path"] = "v/" + found.pop("name") + ".mov"
+    write_table(tmp_path / "m.parquet", matched_table(found, match(found["path"], tmp_path / "stills", STILL_ENDINGS)))
+    matched = {
+        place: read_matched(tmp_path / "m.parquet", *place) for place in (("train", 0), ("train", 1), ("val", 1))
+    }
+    assert [list(table["id"]) for table in matched.values()] == [["b0"], ["a b's1", "b1"], ["\\xff1"]]
+    assert all(os.path.isfile(path) for table in matched.values() for path in table["still"])
+    assert read_matched(tmp_path / "m.parquet", "val", 0).empty
 
 
 def test_a_shard_has_a_row_for_every_still(shard, tmp_path):
-    found, paths, store = shard
-    write_rows(tmp_path / "stills.parquet", stills_rows(found, paths, store, RATE_HZ, "crop"), STILLS_SCHEMA)
+    matched, store = shard
+    write_rows(tmp_path / "stills.parquet", stills_rows(matched, store, RATE_HZ, "crop"), STILLS_SCHEMA)
     stills = pd.read_parquet(tmp_path / "stills.parquet").set_index("id")
     assert stills["verdict"].to_dict() == {
         **{"right": "match", "shifted": "offset", "mirrored": "orientation", "other": "unlike"},
@@ -183,8 +203,8 @@ def test_a_shard_has_a_row_for_every_still(shard, tmp_path):
 
 
 def test_summary_counts_and_lists_the_worst(shard):
-    found, paths, store = shard
-    stills = pd.DataFrame(stills_rows(found, paths, store, RATE_HZ, "crop"), columns=STILLS_SCHEMA.names)
+    matched, store = shard
+    stills = pd.DataFrame(stills_rows(matched, store, RATE_HZ, "crop"), columns=STILLS_SCHEMA.names)
     facts = {"folder": "images/100k", "matched": 9, "videos": 10, "extra": {"test": 3}}
     text = stills_summary(stills, facts, RATE_HZ)
     assert "| train | 9 | 2 | 2 | 1 | 1 | 2 | 1 |" in text
@@ -203,8 +223,8 @@ def test_worst_come_in_turn_of_their_kind():
 
 
 def test_sheet_shows_pairs_and_says_when_there_is_none(shard, tmp_path):
-    found, paths, store = shard
-    stills = pd.DataFrame(stills_rows(found, paths, store, RATE_HZ, "crop"), columns=STILLS_SCHEMA.names)
+    matched, store = shard
+    stills = pd.DataFrame(stills_rows(matched, store, RATE_HZ, "crop"), columns=STILLS_SCHEMA.names)
     worst, others = choose_stills(stills, 4)
     assert set(worst["verdict"]) == {"unlike", "orientation", "offset"}
     assert set(others["verdict"]) == {"match"}

@@ -20,6 +20,8 @@ def load(arguments):
         what = path.stem
         if what == "crash":
             os.kill(os.getpid(), signal.SIGSEGV)
+        if what == "nameless":
+            os.kill(os.getpid(), signal.SIGRTMIN + 1)
         if what == "hang":
             time.sleep(1000)
         if what == "exit":

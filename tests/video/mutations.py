@@ -125,10 +125,10 @@ def decode_mutations(folder: Path, count: int, seed: int) -> tuple[list[dict], F
     for name, content in mutations(bases(folder / "bases"), count, seed):
         path = folder / "videos" / name
         path.write_bytes(content)
-        part = {"start_share": 0.0, "end_share": 1.0, "lead_s": 0.0}
+        part = {"start_share": 0.0, "end_share": 1.0, "lead_s": 0.0, "fingerprint": ""}
         found.append({"id": name, "split": "train", "path": str(path), "bytes": len(content), "shard": 0, **part})
     store, manifest = folder / "0.zarr", folder / "0.manifest.json"
-    rows = decode_shard(pd.DataFrame(found), CONFIG, 3, store, manifest)
+    rows = decode_shard(pd.DataFrame(found), CONFIG, 3, store, manifest, lambda *_: None)
     return rows, FramesStore(store, manifest)
 
 

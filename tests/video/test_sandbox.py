@@ -54,6 +54,7 @@ def test_it_decodes_as_without_it(good, tmp_path):
 
 OUTCOMES = {
     "crash": "the decoder crashed (SIGSEGV)",
+    "nameless": f"the decoder crashed (signal {signal.SIGRTMIN + 1})",
     "hang": "the decoder took longer than 2 s (frames.video_time_limit_s)",
     "memory": "the decoder needs more than 1000 MB (frames.video_memory_limit_mb)",
     "exit": "the decoder ended by itself (exit status 3)",

@@ -62,6 +62,29 @@ def test_useless_files_get_a_row_with_the_reason(tiny, new_workflow, tmp_path):
     assert "| all | 9 | 6 | 0 | 3 |" in (stage / "refused_clips.md").read_text(encoding="utf-8")
 
 
+def test_stage_02_that_refuses_first_leaves_the_clips_to_look_at(tiny, new_workflow, tmp_path):
+    root = tmp_path / "videos"
+    shutil.copytree(tiny.results / "01_frames" / "world" / "videos", root, ignore=shutil.ignore_patterns(".*"))
+    (root / "train" / "text.mov").write_text("not a video\n" * 100)
+    workflow = new_workflow(f"videos={{root: {root}, split: folders}}", "frames={max_quarantined_share: 0.1}")
+    stage, midway = workflow.results / "01_frames", "02_midway/model.safetensors"
+    count = len([path for path in root.rglob("*") if path.suffix in (".mov", ".mp4")])
+    # Whichever of the two jobs fails first, and without the one that writes the table of clips.
+    for targets in ((*CLIPS, midway), (midway,)):
+        output = workflow.run(targets=targets, succeeds=False)
+        for error in errors(output):
+            assert f"1 of {count} clips quarantined, frames.max_quarantined_share allows 0.1" in error
+            assert "01_frames/quarantined.csv, all clips in " in error
+            assert error.endswith("01_frames/refused_clips.parquet")
+        assert errors(output)
+        assert list(pd.read_csv(stage / "quarantined.csv")["id"]) == ["text"]
+        assert len(pd.read_parquet(stage / "refused_clips.parquet")) == count
+        assert not (workflow.results / CLIPS[0]).exists()
+        for path in stage.glob("refused_clips.*"):
+            path.unlink()
+        (stage / "quarantined.csv").unlink()
+
+
 def test_clip_shorter_than_one_window(tiny, new_workflow, tmp_path):
     root = tmp_path / "videos"
     shutil.copytree(tiny.results / "01_frames" / "world" / "videos", root, ignore=shutil.ignore_patterns(".*"))

@@ -83,7 +83,7 @@ def test_new_info_files_and_stills_are_read_and_nothing_is_decoded_again(finishe
     assert workflow.dry_run() == {"frames_info", "frames_collect"}
     info.unlink()
     write_still(still, film(1)[50])
-    assert workflow.dry_run() == {"frames_stills", "frames_stills_collect", "frames_collect"}
+    assert workflow.dry_run() == {"frames_stills_find", "frames_stills", "frames_stills_collect", "frames_collect"}
     still.unlink()
     assert workflow.dry_run() == set()
 

@@ -117,6 +117,7 @@ rule frames_collect:
         found=FOUND,
         clips=clips_of_shards(),
         info=["<results>/01_frames/info.parquet", "<results>/01_frames/info.json"] if INFO else [],
+        stills=["<results>/01_frames/stills/matched.json"] if STILLS else [],
     output:
         table="<results>/01_frames/clips.parquet",
         summary=report("<results>/01_frames/clips.md", category="Videos", caption="../report/clips.rst"),
@@ -133,8 +134,6 @@ rule frames_collect:
     params:
         max_quarantined_share=CONFIG.frames.max_quarantined_share,
         rate_hz=CONFIG.frames.rate_hz,
-        stills=STILLS,
-        stills_listing=STILLS_LISTING,
         code=code("01_frames_collect.py"),
     message:
         "Stage 01: accounting for every video found"
@@ -197,8 +196,34 @@ if INFO:
 
 if STILLS:
 
+    rule frames_stills_find:
+        input:
+            found=FOUND,
+        output:
+            table="<results>/01_frames/stills/matched.parquet",
+            facts="<results>/01_frames/stills/matched.json",
+        log:
+            "<logs>/01_frames/frames_stills_find.log",
+        benchmark:
+            "<benchmarks>/01_frames/frames_stills_find.tsv"
+        conda:
+            "../../envs/video.yaml"
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: 2000 * attempt,
+            runtime=lambda wildcards, attempt: 30 * attempt,
+        params:
+            folder=STILLS,
+            listing=STILLS_LISTING,
+            code=code("01_frames_stills_find.py"),
+        message:
+            "Stage 01: finding the stills of the videos"
+        script:
+            "../scripts/01_frames_stills_find.py"
+
     rule frames_stills:
         input:
+            matched="<results>/01_frames/stills/matched.parquet",
             frames="<results>/01_frames/frames/{split}/{shard}.zarr",
             manifest="<results>/01_frames/frames/{split}/{shard}.manifest.json",
         output:
@@ -214,10 +239,9 @@ if STILLS:
             mem_mb=lambda wildcards, attempt: 4000 * attempt,
             runtime=lambda wildcards, attempt: 60 * attempt,
         params:
-            folder=STILLS,
+            # Not through `matched` alone: a still of other content leaves that as it was.
             listing=STILLS_LISTING,
             frames=section("frames", include={"rate_hz", "fit"}),
-            listed=lambda wildcards, input: VIDEOS.path,
             code=code("01_frames_stills.py"),
         message:
             "Stage 01: comparing frames with stills, {wildcards.split} shard {wildcards.shard}"
@@ -226,7 +250,7 @@ if STILLS:
 
     rule frames_stills_collect:
         input:
-            found=FOUND,
+            facts="<results>/01_frames/stills/matched.json",
             stills=[part for split in SPLITS for part in shards("01_frames/stills/{split}/{shard}.parquet", split)],
             frames=[part for split in SPLITS for part in shards("01_frames/frames/{split}/{shard}.zarr", split)],
             manifests=[
@@ -247,7 +271,6 @@ if STILLS:
             mem_mb=lambda wildcards, attempt: 4000 * attempt,
             runtime=lambda wildcards, attempt: 60 * attempt,
         params:
-            folder=STILLS,
             frames=section("frames", include={"rate_hz", "fit"}),
             code=code("01_frames_stills_collect.py"),
         message:

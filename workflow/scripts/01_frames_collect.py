@@ -4,8 +4,7 @@ import logging
 
 import pandas as pd
 
-from lamo.clips.companions import STILL_ENDINGS, match
-from lamo.clips.summary import clips_summary, companion_facts
+from lamo.clips.summary import clips_summary
 from lamo.clips.table import join_clips, with_paths_of, write_clips_table
 from lamo.stores.atomic import read_json
 from lamo.workflow import job
@@ -15,10 +14,8 @@ def main(files, output, params):
     found = pd.read_parquet(files.found)
     table = with_paths_of(found, join_clips(files.clips, *files.info[:1]))
     clips = table.to_pandas()
-    stills = None
-    if params.stills is not None:
-        stills = companion_facts(params.stills, clips, match(clips["path"], params.stills, STILL_ENDINGS))
     info = read_json(files.info[1]) if files.info else None
+    stills = read_json(files.stills[0]) if files.stills else None
     summary = clips_summary(clips, params.rate_hz, info, stills)
     write_clips_table(output.table, table, summary, found, params.max_quarantined_share)
     counts = clips.groupby(["split", "status"], observed=True).size()

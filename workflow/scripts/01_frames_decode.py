@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from lamo.clips.fingerprints import check_unchanged
 from lamo.clips.schema import write_clips
 from lamo.video.config import FramesConfig
 from lamo.video.shards import decode_shard
@@ -12,7 +13,8 @@ def main(files, output, params, split, shard):
     # Of all clips found; a list of a hundred thousand is no reason to hold it in every job.
     mine = pd.read_parquet(params.listed or files.found, filters=[("split", "==", split), ("shard", "==", shard)])
     config = FramesConfig.model_validate(params.frames)
-    write_clips(output.clips, decode_shard(mine, config, params.min_frames, output.store, output.manifest))
+    rows = decode_shard(mine, config, params.min_frames, output.store, output.manifest, check_unchanged)
+    write_clips(output.clips, rows)
 
 
 with job(snakemake):

@@ -2,22 +2,17 @@
 
 import logging
 
-import pandas as pd
-
-from lamo.clips.companions import STILL_ENDINGS, match
 from lamo.clips.frames_sheet import stores_by_shard
 from lamo.clips.stills_sheet import stills_sheet
 from lamo.clips.stills_table import STILLS_SCHEMA, stills_summary
-from lamo.clips.summary import companion_facts
 from lamo.clips.tables import read_parts, write_table
-from lamo.stores.atomic import replacing
+from lamo.stores.atomic import read_json, replacing
 from lamo.workflow import job
 
 
 def main(files, output, params):
     table = read_parts(files.stills, STILLS_SCHEMA).sort_by([("split", "ascending"), ("id", "ascending")])
-    stills, found = table.to_pandas(), pd.read_parquet(files.found)
-    facts = companion_facts(params.folder, found, match(found["path"], params.folder, STILL_ENDINGS))
+    stills, facts = table.to_pandas(), read_json(files.facts)
     write_table(output.table, table)
     with replacing(output.summary) as temporary:
         temporary.write_text(stills_summary(stills, facts, params.frames["rate_hz"]), encoding="utf-8")

@@ -14,7 +14,7 @@ from lamo.workflow import job, use_threads
 
 def main(files, output, params):
     if files.clips:
-        refuse_quarantined(files.clips, params.max_quarantined_share)
+        refuse_quarantined(files.clips, params.max_quarantined_share, Path(files.clips[0]).parents[2])
     config = MidwayConfig.model_validate(params.midway)
     seed_everything(params.seed)
     stores = open_frames(files.train, files.train_manifests) if files.train else []

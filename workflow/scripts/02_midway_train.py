@@ -19,7 +19,7 @@ def read(stores, manifests):
 
 
 def main(files, output, params, resources):
-    refuse_quarantined(files.clips, params.max_quarantined_share)
+    refuse_quarantined(files.clips, params.max_quarantined_share, Path(files.clips[0]).parents[2])
     folder = Path(output.model).parent
     # Not among the rule's outputs, which Snakemake removes when the job fails.
     last_good = folder / "last_good"
