@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from made_videos import nearest
 
@@ -31,6 +31,9 @@ def _frames(picked) -> list[int]:
 @given(st.lists(st.integers(1, 450), min_size=1, max_size=60), st.sampled_from([2.0, 5.0, 7.5]))
 def test_without_holes_it_is_the_nearest_frame(gaps_ms, rate_hz):
     times = np.concatenate([[0], np.cumsum(gaps_ms)]) / 1000
+    # A grid time exactly where the tolerance at the end is used up belongs to it or not, as rounding has it.
+    end = (times[-1] + 1e-3) * rate_hz
+    assume(abs(end - round(end)) > 1e-6)
     picked = _picked(times, rate_hz)
     distance = np.abs(np.arange(len(picked.stretch.times)) / rate_hz - times[_frames(picked)])
     expected = np.abs(np.arange(len(picked.stretch.times)) / rate_hz - times[nearest(times, rate_hz)])
