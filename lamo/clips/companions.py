@@ -2,13 +2,12 @@
 
 import hashlib
 import json
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lamo.clips.walk import video_files
+from lamo.clips.walk import shown, video_files
 from lamo.errors import LamoError
 
 INFO_PLACES, INFO_ENDINGS = ("info/100k", "info"), (".json",)
@@ -80,11 +79,6 @@ def listing(folder: str | None, endings: tuple[str, ...]) -> str | None:
         return None
     entries = sorted((shown(file.name), file.size, file.times_ns[0]) for file in video_files(folder, endings))
     return hashlib.sha256(json.dumps(entries).encode()).hexdigest()[:16]
-
-
-def shown(path: str | Path) -> str:
-    """The path as valid UTF-8; bytes that are none are shown escaped, as in the table of clips."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _same_folders(video: str, path: Path) -> int:

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import pandas as pd
 from pydantic import Field
 
-from lamo.clips.walk import VideoFile, video_files
+from lamo.clips.walk import VideoFile, shown, video_files
 from lamo.errors import LamoError
 from lamo.section import Section
 
@@ -95,7 +95,7 @@ def find_videos(
     known = dict(zip(files, values, strict=True))
     rows = [
         (
-            *(clip.id, clip.split, _text(clip.file.path), clip.file.size, _hash(clip.key) % shards[clip.split]),
+            *(clip.id, clip.split, shown(clip.file.path), clip.file.size, _hash(clip.key) % shards[clip.split]),
             *(clip.start_share, clip.end_share, clip.lead_s, known[clip.file.path]),
         )
         for clip in clips
@@ -110,7 +110,7 @@ def unused_videos(config: VideosConfig, root: str | Path) -> dict[str, int]:
     base = _base(Path(root))
     used = [str(base / split) for split in SPLITS]
     folders = [path for path in sorted(base.iterdir()) if path.is_dir() and not path.name.startswith(".")]
-    counts = {_text(str(folder)): len(video_files(folder, config.extensions, used)) for folder in folders}
+    counts = {shown(str(folder)): len(video_files(folder, config.extensions, used)) for folder in folders}
     return {folder: count for folder, count in counts.items() if count}
 
 
@@ -123,9 +123,9 @@ def _by_folder(config: VideosConfig, root: Path, outside: Collection[str]) -> li
     missing = [name for name in SPLITS if not (base / name).is_dir()]
     if missing:
         present = sorted(path.name for path in base.iterdir())
-        shown = ", ".join(present[:5]) + (", ..." if len(present) > 5 else "") if present else "an empty folder"
+        names = ", ".join(present[:5]) + (", ..." if len(present) > 5 else "") if present else "an empty folder"
         raise LamoError(
-            f"videos.root {root}: no folder {' or '.join(str(base / name) for name in missing)} (found: {shown}); "
+            f"videos.root {root}: no folder {' or '.join(str(base / name) for name in missing)} (found: {names}); "
             "videos.split: folders expects train/ and val/ (or videos/train/ and videos/val/); "
             "for one folder of videos set videos.split to by_video or by_time"
         )
@@ -137,7 +137,7 @@ def _by_folder(config: VideosConfig, root: Path, outside: Collection[str]) -> li
             )
     placed = [(split, file) for split in SPLITS for file in files[split]]
     keys = [_key(file) for _, file in placed]
-    ids = _ids([file for _, file in placed], [f"{split}/{_text(file.name)}" for split, file in placed])
+    ids = _ids([file for _, file in placed], [f"{split}/{shown(file.name)}" for split, file in placed])
     return [Clip(id_, key, split, file) for id_, key, (split, file) in zip(ids, keys, placed, strict=True)]
 
 
@@ -145,7 +145,7 @@ def _by_video(config: VideosConfig, root: Path, outside: Collection[str]) -> lis
     files = _some_files(config, root, outside)
     if len(files) < 2:
         raise LamoError(
-            f"videos.root {root}: found 1 video ({_text(files[0].name)}), videos.split: by_video needs at least 2; "
+            f"videos.root {root}: found 1 video ({shown(files[0].name)}), videos.split: by_video needs at least 2; "
             "set videos.split to by_time to hold out the end of it"
         )
     ids, keys = _ids(files), [_key(file) for file in files]
@@ -179,23 +179,18 @@ def _some_files(config: VideosConfig, root: Path, outside: Collection[str]) -> l
 
 def _key(file: VideoFile) -> str:
     """The file's path below its folder without extension: the id, unless another file has the same."""
-    return _text(os.path.splitext(file.name)[0])
+    return shown(os.path.splitext(file.name)[0])
 
 
 def _ids(files: list[VideoFile], longest: list[str] | None = None) -> list[str]:
     """A name per file: its path below its folder without extension; with it, or the `longest`, only in a clash."""
-    long = [_text(file.name) for file in files]
+    long = [shown(file.name) for file in files]
     return _first_unique([_key(file) for file in files], _first_unique(long, longest or long))
 
 
 def _first_unique(names: list[str], otherwise: list[str]) -> list[str]:
     counts = Counter(names)
     return [name if counts[name] == 1 else other for name, other in zip(names, otherwise, strict=True)]
-
-
-def _text(path: str) -> str:
-    """The path as valid UTF-8; bytes that are none are shown escaped (such a file cannot be opened, and is said so)."""
-    return path if path.isascii() else os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _hash(*parts: str) -> int:

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 from tqdm import tqdm
 
-from lamo.clips.companions import Companions, shown
+from lamo.clips.companions import Companions
 from lamo.clips.stills import (
     AROUND_S,
     AT_S,
@@ -27,6 +27,7 @@ from lamo.clips.stills import (
 )
 from lamo.clips.summary import cell
 from lamo.clips.tables import column
+from lamo.clips.walk import shown
 from lamo.stores.frames import FramesStore
 
 VERDICTS = (MATCH, OFFSET, ORIENTATION, UNLIKE, NO_FRAME, UNREADABLE)

@@ -104,3 +104,8 @@ def _file(name: str, entry: os.DirEntry) -> VideoFile:
         kind = KINDS.get(stat.S_IFMT(found.st_mode), "something else")
         return VideoFile(name, entry.path, 0, (0, 0), f"not a regular file but {kind}")
     return VideoFile(name, entry.path, found.st_size, (found.st_mtime_ns, found.st_ctime_ns))
+
+
+def shown(path: str | os.PathLike) -> str:
+    """The path as valid UTF-8, as in the table of clips; bytes that are none are escaped."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
