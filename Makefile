@@ -22,7 +22,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Hooks off: the table is printed below, also when there was nothing left to do.
 demo: install
 	$(BIN)/snakemake --cores $(CORES) --no-hooks
-	@$(BIN)/python -m lamo.workflow results/demo
+	@$(BIN)/python -m lamo.workflow.results results/demo
 
 test: install
 	$(BIN)/python -m pytest

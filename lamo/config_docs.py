@@ -24,7 +24,7 @@ snakemake --cores 8 --configfile config/videos.yaml --config run=mine videos='{r
 
 A section given with `--config` is merged key by key with what the files say about it (lists are replaced). Unknown keys
 and wrong types are refused with the key, the value found and the value expected. Threads, memory, GPUs and the settings
-of a cluster are no choices of science: they stand in `profiles/`.
+of a cluster are no choices of science: they stand in `workflow/profiles/`.
 
 | file | run |
 |---|---|

@@ -28,7 +28,7 @@ from lamo.training.optim import adamw, descend
 from lamo.world.write import render_world
 
 # What a job imports before it does anything, measured in a process of its own.
-START = "import torch, torchvision, zarr, pandas, pyarrow.parquet, snakemake.script, lamo.workflow"
+START = "import torch, torchvision, zarr, pandas, pyarrow.parquet, snakemake.script, lamo.workflow.job"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from lamo.documents import replace_between
 from lamo.errors import LamoError
 from lamo.stores.atomic import read_json, replacing, write_json
 from lamo.training.device import pick_device
-from lamo.workflow import ROOT, code_hash
+from lamo.workflow.code_hash import ROOT, code_hash
 from studies.recurrence.evaluation import Bench, make_bench, measure
 from studies.recurrence.models import Models, key_of, open_data
 from studies.recurrence.settings import Study, Variant, read_study

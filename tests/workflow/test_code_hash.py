@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from lamo import workflow
 from lamo.errors import LamoError
-from lamo.workflow import ROOT, code_hash
+from lamo.workflow import code_hash as hashing
+from lamo.workflow.code_hash import ROOT, code_hash
 
 MODULES = {
     "lamo/__init__.py": "",
-    "lamo/workflow.py": "PLUMBING = 1\n",
+    "lamo/workflow/job.py": "PLUMBING = 1\n",
     "lamo/errors.py": "class LamoError(Exception):\n    pass\n",
     "lamo/near/__init__.py": '"""Near."""\n',
     "lamo/near/a.py": "from ..far import b\n\ndef f():\n    return b.g()\n",
@@ -27,7 +27,7 @@ import json
 
 from lamo.errors import LamoError
 from lamo.near.a import f
-from lamo.workflow import PLUMBING
+from lamo.workflow.job import PLUMBING
 
 print(json.dumps(f()))
 '''
@@ -45,7 +45,7 @@ def tree(tmp_path):
 
 def fresh_hash(tree: Path) -> str:
     """The hash as a new process sees it."""
-    for function in (workflow._code_hash, workflow._read, workflow._module_path):
+    for function in (hashing._code_hash, hashing._read, hashing._module_path):
         function.cache_clear()
     return code_hash(tree / "script.py", root=tree)
 
@@ -81,7 +81,7 @@ def test_code_that_the_script_reaches_counts(tree, file, old, new):
         ("lamo/far/e.py", "E = 1", "E    =   1\n\n"),
         ("lamo/apart.py", "1", "2"),
         ("lamo/near/d.py", "1", "2"),
-        ("lamo/workflow.py", "1", "2"),
+        ("lamo/workflow/job.py", "1", "2"),
     ],
 )
 def test_comments_docstrings_and_other_modules_do_not(tree, file, old, new):
@@ -134,7 +134,7 @@ def repository(tmp_path_factory):
 
 
 def hashes(root: Path) -> dict[str, str]:
-    for function in (workflow._code_hash, workflow._read, workflow._module_path):
+    for function in (hashing._code_hash, hashing._read, hashing._module_path):
         function.cache_clear()
     return {path.stem: code_hash(path, root=root) for path in sorted((root / "workflow/scripts").glob("*.py"))}
 
@@ -152,7 +152,7 @@ FIGURES = {"07_metrics_figures", "07_metrics_videos", "07_metrics_probe", "07_me
         ("lamo/rollout/controls.py", "\nNEW = 1\n", {"06_rollouts_controls", "07_metrics_token_groups"}),
         ("lamo/metrics/ridge.py", "\nNEW = 1\n", {"07_metrics_probe"}),
         ("lamo/midway/network.py", "\n# a comment\n", set()),
-        ("lamo/workflow.py", "\nNEW = 1\n", set()),
+        ("lamo/workflow/job.py", "\nNEW = 1\n", set()),
         ("lamo/config.py", "\nNEW = 1\n", set()),
     ],
 )

@@ -10,7 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from lamo.errors import LamoError
-from lamo.workflow import job, release_stale_lock, show_results, use_threads
+from lamo.workflow.job import job, use_threads
+from lamo.workflow.lock import release_stale_lock
+from lamo.workflow.results import show_results
 
 
 @pytest.fixture
@@ -58,7 +60,7 @@ def test_log_of_an_earlier_attempt_is_replaced(snakemake):
 
 def test_warnings_stand_in_the_log_only(snakemake, capsys):
     code = (
-        "import warnings, types\nfrom lamo.workflow import job\n"
+        "import warnings, types\nfrom lamo.workflow.job import job\n"
         f"with job(types.SimpleNamespace(log=[{snakemake.log[0]!r}], rule='r')):\n    warnings.warn('odd')\n"
     )
     done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
@@ -67,7 +69,7 @@ def test_warnings_stand_in_the_log_only(snakemake, capsys):
 
 
 def test_plumbing_does_not_load_torch():
-    code = "import lamo.workflow, sys; sys.exit('torch' in sys.modules)"
+    code = "import lamo.workflow.job, lamo.workflow.lock, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -18,7 +18,10 @@ from lamo.clips.companions import (
     companion_folder,
     listing,
 )
-from lamo.workflow import checkpoint_files, code_hash, release_stale_lock, show_results
+from lamo.workflow.code_hash import code_hash
+from lamo.workflow.imported import checkpoint_files
+from lamo.workflow.lock import release_stale_lock
+from lamo.workflow.results import show_results
 
 try:
     CONFIG = load_config(config)

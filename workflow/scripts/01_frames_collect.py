@@ -7,7 +7,7 @@ import pandas as pd
 from lamo.clips.summary import clips_summary
 from lamo.clips.table import join_clips, with_paths_of, write_clips_table
 from lamo.stores.atomic import read_json
-from lamo.workflow import job
+from lamo.workflow.job import job
 
 
 def main(files, output, params):

@@ -6,7 +6,7 @@ from lamo.clips.fingerprints import check_unchanged
 from lamo.clips.schema import write_clips
 from lamo.video.config import FramesConfig
 from lamo.video.shards import decode_shard
-from lamo.workflow import job
+from lamo.workflow.job import job
 
 
 def main(files, output, params, split, shard):

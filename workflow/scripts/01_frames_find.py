@@ -8,7 +8,7 @@ import pandas as pd
 from lamo.clips.discover import VideosConfig, find_videos, unused_videos
 from lamo.clips.fingerprints import fingerprints
 from lamo.stores.atomic import replacing
-from lamo.workflow import job
+from lamo.workflow.job import job
 
 
 def main(files, output, params):

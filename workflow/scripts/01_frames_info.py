@@ -9,7 +9,7 @@ from lamo.clips.companions import INFO_ENDINGS, match
 from lamo.clips.summary import companion_facts
 from lamo.clips.tables import write_table
 from lamo.stores.atomic import write_json
-from lamo.workflow import job
+from lamo.workflow.job import job
 
 
 def main(files, output, params, threads):

@@ -3,7 +3,7 @@
 from lamo.clips.frames_sheet import frames_sheet, stores_by_shard
 from lamo.clips.schema import DECODED_SCHEMA
 from lamo.clips.tables import read_parts
-from lamo.workflow import job
+from lamo.workflow.job import job
 
 
 def main(files, output):

@@ -3,7 +3,7 @@
 from lamo.clips.stills_table import STILLS_SCHEMA, read_matched, stills_rows
 from lamo.clips.tables import write_rows
 from lamo.stores.frames import FramesStore
-from lamo.workflow import job
+from lamo.workflow.job import job
 
 
 def main(files, output, params, split, shard):

@@ -7,7 +7,7 @@ from lamo.clips.stills_sheet import stills_sheet
 from lamo.clips.stills_table import STILLS_SCHEMA, stills_summary
 from lamo.clips.tables import read_parts, write_table
 from lamo.stores.atomic import read_json, replacing
-from lamo.workflow import job
+from lamo.workflow.job import job
 
 
 def main(files, output, params):

@@ -9,7 +9,7 @@ from lamo.clips.stills_table import matched_table
 from lamo.clips.summary import companion_facts
 from lamo.clips.tables import write_table
 from lamo.stores.atomic import write_json
-from lamo.workflow import job
+from lamo.workflow.job import job
 
 
 def main(files, output, params):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from lamo.stores.atomic import replacing
-from lamo.workflow import job
+from lamo.workflow.job import job
 from lamo.world.simulation import WorldConfig
 from lamo.world.write import part_of, render_world
 

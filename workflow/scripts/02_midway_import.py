@@ -9,7 +9,7 @@ from lamo.stores.frames import open_frames
 from lamo.stores.windows import ShardArray
 from lamo.training.device import pick_device
 from lamo.training.seed import seed_everything
-from lamo.workflow import job, use_threads
+from lamo.workflow.job import job, use_threads
 
 
 def main(files, output, params):

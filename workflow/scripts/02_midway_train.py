@@ -11,7 +11,7 @@ from lamo.stores.windows import ShardArray
 from lamo.training.device import pick_device
 from lamo.training.loop import TrainingLog
 from lamo.training.seed import seed_everything
-from lamo.workflow import job, use_threads
+from lamo.workflow.job import job, use_threads
 
 
 def read(stores, manifests):

@@ -7,7 +7,7 @@ from lamo.midway.network import Midway
 from lamo.stores.frames import FramesStore
 from lamo.stores.latents import LatentsConfig, LatentsWriter
 from lamo.training.device import pick_device
-from lamo.workflow import job, use_threads
+from lamo.workflow.job import job, use_threads
 
 
 def main(files, output, params):

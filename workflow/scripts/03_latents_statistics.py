@@ -2,7 +2,7 @@
 
 from lamo.predictors.statistics import compute_statistics
 from lamo.stores.latents import open_latents
-from lamo.workflow import job, use_threads
+from lamo.workflow.job import job, use_threads
 
 with job(snakemake):
     use_threads(snakemake.threads)

@@ -10,7 +10,7 @@ from lamo.stores.windows import ShardArray
 from lamo.training.checkpoint import load_config
 from lamo.training.device import pick_device
 from lamo.training.seed import seed_everything
-from lamo.workflow import job, use_threads
+from lamo.workflow.job import job, use_threads
 
 
 def read(files, split):

@@ -9,7 +9,7 @@ from lamo.predictors.train import train_predictor
 from lamo.stores.latents import open_latents
 from lamo.training.checkpoint import load_config
 from lamo.training.device import pick_device
-from lamo.workflow import job, use_threads
+from lamo.workflow.job import job, use_threads
 
 
 def main(files, output, params, resources, seed):

@@ -11,7 +11,7 @@ from lamo.rollout.windows import ClipFrames, choose_windows
 from lamo.stores.frames import open_frames
 from lamo.stores.rollouts import write_rollouts
 from lamo.training.device import pick_device
-from lamo.workflow import job, use_threads
+from lamo.workflow.job import job, use_threads
 
 
 def main(files, output, params, sampler):

@@ -5,7 +5,7 @@ from pathlib import Path
 from lamo.metrics.config import WorldFeaturesConfig
 from lamo.metrics.world_examples import render_examples
 from lamo.metrics.world_features import train_world_features
-from lamo.workflow import job, use_threads
+from lamo.workflow.job import job, use_threads
 from lamo.world.simulation import WorldConfig
 
 

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 
 from lamo.metrics.figures import loss_curves, metric_curves
 from lamo.metrics.learning_curve import learning_curve
-from lamo.workflow import job
+from lamo.workflow.job import job
 
 
 def filled(logs):

@@ -13,7 +13,7 @@ from lamo.stores.atomic import replacing
 from lamo.stores.frames import FramesStore
 from lamo.stores.latents import LatentsStore
 from lamo.training.checkpoint import load_config
-from lamo.workflow import job, use_threads
+from lamo.workflow.job import job, use_threads
 
 
 def stores(files, split):

@@ -11,7 +11,7 @@ from lamo.metrics.world_features import WorldFeatures
 from lamo.stores.atomic import replacing, write_json
 from lamo.stores.rollouts import read_rollouts
 from lamo.training.device import pick_device
-from lamo.workflow import job, use_threads
+from lamo.workflow.job import job, use_threads
 
 
 def sets(files, params):

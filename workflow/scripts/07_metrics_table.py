@@ -8,7 +8,7 @@ from lamo.metrics.tables import make_grid, table_csv, table_latex, table_markdow
 from lamo.midway.config import MidwayConfig
 from lamo.midway.published import describe
 from lamo.stores.atomic import read_json, replacing
-from lamo.workflow import job
+from lamo.workflow.job import job
 
 
 def main(files, output, params):

@@ -11,7 +11,7 @@ from lamo.rollout.windows import ClipFrames
 from lamo.stores.atomic import replacing
 from lamo.stores.frames import FramesStore
 from lamo.training.device import pick_device
-from lamo.workflow import job, use_threads
+from lamo.workflow.job import job, use_threads
 
 
 def main(files, output, params):

@@ -7,7 +7,7 @@ from lamo.metrics.sheet import choose_windows, contact_sheet
 from lamo.metrics.videos import rollout_video
 from lamo.stores.atomic import replacing
 from lamo.stores.rollouts import read_rollouts
-from lamo.workflow import job
+from lamo.workflow.job import job
 
 
 def first_samples(files, params, rows):

@@ -1,0 +1,25 @@
+"""Locks that a kill releases."""
+
+import fcntl
+from pathlib import Path
+from typing import TextIO
+
+
+def release_stale_lock(directory: str | Path) -> TextIO | None:
+    """Take the working directory for this process and drop the Snakemake lock that a killed process left behind.
+
+    Snakemake's own lock files outlive a `kill -9`; a lock of the operating system does not. Who holds the latter knows
+    that no other run is alive in `directory`. Returns the open file (keep it: closing releases the lock), or None if
+    another process holds it; then Snakemake's own lock decides.
+    """
+    state = Path(directory) / ".snakemake"
+    state.mkdir(parents=True, exist_ok=True)
+    file = (state / "lamo.lock").open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return None
+    for stale in (state / "locks").glob("*.lock"):
+        stale.unlink(missing_ok=True)
+    return file
