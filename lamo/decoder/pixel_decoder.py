@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from lamo.decoder.config import DecoderConfig
 from lamo.nn.transformer import Block, init_weights, sincos_position
-from lamo.training.checkpoint import load_config, load_weights, save_model
+from lamo.training.model_files import load_config, load_weights, save_model
 
 
 class PixelDecoder(nn.Module):

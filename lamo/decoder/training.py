@@ -14,9 +14,11 @@ from lamo.errors import LamoError
 from lamo.midway.images import to_unit
 from lamo.stores.windows import ShardArray, ShuffledOrder, Windows
 from lamo.training.device import mixed_precision
+from lamo.training.learner import Learner, local_rows
 from lamo.training.loader import Loader
-from lamo.training.loop import TrainingLog, run_training
-from lamo.training.optim import adamw, cosine, descend, set_learning_rate
+from lamo.training.loop import Training, TrainingLog
+from lamo.training.optim import adamw, cosine, set_learning_rate
+from lamo.training.session import Session
 
 VALIDATION_FRAMES = 256
 
@@ -57,32 +59,28 @@ class _Rows:
 
 
 def train_decoder(
-    config: DecoderConfig, train: DecoderData, held_out: DecoderData, patch: int, seed: int, device: torch.device,
-    workers: int = 0,
-) -> tuple[PixelDecoder, TrainingLog]:  # fmt: skip
-    """Minimise the mean squared error of d(z_t) against x_t (eq. 16) with AdamW; logs the PSNR on held-out frames.
-
-    `workers` processes read ahead (see `Loader`).
-    """
+    config: DecoderConfig, train: DecoderData, held_out: DecoderData, patch: int, seed: int, session: Session
+) -> tuple[PixelDecoder, TrainingLog]:
+    """Minimise the mean squared error of d(z_t) against x_t (eq. 16) with AdamW; logs the PSNR on held-out frames."""
     rows, held = _Rows(train), _Rows(held_out)
     height, width = train.frames[0].array.shape[1:3]
     state_width = train.states[0].array.shape[-1]
-    decoder = PixelDecoder(config, state_width, (height // patch, width // patch), patch).to(device)
+    decoder = PixelDecoder(config, state_width, (height // patch, width // patch), patch).to(session.device)
     optimizer = adamw([decoder], config.learning_rate, config.weight_decay)
 
     def error(batch: DecoderRows) -> Tensor:
-        with mixed_precision(device, config.mixed_precision):
-            predicted = decoder(batch.states.to(device).float())
-        return F.mse_loss(predicted, to_unit(batch.frames, device))
+        with mixed_precision(session.device, config.mixed_precision):
+            predicted = decoder(batch.states.to(session.device).float())
+        return F.mse_loss(predicted, to_unit(batch.frames, session.device))
+
+    learner: Learner[DecoderRows] = Learner(lambda batch: {"loss": error(batch)}, [decoder], optimizer, 1.0, session)
 
     def step(index: int) -> dict[str, Tensor | float]:
         rate = cosine(
             index, config.steps, config.learning_rate, 0.02 * config.learning_rate, int(config.warmup * config.steps)
         )
         set_learning_rate(optimizer, rate)
-        loss = error(next(batches))
-        norm = descend(optimizer, loss, list(decoder.parameters()), 1.0)
-        return {"loss": loss.detach(), "gradient_norm": norm, "learning_rate": rate}
+        return {**learner.learn(next(batches), config.batch), "learning_rate": rate}
 
     checked = held.read(np.random.default_rng(seed).permutation(len(held))[:VALIDATION_FRAMES])
 
@@ -90,10 +88,10 @@ def train_decoder(
     def validate() -> dict[str, float]:
         return {"held_out_psnr": float(-10.0 * error(checked).log10())}
 
-    draws = islice(ShuffledOrder(len(rows), seed).batches(config.batch), config.steps)
-    with Loader(rows.read, draws, workers) as batches:
-        log = run_training(
-            step, config.steps, config.batch, "decoder", validate, max(1, config.steps // 5),
-            waited=lambda: batches.waited_s,
-        )  # fmt: skip
+    training = Training("decoder", config.steps, session, {"decoder": decoder, "optimizer": optimizer})
+    draws = ShuffledOrder(len(rows), seed).batches(
+        config.batch, training.first * config.batch, local_rows(session, config.batch)
+    )
+    with Loader(rows.read, islice(draws, config.steps - training.first), session.workers) as batches:
+        log = training.run(step, config.batch, validate, max(1, config.steps // 5), waited=lambda: batches.waited_s)
     return decoder.eval(), log

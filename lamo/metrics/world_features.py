@@ -4,6 +4,9 @@ A supervised extractor, as Inception is, and independent of every model that it 
 Inception weights are missing; distances on it are never called FID.
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +16,12 @@ from torch.nn import functional as F
 
 from lamo.metrics.config import WorldFeaturesConfig
 from lamo.metrics.world_examples import Examples
-from lamo.training.checkpoint import load_config, load_weights, save_model
-from lamo.training.loop import TrainingLog, run_training
-from lamo.training.optim import adamw, cosine, descend, set_learning_rate
+from lamo.nn.share import batch_mean
+from lamo.training.learner import Learner, local_rows
+from lamo.training.loop import Training, TrainingLog
+from lamo.training.model_files import load_config, load_weights, save_model
+from lamo.training.optim import adamw, cosine, set_learning_rate
+from lamo.training.session import Session
 
 WIDTH = 64
 _GRID = (4, 8)
@@ -45,6 +51,14 @@ class WorldNet(nn.Module):
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
         """Standardised state [N, Q]."""
         return self.head(self.features(frames))
+
+
+@dataclass(frozen=True)
+class ExampleRows:
+    """Frames uint8 [B, H, W, 3] and standardised quantities [B, Q], NaN where a frame lacks one."""
+
+    frames: torch.Tensor
+    targets: torch.Tensor
 
 
 class WorldFeatures:
@@ -117,31 +131,32 @@ class WorldFeatures:
 
 
 def train_world_features(
-    examples: Examples, held_out: Examples, config: WorldFeaturesConfig
+    examples: Examples, held_out: Examples, config: WorldFeaturesConfig, session: Session
 ) -> tuple[WorldFeatures, TrainingLog]:
-    """Train a `WorldNet` on `examples` and measure it on `held_out`; seeded, on the CPU.
+    """Train a `WorldNet` on `examples` and measure it on `held_out`; seeded.
 
     Loss: mean squared error of the standardised quantities, those that a frame lacks left out.
     """
     torch.manual_seed(config.seed)
-    generator = np.random.default_rng(config.seed)
-    size = examples.frames.shape[1:3]
-    network = WorldNet(*size, config.width, len(examples.names))
+    size, device = examples.frames.shape[1:3], session.device
+    network = WorldNet(*size, config.width, len(examples.names)).to(device)
     frames, (mean, std) = torch.from_numpy(examples.frames), _moments(examples.targets)
     targets = torch.from_numpy((examples.targets - mean) / std)
-    optimizer, parameters = adamw([network], config.learning_rate, weight_decay=0.2), list(network.parameters())
+    optimizer = adamw([network], config.learning_rate, weight_decay=0.2)
+    learner: Learner[ExampleRows] = Learner(
+        lambda rows: {"loss": _state_error(network, rows, device)}, [network], optimizer, 1.0, session
+    )
+    training = Training("world features", config.steps, session, {"network": network, "optimizer": optimizer})
+    batches = islice(_picks(len(frames), config), training.first, None)
+    mine = local_rows(session, config.batch)
 
     def step(i: int) -> dict[str, torch.Tensor]:
         set_learning_rate(optimizer, cosine(i, config.steps, config.learning_rate, 0.0, warmup=config.steps // 20))
-        chosen = torch.from_numpy(generator.integers(0, len(frames), config.batch))
-        wanted = targets[chosen]
-        seen = wanted.isfinite()
-        errors = (network(frames[chosen]) - wanted.nan_to_num()).square() * seen
-        loss = (errors.sum(dim=0) / seen.sum(dim=0).clamp(min=1)).mean()
-        descend(optimizer, loss, parameters, clip=1.0)
-        return {"loss": loss.detach()}
+        chosen = torch.from_numpy(next(batches)[mine])
+        return learner.learn(ExampleRows(frames[chosen], targets[chosen]), config.batch)
 
-    log = run_training(step, config.steps, config.batch, "world features")
+    log = training.run(step, config.batch)
+    network.cpu()
     network.eval()
     with torch.inference_mode():
         blocks = [network.features(block) for block in torch.from_numpy(held_out.frames).split(256)]
@@ -150,6 +165,22 @@ def train_world_features(
     scale = float(features.var(dim=0).mean().sqrt().clamp(min=1e-6))
     r2 = _explained(predicted, held_out.targets)
     return WorldFeatures(network, size, config.width, examples.names, r2, scale), log
+
+
+def _state_error(network: WorldNet, rows: ExampleRows, device: torch.device) -> torch.Tensor:
+    """Mean over quantities of the squared error of those that a frame has, on average over the batch."""
+    wanted = rows.targets.to(device)
+    seen = wanted.isfinite()
+    errors = (network(rows.frames.to(device)) - wanted.nan_to_num()).square() * seen
+    # How many frames have a quantity, on average over the shares.
+    return (errors.sum(dim=0) / batch_mean(seen.float().sum(dim=0)).clamp(min=1)).mean()
+
+
+def _picks(frames: int, config: WorldFeaturesConfig) -> Iterator[np.ndarray]:
+    """Frames of one batch after another, drawn with replacement."""
+    generator = np.random.default_rng(config.seed)
+    while True:
+        yield generator.integers(0, frames, config.batch)
 
 
 def _moments(targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from lamo.midway.augmentation_config import AugmentationConfig, PhotometricConfig, Range
+from lamo.nn.share import draw
 
 LUMA = (0.299, 0.587, 0.114)
 # Red, green, blue -> luma and two axes of chroma (the YIQ space of television), in which a hue is an angle.
@@ -42,8 +43,8 @@ def random_boxes(count: int, scale: Range, stretch: Range, mirror: float, genera
     ratio = _uniform(count, (math.log(stretch[0]), math.log(stretch[1])), generator).exp()
     ratio = torch.minimum(torch.maximum(ratio, area), 1.0 / area)
     side = torch.stack([(area * ratio).sqrt(), (area / ratio).sqrt()], dim=1)
-    centre = (1.0 - side) * (2.0 * torch.rand(count, 2, generator=generator) - 1.0)
-    side[:, 0] *= torch.where(torch.rand(count, generator=generator) < mirror, -1.0, 1.0)
+    centre = (1.0 - side) * (2.0 * draw(torch.rand, (count, 2), generator) - 1.0)
+    side[:, 0] *= torch.where(draw(torch.rand, (count,), generator) < mirror, -1.0, 1.0)
     return Boxes(side, centre)
 
 
@@ -60,8 +61,8 @@ def photometric(frames: Tensor, config: PhotometricConfig, generator: Generator)
     """Colours and sharpness of `frames` [B, T, 3, H, W] in 0..1 changed at random, all frames of a sample alike."""
     count = len(frames)
     if config.jitter or config.greyscale:
-        jittered = torch.rand(count, generator=generator) < config.jitter
-        grey = torch.rand(count, generator=generator) < config.greyscale
+        jittered = draw(torch.rand, (count,), generator) < config.jitter
+        grey = draw(torch.rand, (count,), generator) < config.greyscale
         brightness, contrast, saturation, hue = (
             torch.where(jittered, _uniform(count, (-strength, strength), generator), 0.0)
             for strength in (config.brightness, config.contrast, config.saturation, config.hue)
@@ -69,7 +70,7 @@ def photometric(frames: Tensor, config: PhotometricConfig, generator: Generator)
         saturation = torch.where(grey, 0.0, 1.0 + saturation)
         frames = change_colours(frames, 1.0 + brightness, 1.0 + contrast, saturation, hue)
     if config.blur:
-        blurred = torch.rand(count, generator=generator) < config.blur
+        blurred = draw(torch.rand, (count,), generator) < config.blur
         frames = blur(frames, torch.where(blurred, _uniform(count, config.blur_sigma, generator), 0.0))
     return frames
 
@@ -110,7 +111,7 @@ def _blur_matrix(length: int, sigma: Tensor) -> Tensor:
 
 
 def _uniform(count: int, limits: Range, generator: Generator) -> Tensor:
-    return limits[0] + (limits[1] - limits[0]) * torch.rand(count, generator=generator)
+    return limits[0] + (limits[1] - limits[0]) * draw(torch.rand, (count,), generator)
 
 
 class Augmentation:

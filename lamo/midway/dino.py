@@ -1,6 +1,7 @@
 """The DINO loss (Caron et al., 2021) that keeps a jointly trained encoder from collapsing."""
 
 import copy
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +11,7 @@ from lamo.midway.augmentation import WHOLE, crop, photometric, random_boxes
 from lamo.midway.encoder import Encoder
 from lamo.midway.images import normalise
 from lamo.midway.training_config import DinoConfig
+from lamo.nn.share import batch_mean
 from lamo.training.ema import update_ema
 
 GLOBAL_CROPS = 2
@@ -87,9 +89,20 @@ class DinoTask:
         with torch.no_grad():
             teacher = _logits(self.teacher, self.teacher_head, whole)
         loss = dino_loss(student, teacher, self.centre, self.config)
-        mean = torch.stack(teacher).float().mean(dim=(0, 1, 2))
+        mean = batch_mean(torch.stack(teacher).float().mean(dim=(0, 1, 2)))
         self.centre.lerp_(mean[None], 1.0 - self.config.centre_momentum)
         return loss
+
+    def state_dict(self) -> dict[str, Any]:
+        """Both heads and the centre."""
+        heads = {"student_head": self.student_head.state_dict(), "teacher_head": self.teacher_head.state_dict()}
+        return {**heads, "centre": self.centre}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """What `state_dict` returned."""
+        self.student_head.load_state_dict(state["student_head"])
+        self.teacher_head.load_state_dict(state["teacher_head"])
+        self.centre.copy_(state["centre"])
 
     def freeze_prototypes(self, frozen: bool) -> None:
         """Hold the last layer of the student's head, or let it train."""
@@ -106,6 +119,7 @@ def _logits(encoder: Encoder, head: DinoHead, crops: list[Tensor]) -> list[Tenso
     """Logits [B, F, prototypes] of each of `crops` [B, F, 3, h, w], all of one size, computed as one batch."""
     if not crops:
         return []
-    images = torch.stack(crops)
+    # Window by window, so that what is drawn for a window does not depend on which others are in the batch.
+    images = torch.stack(crops, dim=1)
     logits = head(encoder(images.flatten(0, 2))[-1][:, 0])
-    return list(logits.unflatten(0, images.shape[:3]))
+    return list(logits.unflatten(0, images.shape[:3]).unbind(1))

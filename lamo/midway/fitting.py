@@ -3,6 +3,7 @@
 import itertools
 import logging
 from collections.abc import Sequence
+from itertools import islice
 
 import numpy as np
 import torch
@@ -12,11 +13,15 @@ from lamo.midway.config import RecurrenceConfig
 from lamo.midway.images import to_input
 from lamo.midway.network import Midway
 from lamo.midway.objective import feature_losses
+from lamo.midway.sampling import FrameWindows
 from lamo.midway.state import State
 from lamo.stores.windows import ShardArray, ShuffledOrder, Windows
 from lamo.training.device import mixed_precision
-from lamo.training.loop import TrainingLog, run_training
-from lamo.training.optim import adamw, cosine, descend, set_learning_rate
+from lamo.training.learner import Learner, local_rows
+from lamo.training.loader import Loader
+from lamo.training.loop import Training, TrainingLog
+from lamo.training.optim import adamw, cosine, set_learning_rate
+from lamo.training.session import Session
 
 SCALE_FRAMES = 512
 RIDGE = 1e-4
@@ -32,7 +37,7 @@ def with_recurrence(model: Midway, recurrence: RecurrenceConfig) -> tuple[Midway
     return copy.eval().requires_grad_(False), bool(new)
 
 
-def fit_recurrence(model: Midway, frames: Sequence[ShardArray], seed: int, device: torch.device) -> None:
+def fit_recurrence(model: Midway, frames: Sequence[ShardArray], seed: int, session: Session) -> None:
     """Fit what `recurrence.top` adds to the published model, on frames uint8 [N, H, W, 3], with all else frozen:
     the forward model of a predicted top level, or the stream's scale of recomputed levels; nothing for a held one.
 
@@ -40,45 +45,53 @@ def fit_recurrence(model: Midway, frames: Sequence[ShardArray], seed: int, devic
     """
     top = model.config.recurrence.top
     if top == "predicted":
-        fit_top(model, frames, seed, device)
+        fit_top(model, frames, seed, session)
     elif top == "recomputed":
-        fit_stream_scale(model, frames, seed, device)
+        fit_stream_scale(model, frames, seed, session.device)
 
 
-def fit_top(model: Midway, frames: Sequence[ShardArray], seed: int, device: torch.device) -> TrainingLog:
+def fit_top(model: Midway, frames: Sequence[ShardArray], seed: int, session: Session) -> TrainingLog:
     """Train the forward model of the top level in rollouts of `recurrence.fit.unroll` steps, under the motion tokens of
     true frames, towards the teacher's features, by the distance that the network was trained with."""
-    fit, training, role = model.config.recurrence.fit, model.config.training, model.config.recurrence.role
+    fit, clip = model.config.recurrence.fit, model.config.training.clip
     windows = Windows(frames, fit.unroll + 1)
-    batches = ShuffledOrder(len(windows), seed).batches(fit.batch)
     top = model.forward_dynamics[model.levels].requires_grad_(True)
-    optimizer, parameters = adamw([top], fit.learning_rate, training.weight_decay), list(top.parameters())
+    optimizer = adamw([top], fit.learning_rate, model.config.training.weight_decay)
+    learner: Learner[FrameWindows] = Learner(
+        lambda batch: _top_losses(model, to_input(batch.frames, session.device)), [top], optimizer, clip, session
+    )
 
     def step(index: int) -> dict[str, Tensor | float]:
         rate = cosine(index, fit.steps, fit.learning_rate, 0.02 * fit.learning_rate, fit.steps // 20)
         set_learning_rate(optimizer, rate)
-        images = to_input(windows.read(next(batches)), device)
-        with mixed_precision(device, training.mixed_precision):
-            with torch.no_grad():
-                sources = _encode(model, images, role)
-                targets = sources if role == "teacher" else _encode(model, images, "teacher")
-                motion = [model.inverse(a, b) for a, b in itertools.pairwise(sources)]
-            upper, losses, held = sources[0][-1], [], []
-            for tokens, (before, after) in zip(motion, itertools.pairwise(targets), strict=True):
-                prediction = model.predict_top((upper,), tokens)
-                losses += feature_losses(model, (prediction,), before[-1:], after[-1:])
-                held += feature_losses(model, targets[0][-1:], before[-1:], after[-1:])
-                upper = model.project(prediction)
-        loss = torch.stack(losses).mean()
-        norm = descend(optimizer, loss, parameters, training.clip)
-        return {
-            "loss": loss.detach(), "loss_held": torch.stack(held).mean().detach(), "gradient_norm": norm,
-            "learning_rate": rate,
-        }  # fmt: skip
+        return {**learner.learn(next(batches), fit.batch), "learning_rate": rate}
 
-    log = run_training(step, fit.steps, fit.batch, "midway: top level")
+    training = Training("midway: top level", fit.steps, session, {"top": top, "optimizer": optimizer})
+    draws = ShuffledOrder(len(windows), seed).batches(
+        fit.batch, training.first * fit.batch, local_rows(session, fit.batch)
+    )
+    read = lambda picks: FrameWindows(torch.from_numpy(windows.read(picks)))  # noqa: E731
+    with Loader(read, islice(draws, fit.steps - training.first), session.workers) as batches:
+        log = training.run(step, fit.batch, waited=lambda: batches.waited_s)
     top.requires_grad_(False)
     return log
+
+
+def _top_losses(model: Midway, images: Tensor) -> dict[str, Tensor]:
+    """Losses of rollouts of the top level alone from the first of images [B, T, 3, H, W], and of holding it fixed."""
+    role = model.config.recurrence.role
+    with mixed_precision(images.device, model.config.training.mixed_precision):
+        with torch.no_grad():
+            sources = _encode(model, images, role)
+            targets = sources if role == "teacher" else _encode(model, images, "teacher")
+            motion = [model.inverse(a, b) for a, b in itertools.pairwise(sources)]
+        upper, losses, held = sources[0][-1], [], []
+        for tokens, (before, after) in zip(motion, itertools.pairwise(targets), strict=True):
+            prediction = model.predict_top((upper,), tokens)
+            losses += feature_losses(model, (prediction,), before[-1:], after[-1:])
+            held += feature_losses(model, targets[0][-1:], before[-1:], after[-1:])
+            upper = model.project(prediction)
+    return {"loss": torch.stack(losses).mean(), "loss_held": torch.stack(held).mean()}
 
 
 @torch.no_grad()

@@ -4,22 +4,20 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
 from lamo.errors import LamoError
 from lamo.midway.config import MidwayConfig
 from lamo.midway.fitting import fit_recurrence, with_recurrence
 from lamo.midway.network import Midway
 from lamo.midway.upstream import import_upstream
 from lamo.stores.windows import ShardArray
+from lamo.training.session import Session
 
-CPU = torch.device("cpu")
 logger = logging.getLogger(__name__)
 
 
 def import_checkpoint(
     config: MidwayConfig, image: tuple[int, int], levels: Sequence[int], frames: Sequence[ShardArray] = (),
-    seed: int = 0, device: torch.device = CPU,
+    seed: int = 0, session: Session | None = None,
 ) -> Midway:  # fmt: skip
     """The model of `config.checkpoint`: a published checkpoint, or a folder (or its model.safetensors) of ours.
 
@@ -27,6 +25,7 @@ def import_checkpoint(
     [N, H, W, 3], with everything else frozen. Raises `LamoError` if the file is not what it should be or does not fit
     frames of size `image` or the latent state of `levels`, or if there are no frames where something is to be fitted.
     """
+    session = session or Session()
     path = Path(config.checkpoint)
     if path.is_dir() or path.name == "model.safetensors":
         model = Midway.load(path if path.is_dir() else path.parent)
@@ -40,12 +39,12 @@ def import_checkpoint(
     trained, wanted = model.config.recurrence, config.recurrence
     if trained != wanted:
         logger.info("recurrence of the model in %s: %s; taken here: %s", path, trained, wanted)
-    model, fit = with_recurrence(model.to(device), wanted)
+    model, fit = with_recurrence(model.to(session.device), wanted)
     if fit and not frames:
         raise LamoError(
             f"midway.recurrence.top: found {wanted.top}, for which {path} has no weights; give frames to fit them on, "
             "or set it to held"
         )
     if fit:
-        fit_recurrence(model, frames, seed, device)
+        fit_recurrence(model, frames, seed, session)
     return model

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lamo.midway.state import State
+from lamo.nn.share import batch_mean
 
 Distance = Literal["cosine", "squared"]
 
@@ -38,7 +39,7 @@ def change_weights(source: Tensor, target: Tensor, share: float) -> Tensor:
     (1 - share) + share |dz|^2 / mean |dz|^2, at most 5; 1 everywhere for share 0.
     """
     change = (target - source).float().square().sum(-1)
-    return ((1.0 - share) + share * change / change.mean().clamp_min(1e-6)).clamp(max=5.0)
+    return ((1.0 - share) + share * change / batch_mean(change.mean()).clamp_min(1e-6)).clamp(max=5.0)
 
 
 def motion_loss(

@@ -24,7 +24,7 @@ from lamo.midway.losses import MotionLoss, motion_loss
 from lamo.midway.recurrence import project, standardise, upper_levels
 from lamo.midway.state import State
 from lamo.nn.transformer import CrossBlock, init_weights
-from lamo.training.checkpoint import load_config, load_weights, save_model
+from lamo.training.model_files import load_config, load_weights, save_model
 
 Role = Literal["student", "teacher"]
 

@@ -10,6 +10,7 @@ from lamo.midway.losses import motion_loss
 from lamo.midway.network import Midway, Transition
 from lamo.midway.readout import PixelReadout, contrast_loss
 from lamo.midway.state import State
+from lamo.nn.share import batch_mean, share_size
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class DynamicsObjective:
             return {}
         predicted, true = self.readout(finest), self.readout(truth.detach())
         return {
-            "pixel": (predicted - true).square().mean() / true.var().clamp_min(1e-6),
+            "pixel": (predicted - true).square().mean() / _variance(true).clamp_min(1e-6),
             "contrast": contrast_loss(predicted, true, self.config.contrast_window),
         }
 
@@ -102,6 +103,15 @@ def feature_losses(model: Midway, predictions: State, before: State, after: Stat
             tuple(map(model.standardise, z[: len(predictions)])) for z in (predictions, before, after)
         )
     return motion_loss(predictions, before, after, config.distance, config.change_weight).levels
+
+
+def _variance(images: Tensor) -> Tensor:
+    """Variance of the values of all images of the batch."""
+    share, total = share_size()
+    if share == total:
+        return images.var()
+    mean, square, count = batch_mean(images.mean()), batch_mean(images.square().mean()), images.numel() * total / share
+    return (square - mean.square()) * count / (count - 1)
 
 
 def _mean_gate(transition: Transition) -> dict[str, Tensor]:

@@ -1,15 +1,22 @@
 """Autoencoder pre-training of the encoder: a stationary target for the dynamics, where compute is small."""
 
+from itertools import islice
+
 import torch
 from torch import Tensor, nn
 
 from lamo.midway.encoder import Encoder
 from lamo.midway.images import to_input
+from lamo.midway.sampling import FrameWindows
 from lamo.midway.training_config import PretrainingConfig
+from lamo.nn.share import draw
 from lamo.stores.windows import ShuffledOrder, Windows
 from lamo.training.device import mixed_precision
-from lamo.training.loop import TrainingLog, run_training
-from lamo.training.optim import adamw, cosine, descend, set_learning_rate
+from lamo.training.learner import Learner, local_rows
+from lamo.training.loader import Loader
+from lamo.training.loop import Training, TrainingLog
+from lamo.training.optim import adamw, cosine, set_learning_rate
+from lamo.training.session import Session
 
 
 class Readout(nn.Module):
@@ -30,30 +37,42 @@ def patches(images: Tensor, patch: int) -> Tensor:
 
 
 def pretrain_encoder(
-    encoder: Encoder, frames: Windows, config: PretrainingConfig, seed: int, device: torch.device, mixed: bool
+    encoder: Encoder, frames: Windows, config: PretrainingConfig, seed: int, session: Session, mixed: bool
 ) -> TrainingLog:
     """Train `encoder` so that every level of the pyramid, under noise, tells its patch's pixels by an affine map.
 
     `frames` are windows of one frame. Minimises the mean squared error, summed over levels. The maps are dropped.
     """
+    device = session.device
     readout = Readout(len(encoder.config.levels), encoder.config.width, encoder.config.patch).to(device)
     optimizer = adamw([encoder, readout], config.learning_rate, 0.01)
-    parameters = [*encoder.parameters(), *readout.parameters()]
-    batches = ShuffledOrder(len(frames), seed).batches(config.batch)
+
+    def loss(batch: FrameWindows) -> dict[str, Tensor]:
+        images = to_input(batch.frames[:, 0], device)
+        with mixed_precision(device, mixed):
+            levels = encoder(images)
+            noisy = tuple(level + config.noise * _noise_like(level) for level in levels)
+            read = readout(noisy)
+        target = patches(images, encoder.config.patch)
+        errors = [(one.float() - target).square().mean() for one in read]
+        return {"loss": torch.stack(errors).sum(), "reconstruction_level0": errors[0]}
+
+    learner: Learner[FrameWindows] = Learner(loss, [encoder, readout], optimizer, 1.0, session)
 
     def step(index: int) -> dict[str, Tensor | float]:
         rate = cosine(index, config.steps, config.learning_rate, 0.02 * config.learning_rate, config.steps // 20)
         set_learning_rate(optimizer, rate)
-        images = to_input(frames.read(next(batches))[:, 0], device)
-        with mixed_precision(device, mixed):
-            levels = encoder(images)
-            noisy = tuple(level + config.noise * torch.randn_like(level) for level in levels)
-            read = readout(noisy)
-        target = patches(images, encoder.config.patch)
-        errors = [(one.float() - target).square().mean() for one in read]
-        loss = torch.stack(errors).sum()
-        norm = descend(optimizer, loss, parameters, 1.0)
-        return {"loss": loss.detach(), "reconstruction_level0": errors[0].detach(), "gradient_norm": norm, "rate": rate}
+        return {**learner.learn(next(batches), config.batch), "rate": rate}
 
     encoder.train()
-    return run_training(step, config.steps, config.batch, "midway: encoder pre-training")
+    state = {"encoder": encoder, "readout": readout, "optimizer": optimizer}
+    training = Training("midway: encoder pre-training", config.steps, session, state)
+    order = ShuffledOrder(len(frames), seed)
+    draws = order.batches(config.batch, training.first * config.batch, local_rows(session, config.batch))
+    read = lambda picks: FrameWindows(torch.from_numpy(frames.read(picks)))  # noqa: E731
+    with Loader(read, islice(draws, config.steps - training.first), session.workers) as batches:
+        return training.run(step, config.batch, waited=lambda: batches.waited_s)
+
+
+def _noise_like(level: Tensor) -> Tensor:
+    return draw(torch.randn, tuple(level.shape), device=level.device, dtype=level.dtype)

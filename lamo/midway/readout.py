@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from lamo.midway.images import to_input, to_unit
 from lamo.midway.network import Midway
 from lamo.midway.pretraining import patches
+from lamo.nn.share import batch_mean
 from lamo.stores.windows import Windows
 
 FIT_FRAMES = 512
@@ -70,7 +71,7 @@ def contrast_loss(predicted: Tensor, truth: Tensor, window: int) -> Tensor:
     terms = []
     for one, other in zip(gradients(predicted), gradients(truth.detach()), strict=True):
         ours, true = _contrast(one, window), _contrast(other, window)
-        terms.append((ours - true).abs().mean() / true.mean())
+        terms.append((ours - true).abs().mean() / batch_mean(true.mean()))
     return torch.stack(terms).mean()
 
 

@@ -1,6 +1,6 @@
 """Windows of frames that the dynamics are trained on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,16 +53,24 @@ class WindowSampler:
         self._order = ShuffledOrder(len(self.windows), seed + 1)
         self._seed = seed
 
-    def draws(self, first: int = 0) -> Iterator[Draw]:
-        """What each training step reads, from step `first` on: windows of unrolled steps + 1 frames."""
-        config, place = self.config, 0
-        for step in range(config.steps):
-            unroll = config.unroll[min(step * len(config.unroll) // config.steps, len(config.unroll) - 1)]
-            # As many frames in every step: longer windows are fewer.
-            count = max(1, 2 * config.batch // (unroll + 1))
+    def size(self, step: int) -> int:
+        """Windows of a step: as many frames in every one, so longer windows are fewer."""
+        return max(1, 2 * self.config.batch // (self._unroll(step) + 1))
+
+    def draws(self, first: int = 0, rows: Callable[[int], slice] = lambda size: slice(None)) -> Iterator[Draw]:
+        """What each training step reads, from step `first` on: windows of unrolled steps + 1 frames; of the windows of
+        a step those that `rows(size)` says (a process's share)."""
+        place = 0
+        for step in range(self.config.steps):
+            count = self.size(step)
             if step >= first:
-                yield Draw(self._order.draw(place, count), self._rows(place, count, unroll))
+                mine = rows(count)
+                yield Draw(self._order.draw(place, count)[mine], self._rows(place, count, self._unroll(step))[mine])
             place += count
+
+    def _unroll(self, step: int) -> int:
+        unroll = self.config.unroll
+        return unroll[min(step * len(unroll) // self.config.steps, len(unroll) - 1)]
 
     def read(self, draw: Draw) -> FrameWindows:
         """The frames of a draw, and only those."""

@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lamo.nn.share import draw
+
 
 def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None) -> Tensor:
     """Scaled dot-product attention over [B, H, N, D / H]; `bias` [H, N, M], if given, is added to the scores.
@@ -77,7 +79,7 @@ def drop_path(branch: Tensor, rate: float, training: bool) -> Tensor:
     """Stochastic depth: zero the residual branch of a sample with probability `rate`, scale the others up."""
     if rate == 0.0 or not training:
         return branch
-    keep = torch.rand(branch.shape[0], 1, 1, device=branch.device) >= rate
+    keep = draw(torch.rand, (branch.shape[0], 1, 1), device=branch.device) >= rate
     return branch * keep / (1.0 - rate)
 
 

@@ -8,7 +8,7 @@ from lamo.predictors.config import PredictorConfig
 from lamo.predictors.interface import Geometry, Predictor
 from lamo.predictors.motion import flow_predictor, gmm_predictor
 from lamo.predictors.state_baseline import state_baseline
-from lamo.training.checkpoint import CONFIG, load_config, load_weights, save_model
+from lamo.training.model_files import CONFIG, load_config, load_weights, save_model
 
 BUILDERS = {"flow": flow_predictor, "gmm": gmm_predictor, "state": state_baseline}
 

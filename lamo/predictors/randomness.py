@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Generator, Tensor
 
+from lamo.nn.share import draw
 from lamo.predictors.interface import Context, Randomness
 
 
@@ -24,7 +25,7 @@ def uniform(shape: tuple[int, ...], generator: Randomness, like: Tensor) -> Tens
 
 def _draw(kind: Callable[..., Tensor], shape: tuple[int, ...], generator: Randomness, like: Tensor) -> Tensor:
     if isinstance(generator, Generator):
-        return kind(shape, generator=generator, device=generator.device).to(like.device)
+        return draw(kind, shape, generator, generator.device).to(like.device)
     if len(generator) != shape[0]:
         raise ValueError(f"{len(generator)} generators for a batch of {shape[0]} rows")
     return torch.stack([kind(shape[1:], generator=one, device=one.device) for one in generator]).to(like.device)

@@ -2,23 +2,26 @@
 
 import copy
 import math
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from lamo.predictors.build import build_predictor, save_predictor
 from lamo.predictors.config import PredictorConfig, PredictorTraining
-from lamo.predictors.data import Batch, LatentWindows
+from lamo.predictors.data import Batch, LatentRows, LatentWindows
 from lamo.predictors.interface import Geometry, Predictor, Sampler
 from lamo.stores.windows import ShuffledOrder
+from lamo.training.checkpoint import GeneratorState, Stateful
 from lamo.training.device import mixed_precision
 from lamo.training.ema import update_ema
+from lamo.training.learner import Learner, local_rows
 from lamo.training.loader import Loader
-from lamo.training.loop import Values, run_training
-from lamo.training.optim import adamw, cosine, descend, set_learning_rate
+from lamo.training.loop import Training, Values
+from lamo.training.optim import adamw, cosine, set_learning_rate
 from lamo.training.seed import generator, seed_everything
+from lamo.training.session import Session
 
 LOG = "log.parquet"
 # Streams of random numbers of a training, told apart so that adding one leaves the others alone.
@@ -33,15 +36,14 @@ def train_predictor(
     validation: LatentWindows,
     seed: int,
     folder: str | Path,
-    device: torch.device,
-    workers: int = 0,
+    session: Session,
 ) -> Predictor:
     """Trains one predictor and writes model.safetensors, config.json and log.parquet into `folder`.
 
-    `workers` processes read ahead (see `Loader`). The log holds loss, gradient norm, learning rate, samples per second,
-    the share of the time spent on waiting for data and, at validations (on the averaged weights and clean contexts),
-    validation_loss, validation_error (mean squared error of one sample per window, in variances of the target) and
-    repeat_error (the same for repeating the last observed value: a predictor above it has learnt nothing yet).
+    The log holds loss, gradient norm, learning rate, samples per second, the share of the time spent on waiting for
+    data and, at validations (on the averaged weights and clean contexts), validation_loss, validation_error (mean
+    squared error of one sample per window, in variances of the target) and repeat_error (the same for repeating the
+    last observed value: a predictor above it has learnt nothing yet).
 
     Returns:
         The predictor that was saved: the moving average of the weights if ema_decay is not 0.
@@ -49,22 +51,24 @@ def train_predictor(
     Raises:
         LamoError: the loss is not finite, or config and geometry disagree.
     """
-    settings = config.head.training
+    settings, device = config.head.training, session.device
     seed_everything(seed)
     model = build_predictor(config, geometry).to(device)
     average = copy.deepcopy(model).eval().requires_grad_(False)
     checks = _validation_batches(validation, settings, seed, device)
-    draws = islice(ShuffledOrder(len(train), seed).batches(settings.batch), settings.steps)
-    with Loader(train.read, draws, workers) as rows:
-        batches = (train.normalise(read, device) for read in rows)
-        trainer = _Trainer(model, average, settings, batches, seed, device)
-        log = run_training(
-            trainer.step, settings.steps, settings.batch, f"{config.name} seed {seed}",
+    trainer = _Trainer(model, average, settings, train, seed, session)
+    training = Training(f"{config.name} seed {seed}", settings.steps, session, trainer.state())
+    batch, mine = settings.batch, local_rows(session, settings.batch)
+    draws = ShuffledOrder(len(train), seed).batches(batch, training.first * batch, mine)
+    with Loader(train.read, islice(draws, settings.steps - training.first), session.workers) as batches:
+        log = training.run(
+            lambda index: trainer.step(index, next(batches)), batch,
             validate=lambda: validate(average, checks, seed, device), validate_every=settings.validation_every,
-            waited=lambda: rows.waited_s,
+            waited=lambda: batches.waited_s,
         )  # fmt: skip
-    save_predictor(folder, average, config, geometry)
-    log.write(Path(folder) / LOG)
+    if session.processes.main:
+        save_predictor(folder, average, config, geometry)
+        log.write(Path(folder) / LOG)
     return average
 
 
@@ -72,29 +76,38 @@ class _Trainer:
     """One optimiser step after the other, on random windows."""
 
     def __init__(
-        self, model: Predictor, average: Predictor, settings: PredictorTraining, batches: Iterator[Batch],
-        seed: int, device: torch.device,
+        self, model: Predictor, average: Predictor, settings: PredictorTraining, windows: LatentWindows, seed: int,
+        session: Session,
     ) -> None:  # fmt: skip
-        self.model, self.average, self.settings = model.train(), average, settings
-        self.batches, self.device = batches, device
-        self.parameters = [p for p in model.parameters() if p.requires_grad]
+        self.model, self.average, self.settings, self.windows = model.train(), average, settings, windows
+        self.device = session.device
         self.optimizer = adamw([model], settings.learning_rate, settings.weight_decay)
-        self.noise = generator(device, seed, NOISE)
+        self.noise = generator(session.device, seed, NOISE)
+        clip = settings.clip_gradient or math.inf
+        self.learner: Learner[LatentRows] = Learner(self._loss, [model], self.optimizer, clip, session, [self.noise])
 
-    def step(self, index: int) -> Values:
+    def state(self) -> dict[str, Stateful]:
+        """All that a checkpoint keeps."""
+        noise = GeneratorState(self.noise)
+        return {"model": self.model, "average": self.average, "optimizer": self.optimizer, "noise": noise}
+
+    def step(self, index: int, rows: LatentRows) -> Values:
         """Trains once; returns the values to log."""
         settings = self.settings
         rate = cosine(
             index, settings.steps, settings.learning_rate, settings.final_learning_rate, settings.warmup_steps
         )
         set_learning_rate(self.optimizer, rate)
-        batch = next(self.batches)
-        with mixed_precision(self.device, settings.bf16):
-            loss = self.model.loss(batch.context, batch.target(self.model.predicts), self.noise)
-        norm = descend(self.optimizer, loss, self.parameters, settings.clip_gradient or math.inf)
+        values = self.learner.learn(rows, settings.batch)
         # A short memory at first, or the initial weights would linger in the average of a short training.
         update_ema(self.average, self.model, min(settings.ema_decay, (1 + index) / (10 + index)))
-        return {"loss": loss.detach(), "gradient_norm": norm, "learning_rate": rate}
+        return {**values, "learning_rate": rate}
+
+    def _loss(self, rows: LatentRows) -> dict[str, Tensor]:
+        batch = self.windows.normalise(rows, self.device)
+        with mixed_precision(self.device, self.settings.bf16):
+            loss = self.model.loss(batch.context, batch.target(self.model.predicts), self.noise)
+        return {"loss": loss}
 
 
 def _validation_batches(

@@ -104,13 +104,7 @@ class ShuffledOrder:
             done += len(part)
         return picks
 
-    def batches(self, batch: int, start: int = 0, process: int = 0, processes: int = 1) -> Iterator[np.ndarray]:
-        """Endless batches from place `start` on, of which one of several `processes` gets its equal share.
-
-        Together the shares of all processes are the batches of one. Raises `LamoError` if they cannot share equally.
-        """
-        if batch % processes:
-            raise LamoError(f"a batch of {batch} cannot be shared by {processes} processes; give a multiple of it")
-        share = batch // processes
-        for place in count_up(start + process * share, batch):
-            yield self.draw(place, share)
+    def batches(self, batch: int, start: int = 0, rows: slice = slice(None)) -> Iterator[np.ndarray]:
+        """Endless batches from place `start` on, and of each of them the `rows` (a process's share)."""
+        for place in count_up(start, batch):
+            yield self.draw(place, batch)[rows]

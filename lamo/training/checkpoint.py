@@ -1,46 +1,160 @@
-"""Trained models on disk: safetensors weights with the configuration that rebuilds them."""
+"""Checkpoints: the state from which a training that was stopped or killed goes on, as if nothing had happened.
 
+They lie outside the outputs that a rule declares, which Snakemake removes when a job fails, in a folder named by a key,
+a hash of all that the training depends on: one with another key finds nothing to go on from, and overwrites nothing.
+"""
+
+import json
+import logging
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import nn
 
 from lamo.errors import LamoError
-from lamo.stores.atomic import read_json, replacing, write_json
+from lamo.stores.atomic import replacing
+from lamo.training.distributed import Processes
+from lamo.training.seed import random_state, set_random_state
+from lamo.training.state_files import read_state, write_state
 
-WEIGHTS, CONFIG = "model.safetensors", "config.json"
-
-
-def save_model(folder: str | Path, model: nn.Module, config: dict[str, Any]) -> None:
-    """Write `config.json`, then `model.safetensors`, each atomically."""
-    folder = Path(folder)
-    write_json(folder / CONFIG, config)
-    with replacing(folder / WEIGHTS) as temporary:
-        save_file({name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}, temporary)
+KEEP = 2
+logger = logging.getLogger(__name__)
 
 
-def load_config(folder: str | Path) -> dict[str, Any]:
-    """The configuration that a saved model was built from."""
-    return read_json(Path(folder) / CONFIG)
+class Stateful(Protocol):
+    """What a checkpoint keeps: modules, optimisers, logs and whatever else says and takes its state."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any], /) -> Any: ...
 
 
-def load_weights(folder: str | Path, model: nn.Module) -> None:
-    """Load the weights into `model`; `LamoError` if the file is missing, damaged or of another model."""
-    path = Path(folder) / WEIGHTS
-    try:
-        weights = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise LamoError(f"{path}: cannot be read ({error}); run the stage that writes it again") from None
-    expected = model.state_dict()
-    problems = [f"missing {k}" for k in expected.keys() - weights.keys()]
-    problems += [f"unexpected {k}" for k in weights.keys() - expected.keys()]
-    problems += [
-        f"{k} is {tuple(weights[k].shape)}, expected {tuple(v.shape)}"
-        for k, v in expected.items()
-        if k in weights and weights[k].shape != v.shape
-    ]
-    if problems:
-        raise LamoError(f"{path}: does not fit the model of {CONFIG} beside it: {'; '.join(sorted(problems)[:5])}")
-    model.load_state_dict(weights)
+class GeneratorState:
+    """A random generator as part of a checkpoint."""
+
+    def __init__(self, generator: torch.Generator) -> None:
+        self.generator = generator
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"state": self.generator.get_state()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.generator.set_state(state["state"])
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """The last two good states of one training, `folder`/step-N; none are kept where `folder` is None.
+
+    A state is written beside its place, synced and renamed by the first of the `processes`; it holds the random state
+    of each. `every_s`: seconds between two of them.
+    """
+
+    folder: Path | None = None
+    every_s: float = 600.0
+    processes: Processes = field(default_factory=Processes)
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    @classmethod
+    def keyed(cls, folder: Path, key: str, every_s: float, processes: Processes, device: torch.device) -> "Checkpoints":
+        """Checkpoints of the training whose dependencies hash to `key`; says so if others lie in `folder`."""
+        others = sorted(path.name for path in folder.glob("*") if path.is_dir() and path.name != key)
+        if others and processes.main:
+            logger.info(
+                "checkpoints of other settings, code or inputs lie in %s (%s) and stay there; delete them if you do "
+                "not need them", folder, ", ".join(others),
+            )  # fmt: skip
+        return cls(folder / key, every_s, processes, device)
+
+    def phase(self, name: str) -> "Checkpoints":
+        """Those of one of several trainings that follow each other in one job."""
+        return self if self.folder is None else replace(self, folder=self.folder / name)
+
+    def steps(self) -> list[int]:
+        """Steps done of the states that are there, the last first."""
+        found = self.folder.glob("step-*") if self.folder else ()
+        return sorted((int(path.name.removeprefix("step-")) for path in found), reverse=True)
+
+    def restore(self, parts: Mapping[str, Stateful]) -> int:
+        """Load the last good state into `parts` and return the steps done; 0, and nothing changed, if there is none.
+
+        A damaged state is named in the log and the one before it taken.
+        """
+        for step in self.steps():
+            place = self._place(step)
+            try:
+                state = read_state(place)
+            except LamoError as error:
+                logger.warning("checkpoint not usable: %s; taking the one before it", error)
+                continue
+            if state["parts"].keys() != parts.keys():
+                raise LamoError(
+                    f"{place}: found {sorted(state['parts'])}, expected {sorted(parts)}; delete {self.folder}"
+                )
+            for name, part in parts.items():
+                part.load_state_dict(state["parts"][name])
+            self._restore_random(state["random"], place)
+            if self.processes.main:
+                logger.info("going on at step %d from %s", step, place)
+            return step
+        return 0
+
+    def save(self, step: int, parts: Mapping[str, Stateful]) -> None:
+        """Keep the present state as that after `step` steps, and of the earlier ones the last.
+
+        Raises `LamoError` if it is not finite or the disk refuses it; the earlier ones are then as they were.
+        """
+        if self.folder is None:
+            return
+        # Before the first process is alone with the disk: whoever is slow here must not wait in vain.
+        random = self.processes.gather(json.dumps(random_state(self.device)))
+        if self.processes.main:
+            state = {"parts": {name: part.state_dict() for name, part in parts.items()}, "random": random}
+            try:
+                with replacing(self._place(step)) as temporary:
+                    temporary.mkdir()
+                    write_state(temporary, state)
+            except LamoError as error:
+                raise LamoError(f"training step {step}: {error}; {self.last()}") from None
+            except (OSError, SafetensorError) as error:
+                raise LamoError(
+                    f"{self._place(step)}: the checkpoint could not be written ({error}); free space on that disk and "
+                    f"start again; {self.last()}"
+                ) from None
+            for old in self.steps()[KEEP:]:
+                shutil.rmtree(self._place(old))
+        self.processes.wait()
+
+    def last(self) -> str:
+        """Where the last state lies, in words."""
+        steps = self.steps()
+        if not steps:
+            return "no earlier state was kept"
+        return f"the last good state, of step {steps[0]}, lies in {self._place(steps[0])}"
+
+    def remove(self) -> None:
+        """Remove all states: the training has ended and its result is written."""
+        if self.folder is None or not self.processes.main:
+            return
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
+        if self.folder.parent.exists() and not any(self.folder.parent.iterdir()):
+            self.folder.parent.rmdir()
+
+    def _place(self, step: int) -> Path:
+        assert self.folder is not None
+        return self.folder / f"step-{step:09d}"
+
+    def _restore_random(self, random: list[str], place: Path) -> None:
+        rank = self.processes.rank
+        if len(random) != self.processes.count:
+            logger.info(
+                "%s is of %d processes, this training has %d: the global random state of the first is taken for all",
+                place, len(random), self.processes.count,
+            )  # fmt: skip
+            rank = 0
+        set_random_state(json.loads(random[rank]), self.device)

@@ -3,9 +3,16 @@
 import torch
 
 
-def pick_device() -> torch.device:
-    """The GPU if one is visible, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def pick_device(local_rank: int = 0) -> torch.device:
+    """The GPU of the process `local_rank` of this machine if GPUs are visible, else the CPU.
+
+    A process that sees one GPU alone, as under SLURM's binding, takes that.
+    """
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    device = torch.device("cuda", local_rank % torch.cuda.device_count())
+    torch.cuda.set_device(device)
+    return device
 
 
 def mixed_precision(device: torch.device, enabled: bool = True) -> torch.autocast:

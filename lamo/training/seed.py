@@ -1,6 +1,7 @@
 """Reproducible randomness."""
 
 import random
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,3 +24,28 @@ def generator(device: torch.device, *key: int) -> torch.Generator:
     """A torch generator whose stream depends on all of `key` only (for example run seed, predictor seed, window)."""
     state = np.random.SeedSequence(key).generate_state(1, dtype=np.uint64)[0]
     return torch.Generator(device).manual_seed(int(state >> np.uint64(1)))
+
+
+def random_state(device: torch.device) -> dict[str, Any]:
+    """The state of the global generators of Python, NumPy and torch (CPU, and the GPU `device`), as plain values."""
+    version, words, gauss = random.getstate()
+    name, keys, position, has_gauss, cached = np.random.get_state()  # noqa: NPY002 - as in seed_everything
+    state = {
+        "python": [version, list(words), gauss],
+        "numpy": [name, keys.tolist(), int(position), int(has_gauss), float(cached)],
+        "torch": torch.get_rng_state().tolist(),
+    }
+    if device.type == "cuda":
+        state["cuda"] = torch.cuda.get_rng_state(device).tolist()
+    return state
+
+
+def set_random_state(state: dict[str, Any], device: torch.device) -> None:
+    """Take up what `random_state` returned; the GPU's is left as it is where the state was taken without one."""
+    version, words, gauss = state["python"]
+    random.setstate((version, tuple(words), gauss))
+    name, keys, *rest = state["numpy"]
+    np.random.set_state((name, np.array(keys, dtype=np.uint32), *rest))  # noqa: NPY002
+    torch.set_rng_state(torch.tensor(state["torch"], dtype=torch.uint8))
+    if device.type == "cuda" and "cuda" in state:
+        torch.cuda.set_rng_state(torch.tensor(state["cuda"], dtype=torch.uint8), device)

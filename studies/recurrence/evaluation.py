@@ -23,6 +23,7 @@ from lamo.rollout.world import World
 from lamo.stores.rollouts import Window
 from lamo.stores.windows import Windows
 from lamo.training.seed import seed_everything
+from lamo.training.session import Session
 from studies.recurrence.models import LEVELS, Data, Models
 from studies.recurrence.settings import Study, Variant
 
@@ -69,7 +70,7 @@ def measure(variant: Variant, study: Study, models: Models, bench: Bench) -> dic
     seed_everything(models.seed)
     model, new = with_recurrence(trained.model, variant.midway.recurrence)
     if new:
-        fit_recurrence(model, models.data.train, models.seed, models.device)
+        fit_recurrence(model, models.data.train, models.seed, Session(models.device))
     role = variant.midway.recurrence.role
     scores = roll_out(model, models.decoder(trained, role, study.decoder), bench, models.device)
     facts = {"minutes": trained.minutes, "samples": trained.samples, "trains": variant.trains}

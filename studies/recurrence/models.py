@@ -28,9 +28,10 @@ from lamo.rollout.windows import ClipFrames
 from lamo.stores.atomic import read_json, write_json
 from lamo.stores.frames import FramesStore, open_frames
 from lamo.stores.windows import ShardArray, Windows
-from lamo.training.checkpoint import load_weights, save_model
 from lamo.training.device import mixed_precision
+from lamo.training.model_files import load_weights, save_model
 from lamo.training.seed import seed_everything
+from lamo.training.session import Session
 
 LEVELS = (0,)
 FACTS = "facts.json"
@@ -110,7 +111,7 @@ class Models:
         seed_everything(self.seed)
         begin = time.perf_counter()
         splits = self.data.train, self.data.held_out
-        trained = train_midway(config, *splits, self.seed, self.device, self.rate_hz, encoder=encoder)
+        trained = train_midway(config, *splits, self.seed, Session(self.device), self.rate_hz, encoder=encoder)
         minutes += (time.perf_counter() - begin) / 60
         trained.model.save(folder)
         trained.dynamics.write(folder / "log.parquet")
@@ -127,7 +128,12 @@ class Models:
         encoder = Encoder(config.encoder, self.data.train[0].array.shape[1:3]).to(self.device)
         training, begin = config.training, time.perf_counter()
         pretrain_encoder(
-            encoder, Windows(self.data.train, 1), training.pretraining, self.seed, self.device, training.mixed_precision
+            encoder,
+            Windows(self.data.train, 1),
+            training.pretraining,
+            self.seed,
+            Session(self.device),
+            training.mixed_precision,
         )
         save_model(folder, encoder, {"encoder": config.encoder.model_dump(mode="json")})
         return {"minutes": (time.perf_counter() - begin) / 60}
@@ -149,7 +155,7 @@ class Models:
             for frames in (self.data.train, self.data.held_out)
         )
         begin = time.perf_counter()
-        decoder, log = train_decoder(config, *splits, model.config.encoder.patch, self.seed, self.device)
+        decoder, log = train_decoder(config, *splits, model.config.encoder.patch, self.seed, Session(self.device))
         decoder.save(folder)
         log.write(folder / "log.parquet")
         return {"minutes": (time.perf_counter() - begin) / 60}

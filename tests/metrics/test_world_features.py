@@ -9,6 +9,7 @@ from lamo.metrics.config import WorldFeaturesConfig
 from lamo.metrics.frechet import frechet_distance
 from lamo.metrics.world_examples import Examples, render_examples
 from lamo.metrics.world_features import WorldFeatures, train_world_features
+from lamo.training.session import Session
 from lamo.world.simulation import WorldConfig
 
 SMALL = WorldFeaturesConfig(
@@ -23,7 +24,7 @@ def examples() -> tuple[Examples, Examples]:
 
 @pytest.fixture(scope="module")
 def features(examples) -> WorldFeatures:
-    return train_world_features(*examples, SMALL)[0]
+    return train_world_features(*examples, SMALL, Session())[0]
 
 
 def test_examples_are_frames_with_visible_state(examples):
@@ -63,7 +64,7 @@ def test_features_have_unit_variance_and_order_corruptions(features, examples):
 
 
 def test_is_seeded(examples, features):
-    again = train_world_features(*examples, SMALL)[0]
+    again = train_world_features(*examples, SMALL, Session())[0]
     np.testing.assert_array_equal(again(examples[1].frames), features(examples[1].frames))
 
 

@@ -6,6 +6,7 @@ import torch
 from lamo.midway.config import RecurrenceConfig
 from lamo.midway.fitting import fit_recurrence, fit_top, recomputation_error, with_recurrence
 from lamo.midway.images import to_input
+from lamo.training.session import Session
 
 CPU = torch.device("cpu")
 
@@ -43,7 +44,7 @@ def test_a_top_level_is_fitted_with_everything_else_frozen(make_midway, clips, f
     wanted = recurrence("predicted", steps=60, learning_rate=1e-2, unroll=unroll).model_copy(update={"role": role})
     model, _ = with_recurrence(make_midway(form), wanted)
     before = weights(model)
-    log = fit_top(model, clips(3, 10), 0, CPU)
+    log = fit_top(model, clips(3, 10), 0, Session())
     parts = changed_parts(before, model)
     assert parts
     assert all(name.startswith("forward_dynamics.3.") for name in parts)
@@ -57,7 +58,7 @@ def test_recomputed_levels_are_near_the_true_ones_once_the_scale_is_fitted(make_
     before, images = weights(model), to_input(clips(2, 6, 20)[0].array)
     model.stream_scale.bias.data.fill_(2.0)
     wrong = recomputation_error(model, images)
-    fit_recurrence(model, clips(4, 10), 0, CPU)
+    fit_recurrence(model, clips(4, 10), 0, Session())
     assert changed_parts(before, model) == {"stream_scale.weight", "stream_scale.bias"}
     fitted = recomputation_error(model, images)
     assert len(fitted) == 3
@@ -67,5 +68,5 @@ def test_recomputed_levels_are_near_the_true_ones_once_the_scale_is_fitted(make_
 def test_a_held_top_level_needs_no_fit(make_midway, clips, form):
     model, _ = with_recurrence(make_midway(form), recurrence("held"))
     before = weights(model)
-    fit_recurrence(model, clips(1, 4), 0, CPU)
+    fit_recurrence(model, clips(1, 4), 0, Session())
     assert changed_parts(before, model) == set()

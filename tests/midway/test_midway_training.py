@@ -12,6 +12,7 @@ from lamo.midway.losses import motion_loss
 from lamo.midway.network import Midway
 from lamo.midway.objective import DynamicsObjective
 from lamo.midway.training import DynamicsTraining, train_midway
+from lamo.training.session import Session
 
 CPU = torch.device("cpu")
 IMAGE = (16, 24)
@@ -22,7 +23,7 @@ def train(make_config, clips):
     def run(form, training, seed=0, **changes):
         torch.manual_seed(seed)
         config = make_config(form, training=training, **changes)
-        return train_midway(config, clips(4, 12), clips(2, 12, 50), seed, CPU)
+        return train_midway(config, clips(4, 12), clips(2, 12, 50), seed, Session())
 
     return run
 
@@ -30,7 +31,7 @@ def train(make_config, clips):
 def joint(make_config, clips, form, training=None, **changes) -> DynamicsTraining:
     """A run whose student trains with the dynamics."""
     config = make_config(form, training=training or {}, **changes)
-    return DynamicsTraining(Midway(config, IMAGE), config.training, clips(3, 12), clips(2, 12, 50), 0, CPU)
+    return DynamicsTraining(Midway(config, IMAGE), config.training, clips(3, 12), clips(2, 12, 50), 0, Session())
 
 
 def snapshot(module) -> dict[str, torch.Tensor]:
@@ -177,7 +178,7 @@ def test_levels_that_are_recomputed_get_their_scale(make_config, clips, pretrain
     torch.manual_seed(0)
     config = make_config("compact", recurrence={"top": "recomputed"}, training={"steps": 2, "pretraining": pretraining})
     shards = clips(4, 12)
-    model = train_midway(config, shards, shards, 0, torch.device("cpu")).model
+    model = train_midway(config, shards, shards, 0, Session()).model
     images = to_input(shards[0].array[:8])
     errors = recomputation_error(model, images)
     with torch.no_grad():
@@ -218,6 +219,6 @@ def test_stochastic_depth_is_off_in_the_teacher(make_config, clips):
 
 def test_clips_that_are_too_short_are_an_error(make_config, clips):
     with pytest.raises(LamoError, match="the longest has 4 frames, a window needs 5"):
-        train_midway(make_config("compact", training={"unroll": [4]}), clips(2, 4), clips(2, 12), 0, CPU)
+        train_midway(make_config("compact", training={"unroll": [4]}), clips(2, 4), clips(2, 12), 0, Session())
     with pytest.raises(LamoError, match="the longest has 6 frames, a window needs 9"):
-        train_midway(make_config("compact"), clips(2, 12), clips(2, 6), 0, CPU)
+        train_midway(make_config("compact"), clips(2, 12), clips(2, 6), 0, Session())

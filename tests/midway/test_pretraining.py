@@ -7,6 +7,7 @@ from lamo.midway.images import to_input
 from lamo.midway.network import Midway
 from lamo.midway.pretraining import patches, pretrain_encoder
 from lamo.stores.windows import Windows
+from lamo.training.session import Session
 
 CPU = torch.device("cpu")
 IMAGE = (16, 24)
@@ -26,7 +27,7 @@ def test_pretraining_lowers_the_reconstruction_error_of_every_level(make_config,
     config = make_config("compact", training={"pretraining": {"steps": 41, "learning_rate": 5e-3}})
     encoder = Midway(config, IMAGE).student
     frames = Windows(clips(4, 12), 1)
-    log = table(pretrain_encoder(encoder, frames, config.training.pretraining, 0, CPU, False))
+    log = table(pretrain_encoder(encoder, frames, config.training.pretraining, 0, Session(), False))
     assert log["loss"].iloc[-1] < 0.7 * log["loss"].iloc[0]
     assert log["reconstruction_level0"].iloc[-1] < 0.7 * log["reconstruction_level0"].iloc[0]
     # And the features do carry the pixels: an affine map fitted by least squares explains most of them.

@@ -16,6 +16,9 @@ from lamo.midway.sampling import FrameWindows
 from lamo.midway.training import DynamicsTraining, train_midway
 from lamo.nn.transformer import Block
 from lamo.stores.windows import ShardArray
+from lamo.training.checkpoint import Checkpoints
+from lamo.training.session import Session
+from lamo.training.state_files import read_state
 
 CPU = torch.device("cpu")
 IMAGE = (16, 24)
@@ -24,11 +27,11 @@ CONFIG = Path(__file__).resolve().parents[2] / "config" / "bdd100k.yaml"
 
 @pytest.fixture
 def make_run(make_config, clips):
-    def make(form="published", training=None, last_good=None, seed=0, **changes) -> DynamicsTraining:
+    def make(form="published", training=None, session=None, seed=0, **changes) -> DynamicsTraining:
         torch.manual_seed(seed)
         config = make_config(form, training=training or {}, **changes)
         data = clips(3, 12), clips(2, 12, 50)
-        return DynamicsTraining(Midway(config, IMAGE), config.training, *data, seed, CPU, 5.0, last_good)
+        return DynamicsTraining(Midway(config, IMAGE), config.training, *data, seed, session or Session(), 5.0)
 
     return make
 
@@ -155,8 +158,8 @@ def test_reading_ahead_changes_nothing_and_ends_with_the_run(make_run):
 
 
 def test_a_run_that_collapses_stops_and_keeps_its_last_good_state(make_run, tmp_path):
-    folder = tmp_path / "last_good"
-    run = make_run(training={"steps": 30, "validate_every": 2, "collapse_spread": 0.01}, last_good=folder)
+    session = Session(checkpoints=Checkpoints(tmp_path, every_s=0.0))
+    run = make_run(training={"steps": 30, "validate_every": 2, "collapse_spread": 0.01}, session=session)
     step, good = run._step, {}
 
     def collapsing(index):
@@ -171,16 +174,18 @@ def test_a_run_that_collapses_stops_and_keeps_its_last_good_state(make_run, tmp_
         return step(index)
 
     run._step = collapsing
-    message = rf"training step 4: feature_spread is .*collapse_spread.*last good state, of step 2, .* lie in {folder}$"
+    place = tmp_path / "step-000000003"
+    message = rf"training step 4: feature_spread is .*collapse_spread.*the last good state, of step 3, lies in {place}$"
     with pytest.raises(LamoError, match=message):
         run.run()
-    kept = Midway.load(folder).state_dict()
+    kept = read_state(place)["parts"]["model"]
     assert all(torch.equal(kept[name], value) for name, value in good.items())
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("prefetch")]
 
 
 def test_a_run_that_meets_a_nan_stops_and_says_where_its_last_good_state_lies(make_run, tmp_path):
-    run = make_run(training={"steps": 30, "validate_every": 1}, last_good=tmp_path / "last_good")
+    session = Session(checkpoints=Checkpoints(tmp_path, every_s=0.0))
+    run = make_run(training={"steps": 30, "validate_every": 1}, session=session)
     step = run._step
 
     def breaking(index):
@@ -190,9 +195,10 @@ def test_a_run_that_meets_a_nan_stops_and_says_where_its_last_good_state_lies(ma
         return step(index)
 
     run._step = breaking
-    with pytest.raises(LamoError, match=r"training step 3: \w+ is nan; .*the last good state, of step 2,"):
+    with pytest.raises(LamoError, match=r"training step 3: \w+ is nan; .*the last good state, of step 3,"):
         run.run()
-    assert all(value.isfinite().all() for value in Midway.load(tmp_path / "last_good").state_dict().values())
+    kept = read_state(tmp_path / "step-000000003")["parts"]["model"]
+    assert all(value.isfinite().all() for value in kept.values())
 
 
 def test_an_error_while_reading_frames_is_the_error_of_the_run(make_run):
@@ -231,11 +237,11 @@ def test_the_whole_published_recipe_runs_in_small(table, tmp_path):
     assert training.final_weight_decay > training.weight_decay
     frames = np.random.default_rng(0).integers(0, 256, (30, 32, 64, 3), dtype=np.uint8)
     shards = [ShardArray(frames, np.array([0, 15, 30]))]
-    trained = train_midway(config, shards, shards, 0, CPU, 5.0, tmp_path / "last_good")
+    trained = train_midway(config, shards, shards, 0, Session(checkpoints=Checkpoints(tmp_path)), 5.0)
     log = table(trained.dynamics)
     assert log["step"].max() == 2
     assert (log["dino"].dropna() > 0).all()
     assert (log["loss_level0"].dropna() > 0).all()
     assert all(value.isfinite().all() for value in trained.model.state_dict().values())
-    kept = Midway.load(tmp_path / "last_good").state_dict()
+    kept = read_state(tmp_path / "dynamics" / "step-000000003")["parts"]["model"]
     assert all(torch.equal(kept[name], value) for name, value in trained.model.state_dict().items())

@@ -16,6 +16,7 @@ from lamo.planning.pieces import Pieces
 from lamo.planning.training import training_units
 from lamo.planning.units import Unit
 from lamo.stores.windows import ShardArray
+from lamo.training.session import Session
 
 CPU = torch.device("cpu")
 
@@ -61,7 +62,7 @@ def test_a_step_of_the_dynamics_is_that_of_the_training(config_of, midway):
     model, held_out = Midway(sizes.midway, sizes.image), shards(sizes)
     if sizes.midway.training.pretraining.steps:
         model.student.requires_grad_(False)
-    training = DynamicsTraining(model, sizes.midway.training, shards(sizes), held_out, 0, CPU, 5.0)
+    training = DynamicsTraining(model, sizes.midway.training, shards(sizes), held_out, 0, Session(CPU), 5.0)
     model.train()
     # The first steps are those without unrolling.
     assert planned(units["midway_train", "dynamics, 1 unrolled, step"]) == counted(lambda: training._step(0))

@@ -12,6 +12,7 @@ from lamo.predictors.data import LatentWindows
 from lamo.predictors.interface import Sampler
 from lamo.predictors.statistics import compute_statistics
 from lamo.predictors.train import train_predictor
+from lamo.training.session import Session
 
 CPU = torch.device("cpu")
 
@@ -24,7 +25,7 @@ def quick(config: PredictorsConfig, name: str) -> PredictorConfig:
 
 def train(config, geometry, latents, folder, seed=0):
     windows = LatentWindows([latents], geometry.history, compute_statistics([latents]))
-    return train_predictor(config, geometry, windows, windows, seed, folder, CPU)
+    return train_predictor(config, geometry, windows, windows, seed, folder, Session())
 
 
 @pytest.mark.parametrize("name", ["flow", "gmm", "state"])

@@ -1,13 +1,19 @@
 """The training log and the loop that fills it."""
 
 import math
+import os
+import signal
 
 import pyarrow.parquet as pq
 import pytest
 import torch
 
 from lamo.errors import LamoError
-from lamo.training.loop import LastGood, TrainingLog, run_training
+from lamo.training.checkpoint import Checkpoints
+from lamo.training.loop import Training, TrainingLog
+from lamo.training.session import Session
+from lamo.training.signals import SIGNALS, Stopped, StopRequest
+from lamo.training.state_files import read_state
 
 
 def table(log: TrainingLog, path):
@@ -22,7 +28,7 @@ def run(path, steps, **options):
         calls.append(index)
         return {"loss": torch.tensor(10.0 - index), "rate": 0.5}
 
-    log = run_training(step, steps, 4, "test", **options)
+    log = Training("test", steps).run(step, 4, **options)
     return calls, table(log, path).to_pandas()
 
 
@@ -52,7 +58,7 @@ def test_a_value_that_is_not_finite_stops_the_training(tmp_path, value):
         return {"loss": value if index >= 4 else 1.0}
 
     with pytest.raises(LamoError, match="training step 5: loss is"):
-        run_training(step, 100, 1, "test", log_every=5)
+        Training("test", 100).run(step, 1, log_every=5)
     assert taken == list(range(6))
 
 
@@ -88,14 +94,14 @@ def test_validation_need_not_fall_on_a_logged_step(tmp_path):
 
 def test_a_validation_that_is_not_finite_stops_too():
     with pytest.raises(LamoError, match="training step 2: psnr is inf"):
-        run_training(lambda i: {"loss": 1.0}, 3, 1, "test", validate=lambda: {"psnr": math.inf})
+        Training("test", 3).run(lambda i: {"loss": 1.0}, 1, validate=lambda: {"psnr": math.inf})
 
 
 def test_the_rate_leaves_validation_out(tmp_path, monkeypatch):
     clock = iter([0.0, 2.0, 100.0, 102.0, 200.0, 202.0, 300.0])
     monkeypatch.setattr("lamo.training.loop.time.perf_counter", lambda: next(clock))
-    log = run_training(
-        lambda i: {"loss": 1.0}, 3, 8, "test", validate=lambda: {"v": 1.0}, validate_every=1, log_every=1
+    log = Training("test", 3).run(
+        lambda i: {"loss": 1.0}, 8, validate=lambda: {"v": 1.0}, validate_every=1, log_every=1
     )
     rates = [rate for rate in table(log, tmp_path).to_pydict()["samples_per_s"] if rate is not None]
     assert rates == [4.0, 4.0, 4.0]
@@ -105,7 +111,7 @@ def test_waiting_is_logged_as_a_share_of_the_time_outside_validation(tmp_path, m
     clock = iter([0.0, 2.0, 100.0, 104.0, 200.0, 202.0, 300.0])
     waits = iter([0.0, 0.5, 0.5, 3.5, 9.0, 9.0, 9.0])
     monkeypatch.setattr("lamo.training.loop.time.perf_counter", lambda: next(clock))
-    log = run_training(lambda i: {"loss": 1.0}, 3, 8, "test", log_every=1, waited=lambda: next(waits))
+    log = Training("test", 3).run(lambda i: {"loss": 1.0}, 8, log_every=1, waited=lambda: next(waits))
     assert table(log, tmp_path).to_pydict()["data_wait_share"] == [0.25, 0.75, 0.0]
 
 
@@ -116,42 +122,47 @@ def test_without_a_count_of_waiting_none_is_logged(tmp_path):
 # --- runs that break down ---
 
 
-class Run:
+class Counter:
     """Training whose state is the number of steps taken; it breaks down at a step."""
 
     def __init__(self, folder, breaks_at=None, loss=math.nan, **options):
-        self.state, self.breaks_at, self.loss = 0, breaks_at, loss
-        self.last_good = LastGood(folder, self.save)
+        self.taken, self.breaks_at, self.loss = torch.zeros(1), breaks_at, loss
         self.options = {"log_every": 2, "validate": lambda: {"held_out": 1.0}, "validate_every": 3} | options
+        self.session = Session(checkpoints=Checkpoints(folder, every_s=0.0))
 
-    def save(self, folder):
-        folder.mkdir()
-        (folder / "state").write_text(str(self.state))
+    def state_dict(self):
+        return {"taken": self.taken}
+
+    def load_state_dict(self, state):
+        self.taken = state["taken"]
 
     def step(self, index):
-        self.state = index
+        assert index == int(self.taken)
+        self.taken += 1
         return {"loss": self.loss if index == self.breaks_at else 1.0}
 
     def run(self, steps=12):
-        return run_training(self.step, steps, 1, "test", last_good=self.last_good, **self.options)
+        return Training("test", steps, self.session, {"counter": self}).run(self.step, 1, **self.options)
 
 
-def test_a_run_that_meets_a_nan_keeps_the_state_of_the_last_healthy_validation(tmp_path):
-    folder = tmp_path / "last_good"
-    with pytest.raises(LamoError, match=rf"training step 8: loss is nan; .*state, of step 6, .* lie in {folder}$"):
-        Run(folder, breaks_at=8).run()
-    assert sorted(path.name for path in folder.iterdir()) == ["log.parquet", "state"]
-    assert (folder / "state").read_text() == "6"
-    assert pq.read_table(folder / "log.parquet").to_pydict()["step"] == [0, 2, 3, 4, 6]
-    assert not list(tmp_path.glob(".*"))
+def kept(folder):
+    return [int(read_state(place)["parts"]["counter"]["taken"]) for place in sorted(folder.iterdir())]
+
+
+def test_a_run_that_meets_a_nan_keeps_the_last_two_healthy_states(tmp_path):
+    place = tmp_path / "step-000000007"
+    with pytest.raises(
+        LamoError, match=rf"training step 8: loss is nan; .*the last good state, of step 7, lies in {place}"
+    ):
+        Counter(tmp_path, breaks_at=8).run()
+    assert kept(tmp_path) == [5, 7]
 
 
 def test_a_state_that_its_own_validation_refuses_is_not_kept(tmp_path):
-    run = Run(tmp_path / "last_good")
-    run.options["validate"] = lambda: {"held_out": math.nan if run.state > 3 else 1.0}
-    with pytest.raises(LamoError, match=r"training step 6: held_out is nan; .*state, of step 3,"):
+    run = Counter(tmp_path)
+    run.options["validate"] = lambda: {"held_out": math.nan if run.taken > 4 else 1.0}
+    with pytest.raises(LamoError, match=r"training step 6: held_out is nan; .*the last good state, of step 5,"):
         run.run()
-    assert (tmp_path / "last_good" / "state").read_text() == "3"
 
 
 def test_values_that_a_check_refuses_stop_the_training_before_the_state_is_kept(tmp_path):
@@ -159,23 +170,60 @@ def test_values_that_a_check_refuses_stop_the_training_before_the_state_is_kept(
         if values["loss"] > 5.0:
             raise LamoError(f"training step {step}: too much")
 
-    run = Run(tmp_path / "last_good", breaks_at=6, loss=9.0, check=check)
-    with pytest.raises(LamoError, match=r"training step 6: too much; the last good state, of step 3,"):
+    run = Counter(tmp_path, breaks_at=6, loss=9.0, check=check)
+    with pytest.raises(LamoError, match=r"training step 6: too much; the last good state, of step 5,"):
         run.run()
-    assert run.state == 6
-    assert (tmp_path / "last_good" / "state").read_text() == "3"
+    assert kept(tmp_path) == [4, 5]
 
 
 def test_a_run_that_breaks_down_at_once_says_that_nothing_was_kept(tmp_path):
-    earlier = tmp_path / "last_good"
-    earlier.mkdir()
-    (earlier / "state").write_text("of an earlier run")
-    with pytest.raises(LamoError, match=r"step 0: loss is nan; .*; there was no validation before it, so no earlier"):
-        Run(earlier, breaks_at=0).run()
-    assert (earlier / "state").read_text() == "of an earlier run"
+    with pytest.raises(LamoError, match=r"step 0: loss is nan; .*; no earlier state was kept"):
+        Counter(tmp_path, breaks_at=0).run()
+    assert not list(tmp_path.iterdir())
 
 
-def test_a_run_that_ends_well_has_kept_its_end(tmp_path):
-    log = Run(tmp_path / "last_good").run()
-    assert (tmp_path / "last_good" / "state").read_text() == "11"
-    assert pq.read_table(tmp_path / "last_good" / "log.parquet") == table(log, tmp_path)
+def test_a_weight_that_is_not_finite_is_no_state_to_go_on_from(tmp_path):
+    run = Counter(tmp_path, validate=None)
+    run.step = lambda index: run.taken.fill_(math.nan if index == 4 else index + 1) and {"loss": 1.0}
+    with pytest.raises(
+        LamoError, match=r"training step 5: state\.parts\.counter\.taken holds values .*state, of step 3,"
+    ):
+        run.run()
+    assert kept(tmp_path) == [1, 3]
+
+
+def test_a_run_that_ended_goes_on_at_its_end(tmp_path):
+    log = Counter(tmp_path).run()
+    again = Counter(tmp_path)
+    again.step = None
+    assert again.run()._rows == log._rows
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_leads_to_a_checkpoint_of_that_very_step_and_the_next_run_goes_on(tmp_path, number):
+    run = Counter(tmp_path)
+    step = run.step
+
+    def stopping(index):
+        if index == 5:
+            os.kill(os.getpid(), number)
+        return step(index)
+
+    run.step = stopping
+    with (
+        run.session.stop.listening(),
+        pytest.raises(Stopped, match=rf"stopped by {number.name} at step 6 of 12; .*step 6,"),
+    ):
+        run.run()
+    assert kept(tmp_path) == [5, 6]
+    again = Counter(tmp_path)
+    log = again.run()
+    assert int(again.taken) == 12
+    assert [row["step"] for row in log._rows] == [0, 2, 3, 4, 6, 8, 9, 10, 11]
+
+
+def test_a_signal_outside_of_steps_ends_at_once_and_afterwards_the_system_has_it_again():
+    stop, before = StopRequest(), signal.getsignal(signal.SIGUSR1)
+    with pytest.raises(Stopped, match="SIGUSR1"), stop.listening():
+        os.kill(os.getpid(), signal.SIGUSR1)
+    assert signal.getsignal(signal.SIGUSR1) == before

@@ -7,22 +7,25 @@ from lamo.midway.config import MidwayConfig
 from lamo.midway.importing import import_checkpoint
 from lamo.stores.frames import open_frames
 from lamo.stores.windows import ShardArray
-from lamo.training.device import pick_device
 from lamo.training.seed import seed_everything
-from lamo.workflow.job import job, use_threads
+from lamo.training.session import training_session
+from lamo.workflow.job import job
+from lamo.workflow.launch import handed_over
 
 
-def main(files, output, params):
+def main(files, output, params, session):
     if files.clips:
         refuse_quarantined(files.clips, params.max_quarantined_share, Path(files.clips[0]).parents[2])
     config = MidwayConfig.model_validate(params.midway)
     seed_everything(params.seed)
     stores = open_frames(files.train, files.train_manifests) if files.train else []
     frames = [ShardArray(store.frames, store.offsets) for store in stores]
-    model = import_checkpoint(config, tuple(params.image), params.levels, frames, params.seed, pick_device())
-    model.save(Path(output.model).parent)
+    model = import_checkpoint(config, tuple(params.image), params.levels, frames, params.seed, session)
+    if session.processes.main:
+        model.save(Path(output.model).parent)
 
 
-with job(snakemake):
-    use_threads(snakemake.threads)
-    main(snakemake.input, snakemake.output, snakemake.params)
+with job(snakemake) as this:
+    if not handed_over(snakemake.resources, snakemake.threads):
+        with training_session(snakemake.resources, snakemake.threads, this.folder_for_checkpoints, this.key) as session:
+            main(snakemake.input, snakemake.output, snakemake.params, session)

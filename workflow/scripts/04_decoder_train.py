@@ -7,10 +7,11 @@ from lamo.decoder.training import DecoderData, train_decoder
 from lamo.stores.frames import open_frames
 from lamo.stores.latents import open_latents
 from lamo.stores.windows import ShardArray
-from lamo.training.checkpoint import load_config
-from lamo.training.device import pick_device
+from lamo.training.model_files import load_config
 from lamo.training.seed import seed_everything
-from lamo.workflow.job import job, use_threads
+from lamo.training.session import training_session
+from lamo.workflow.job import job
+from lamo.workflow.launch import handed_over
 
 
 def read(files, split):
@@ -22,7 +23,7 @@ def read(files, split):
     )
 
 
-def main(files, output, params, resources):
+def main(files, output, params, session):
     seed_everything(params.seed)
     patch = load_config(Path(files.midway_config).parent)["midway"]["encoder"]["patch"]
     decoder, log = train_decoder(
@@ -31,13 +32,14 @@ def main(files, output, params, resources):
         read(files, "val"),
         patch,
         params.seed,
-        pick_device(),
-        resources.get("loader_workers", 0),
+        session,
     )
-    decoder.save(Path(output.model).parent)
-    log.write(output.log)
+    if session.processes.main:
+        decoder.save(Path(output.model).parent)
+        log.write(output.log)
 
 
-with job(snakemake):
-    use_threads(snakemake.threads)
-    main(snakemake.input, snakemake.output, snakemake.params, snakemake.resources)
+with job(snakemake) as this:
+    if not handed_over(snakemake.resources, snakemake.threads):
+        with training_session(snakemake.resources, snakemake.threads, this.folder_for_checkpoints, this.key) as session:
+            main(snakemake.input, snakemake.output, snakemake.params, session)

@@ -7,12 +7,13 @@ from lamo.predictors.data import LatentWindows, geometry_of
 from lamo.predictors.statistics import Statistics
 from lamo.predictors.train import train_predictor
 from lamo.stores.latents import open_latents
-from lamo.training.checkpoint import load_config
-from lamo.training.device import pick_device
-from lamo.workflow.job import job, use_threads
+from lamo.training.model_files import load_config
+from lamo.training.session import training_session
+from lamo.workflow.job import job
+from lamo.workflow.launch import handed_over
 
 
-def main(files, output, params, resources, seed):
+def main(files, output, params, session, seed):
     config = PredictorConfig.model_validate(params.predictor)
     statistics = Statistics.load(files.statistics)
     train = open_latents(files.train, files.train_manifests)
@@ -27,11 +28,11 @@ def main(files, output, params, resources, seed):
         LatentWindows(val, config.history, statistics),
         seed,
         Path(output.model).parent,
-        pick_device(),
-        resources.get("loader_workers", 0),
+        session,
     )
 
 
-with job(snakemake):
-    use_threads(snakemake.threads)
-    main(snakemake.input, snakemake.output, snakemake.params, snakemake.resources, int(snakemake.wildcards.seed))
+with job(snakemake) as this:
+    if not handed_over(snakemake.resources, snakemake.threads):
+        with training_session(snakemake.resources, snakemake.threads, this.folder_for_checkpoints, this.key) as session:
+            main(snakemake.input, snakemake.output, snakemake.params, session, int(snakemake.wildcards.seed))

@@ -5,19 +5,23 @@ from pathlib import Path
 from lamo.metrics.config import WorldFeaturesConfig
 from lamo.metrics.world_examples import render_examples
 from lamo.metrics.world_features import train_world_features
-from lamo.workflow.job import job, use_threads
+from lamo.training.session import training_session
+from lamo.workflow.job import job
+from lamo.workflow.launch import handed_over
 from lamo.world.simulation import WorldConfig
 
 
-def main(output, params):
+def main(output, params, session):
     config, world = WorldFeaturesConfig.model_validate(params.features), WorldConfig.model_validate(params.world)
     examples = render_examples(world, config, "train", *params.size)
     held_out = render_examples(world, config, "held_out", *params.size)
-    features, log = train_world_features(examples, held_out, config)
-    features.save(Path(output.model).parent)
-    log.write(output.log)
+    features, log = train_world_features(examples, held_out, config, session)
+    if session.processes.main:
+        features.save(Path(output.model).parent)
+        log.write(output.log)
 
 
-with job(snakemake):
-    use_threads(snakemake.threads)
-    main(snakemake.output, snakemake.params)
+with job(snakemake) as this:
+    if not handed_over(snakemake.resources, snakemake.threads):
+        with training_session(snakemake.resources, snakemake.threads, this.folder_for_checkpoints, this.key) as session:
+            main(snakemake.output, snakemake.params, session)

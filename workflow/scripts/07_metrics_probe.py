@@ -12,7 +12,7 @@ from lamo.metrics.probe_table import probe_csv, probe_markdown
 from lamo.stores.atomic import replacing
 from lamo.stores.frames import FramesStore
 from lamo.stores.latents import LatentsStore
-from lamo.training.checkpoint import load_config
+from lamo.training.model_files import load_config
 from lamo.workflow.job import job, use_threads
 
 

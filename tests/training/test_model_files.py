@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from lamo.errors import LamoError
-from lamo.training.checkpoint import load_config, load_weights, save_model
+from lamo.training.model_files import load_config, load_weights, save_model
 
 
 @pytest.fixture

@@ -1,0 +1,88 @@
+"""A process's share of a batch: which of its rows it computes; random numbers and means that are those of the batch.
+
+A batch that is shared by several processes, or computed in parts, must be the batch that one process would see: so
+whoever draws random numbers for rows draws them for all rows and takes its own, and whoever needs a mean over rows to
+compute a loss takes the batch's. Outside `sharing` there is one process with the whole batch.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Generator, Tensor
+
+
+@dataclass(frozen=True)
+class Share:
+    """Rows `begin` to `end` of a batch of `total`, of which `counted` enter the mean of the loss (none, or all), and
+    the `weight` of their mean loss, such that the mean over processes of the sums of parts is the loss of the batch."""
+
+    begin: int
+    end: int
+    total: int
+    counted: int
+    weight: float
+
+    @classmethod
+    def of(cls, begin: int, end: int, total: int, processes: int) -> "Share":
+        """The share of one of `processes`; an empty one stands at a row that does not count."""
+        counted = end - begin
+        if not counted:
+            begin = min(begin, total - 1)
+            end = begin + 1
+        return cls(begin, end, total, counted, counted * processes / total)
+
+    @property
+    def whole(self) -> bool:
+        return self.end - self.begin == self.total
+
+
+_current: ContextVar[Share | None] = ContextVar("share", default=None)
+
+
+@contextmanager
+def sharing(share: Share) -> Iterator[None]:
+    """In the body `draw` and `batch_mean` are those of the batch of which `share` is a part."""
+    token = _current.set(share)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def draw(
+    kind: Callable[..., Tensor], shape: tuple[int, ...], generator: Generator | None = None,
+    device: torch.device | None = None, dtype: torch.dtype | None = None,
+) -> Tensor:  # fmt: skip
+    """`kind` (torch.rand or torch.randn) of `shape` [rows, ...], where each row of the share has equally many rows,
+    those of a row one after another."""
+    share = _current.get()
+    if share is None or share.whole:
+        return kind(shape, generator=generator, device=device, dtype=dtype)
+    each, rest = divmod(shape[0], share.end - share.begin)
+    if rest:
+        raise ValueError(f"{shape[0]} rows to draw for a share of {share.end - share.begin}")
+    drawn = kind((share.total * each, *shape[1:]), generator=generator, device=device, dtype=dtype)
+    return drawn[share.begin * each : share.end * each]
+
+
+def batch_mean(value: Tensor) -> Tensor:
+    """Mean over the batch of `value`, a mean over the rows of this share, as a constant; with parts, over the parts
+    that the processes compute at the same time."""
+    share = _current.get()
+    value = value.detach()
+    if share is None or not dist.is_initialized():
+        return value
+    counted = value.new_full((1,), float(share.counted))
+    sums = torch.cat([counted * value.reshape(-1), counted])
+    dist.all_reduce(sums)
+    return (sums[:-1] / sums[-1].clamp_min(1)).reshape(value.shape)
+
+
+def share_size() -> tuple[int, int]:
+    """Rows of the present share and of its batch; (0, 0) outside `sharing`."""
+    share = _current.get()
+    return (share.end - share.begin, share.total) if share else (0, 0)

@@ -1,0 +1,104 @@
+"""One optimiser step on a batch that processes share and that each may compute in parts."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import fields, replace
+from typing import Generic, TypeVar
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from lamo.nn.share import Share, sharing
+from lamo.training.session import Session
+
+Rows = TypeVar("Rows")
+
+
+class Learner(Generic[Rows]):
+    """Backward passes, clipping of the gradient's norm to `clip`, optimiser step.
+
+    `loss(rows)` gives named values, of which "loss", a mean over its rows, is minimised over the parameters of
+    `modules`.
+    `generators` are those that it draws from beside the global ones: with parts they are turned back for each, so that
+    together the parts draw what the whole batch would.
+    """
+
+    def __init__(
+        self, loss: Callable[[Rows], Mapping[str, Tensor]], modules: Sequence[nn.Module],
+        optimizer: torch.optim.Optimizer, clip: float, session: Session, generators: Sequence[Generator] = (),
+    ) -> None:  # fmt: skip
+        self.optimizer, self.clip, self.session, self.generators = optimizer, clip, session, generators
+        self.parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        self.objective: nn.Module = _Objective(loss, modules)
+        if session.processes.count > 1:
+            # Unused: what is trained may change with the step (frozen prototypes, levels that are not unrolled).
+            self.objective = DistributedDataParallel(
+                self.objective, broadcast_buffers=False, find_unused_parameters=True
+            )
+
+    def shares(self, total: int) -> list[Share]:
+        """The rows of a batch of `total` that this process is given, part by part."""
+        return self.session.processes.shares(total, self.session.parts)
+
+    def learn(self, rows: Rows, total: int) -> dict[str, Tensor]:
+        """One step on a batch of `total`, of which `rows` are this process's (see `local_rows`); returns the values of
+        `loss`, such that their mean over processes is that of the batch, and the gradient's norm before clipping."""
+        self.optimizer.zero_grad(set_to_none=True)
+        shares, values = self.shares(total), {}
+        start = self._random_states() if len(shares) > 1 else None
+        for number, share in enumerate(shares):
+            if number and start is not None:
+                self._turn_back(start)
+            last = number == len(shares) - 1
+            with sharing(share), nullcontext() if last else self._without_exchange():
+                found = dict(self.objective(_part(rows, share, shares)))
+                loss = found["loss"]
+                (loss if share.weight == 1.0 else share.weight * loss).backward()
+            for name, value in found.items():
+                value = value.detach() if share.weight == 1.0 else share.weight * value.detach()
+                values[name] = values[name] + value if name in values else value
+        norm = nn.utils.clip_grad_norm_(self.parameters, self.clip)
+        self.optimizer.step()
+        return {**values, "gradient_norm": norm}
+
+    def _without_exchange(self):
+        return self.objective.no_sync() if isinstance(self.objective, DistributedDataParallel) else nullcontext()
+
+    def _random_states(self) -> list[Tensor]:
+        device = self.session.device
+        cuda = [torch.cuda.get_rng_state(device)] if device.type == "cuda" else []
+        return [torch.get_rng_state(), *(one.get_state() for one in self.generators), *cuda]
+
+    def _turn_back(self, states: list[Tensor]) -> None:
+        torch.set_rng_state(states[0])
+        for one, state in zip(self.generators, states[1:], strict=False):
+            one.set_state(state)
+        if self.session.device.type == "cuda":
+            torch.cuda.set_rng_state(states[-1], self.session.device)
+
+
+class _Objective(nn.Module):
+    """A loss as a module, so that its parameters are known to those who exchange gradients."""
+
+    def __init__(self, loss: Callable, modules: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.loss, self.trained = loss, nn.ModuleList(modules)
+
+    def forward(self, rows: object) -> dict[str, Tensor]:
+        return dict(self.loss(rows))
+
+
+def local_rows(session: Session, total: int) -> slice:
+    """The rows of a batch of `total` that this process reads: from its first part's begin to its last part's end."""
+    shares = session.processes.shares(total, session.parts)
+    return slice(min(share.begin for share in shares), max(share.end for share in shares))
+
+
+def _part(rows: Rows, share: Share, shares: Sequence[Share]) -> Rows:
+    """The rows of one part; all of `rows` if there is but one."""
+    if len(shares) == 1:
+        return rows
+    first = min(one.begin for one in shares)
+    chosen = slice(share.begin - first, share.end - first)
+    return replace(rows, **{one.name: getattr(rows, one.name)[chosen] for one in fields(rows)})

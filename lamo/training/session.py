@@ -1,0 +1,63 @@
+"""Where and how a training runs: choices of a machine, none of which changes what is learned."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lamo.training.checkpoint import Checkpoints
+from lamo.training.device import pick_device
+from lamo.training.distributed import Processes, environment, joined
+from lamo.training.signals import StopRequest
+
+CHECKPOINT_MINUTES = 10
+
+
+@dataclass(frozen=True)
+class Session:
+    """Device, processes and checkpoints of a training.
+
+    Attributes:
+        device: what this process computes on.
+        processes: all that share each batch.
+        workers: processes that read ahead of each of these (see `Loader`).
+        parts: parts in which each process computes its share of a batch, one after another, to save memory.
+        checkpoints: states to go on from.
+        stop: whether the training was asked to stop.
+    """
+
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    processes: Processes = field(default_factory=Processes)
+    workers: int = 0
+    parts: int = 1
+    checkpoints: Checkpoints = field(default_factory=Checkpoints)
+    stop: StopRequest = field(default_factory=StopRequest)
+
+    def phase(self, name: str) -> "Session":
+        """The session of one of several trainings that follow each other in one job."""
+        return replace(self, checkpoints=self.checkpoints.phase(name))
+
+
+@contextmanager
+def training_session(resources: Mapping[str, Any], threads: int, folder: Path, key: str) -> Iterator[Session]:
+    """The session of a rule's job, in one process or in each of several (see `lamo.workflow.launch`).
+
+    Of `resources`: `loader_workers`; `batch_parts`; `checkpoint_minutes`, the time between two checkpoints. `threads`
+    are those of the job on this machine. Checkpoints lie in `folder` under `key`, and are removed when the body has
+    succeeded.
+    """
+    processes = environment() or Processes()
+    stop = StopRequest()
+    with stop.listening():
+        torch.set_num_threads(max(1, threads // int(os.environ.get("LOCAL_WORLD_SIZE", 1))))
+        device = pick_device(processes.local_rank)
+        with joined(processes, device):
+            every_s = 60.0 * float(resources.get("checkpoint_minutes", CHECKPOINT_MINUTES))
+            checkpoints = Checkpoints.keyed(Path(folder), key, every_s, processes, device)
+            workers, parts = (int(resources.get(*option)) for option in (("loader_workers", 0), ("batch_parts", 1)))
+            yield Session(device, processes, workers, parts, checkpoints, stop)
+            checkpoints.remove()
