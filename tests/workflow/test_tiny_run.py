@@ -106,8 +106,8 @@ def test_every_video_found_is_accounted_for(tiny):
 
 def test_every_job_has_a_log_a_benchmark_and_a_record(tiny):
     logs, benchmarks, records = (
-        {path.relative_to(tiny.results / folder).with_suffix("") for path in (tiny.results / folder).rglob(f"*{suffix}")}
-        for folder, suffix in (("logs", ".log"), ("benchmarks", ".tsv"), ("provenance", ".json"))
+        {path.relative_to(folder).with_suffix("") for path in folder.rglob("*.*")}
+        for folder in (tiny.results / name for name in ("logs", "benchmarks", "provenance"))
     )
     assert logs == benchmarks == records
     assert len(logs) == 29
