@@ -33,6 +33,7 @@ class Grid:
     horizons: list[float]
     metrics: list[str]
     cells: list[list[list[Cell]]]
+    run: str
     caption: str
 
     def decimals(self, metric: int) -> int:
@@ -61,8 +62,8 @@ def at_horizons(summary: pa.Table, horizons_s: Sequence[float]) -> list[dict]:
 
 
 def make_grid(scores: Scores, horizons_s: Sequence[float], run: str, description: str, midway: str) -> Grid:
-    """Arrange the summary for reading. `run` names the run; `description` is the feature extractor's, `midway` that of
-    the latent model."""
+    """Arrange the summary for reading. `run` says which run it is; `description` is the feature extractor's, `midway`
+    that of the latent model."""
     rows = at_horizons(scores.summary, horizons_s)
     labels = list(dict.fromkeys(row_label(row["method"], row["sampler"]) for row in rows))
     horizons = [round(h, 6) for h in horizons_s]
@@ -75,7 +76,7 @@ def make_grid(scores: Scores, horizons_s: Sequence[float], run: str, description
     }
     table = [[[cells[label, h, m] for m in metrics] for h in horizons] for label in labels]
     caption = _caption(rows, scores, metrics[-1], run, description) + f" {midway}"
-    return Grid(labels, horizons, metrics, table, caption)
+    return Grid(labels, horizons, metrics, table, run, caption)
 
 
 def _caption(rows: list[dict], scores: Scores, distance: str, run: str, description: str) -> str:
@@ -171,4 +172,5 @@ def table_text(grid: Grid) -> str:
             if r == 0:
                 lines.append("-" * len(lines[-1]))
     lines += ["", "mean ± half of the 95 % interval over clips; PSNR in dB; sharpness 1 is right, below is blur"]
+    lines.append(grid.run)
     return "\n".join(lines) + "\n"

@@ -26,10 +26,32 @@ def code_hash(script: str | Path, root: str | Path = ROOT, package: str = PACKAG
     return _code_hash(Path(script).resolve(), Path(root).resolve(), package)
 
 
+def code_modules(
+    script: str | Path, modules: tuple[str, ...] = (), root: str | Path = ROOT, package: str = PACKAGE
+) -> dict[str, str]:
+    """Hashes of what `code_hash` looks at, one by one, by path in `root`.
+
+    `modules` are names of further modules, beside those that the script imports.
+    """
+    script, root = Path(script).resolve(), Path(root).resolve()
+    hashes = {}
+    for name, text in _reached(script, tuple(modules), root, package).items():
+        path = _module_path(name, root) if name else script
+        hashes[path.relative_to(root).as_posix()] = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashes
+
+
 @cache
 def _code_hash(script: Path, root: Path, package: str) -> str:
-    text, todo = _read(script, script.name, "", root, package)
-    found, todo = {"": text}, list(todo)
+    found = _reached(script, (), root, package)
+    content = ", ".join(f"{json.dumps(name)}: {text}" for name, text in sorted(found.items()))
+    return hashlib.sha256(f"{{{content}}}".encode()).hexdigest()[:16]
+
+
+def _reached(script: Path, modules: tuple[str, ...], root: Path, package: str) -> dict[str, str]:
+    """What counts of the script (named '') and of every module that it and `modules` reach."""
+    text, names = _read(script, script.name, "", root, package)
+    found, todo = {"": text}, [*names, *modules]
     while todo:
         name = todo.pop()
         if name not in found and not _outside(name):
@@ -37,8 +59,7 @@ def _code_hash(script: Path, root: Path, package: str) -> str:
             parent = name if path.name == "__init__.py" else name.rpartition(".")[0]
             found[name], more = _read(path, str(path.relative_to(root)), parent, root, package)
             todo += more
-    content = ", ".join(f"{json.dumps(name)}: {text}" for name, text in sorted(found.items()))
-    return hashlib.sha256(f"{{{content}}}".encode()).hexdigest()[:16]
+    return found
 
 
 def _outside(name: str) -> bool:

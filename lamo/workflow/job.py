@@ -8,45 +8,63 @@ from pathlib import Path
 from typing import Any
 
 from lamo.errors import LamoError
+from lamo.workflow.provenance import Job, is_first_process
 
 log = logging.getLogger(__name__)
 
 
 @contextmanager
-def job(snakemake: Any) -> Iterator[None]:
-    """Run the body of a rule's script, logging to the rule's log file and to standard error.
+def job(snakemake: Any) -> Iterator[Job]:
+    """Run the body of a rule's script, logging to the rule's log file and to standard error; leave a record of it.
 
-    `LamoError` becomes one line in both and exit status 1; any other exception leaves its traceback in the log file and
-    one line on standard error. `snakemake` is the object that Snakemake puts into the script.
+    Yields what the script may want to know of its job. `LamoError` becomes one line in both and exit status 1; any
+    other exception leaves its traceback in the log file and one line on standard error. Where several processes run one
+    job, only the first writes log file and record; of the others, standard error shows warnings and tracebacks.
+    `snakemake` is the object that Snakemake puts into the script.
     """
-    logfile = Path(snakemake.log[0])
-    logfile.parent.mkdir(parents=True, exist_ok=True)
-    handlers = [logging.FileHandler(logfile, mode="w", encoding="utf-8"), logging.StreamHandler(sys.stderr)]
-    handlers[0].setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    handlers[1].setFormatter(logging.Formatter("%(message)s"))
-    handlers[0].setLevel(logging.DEBUG)
-    handlers[1].setLevel(logging.INFO)
-    package = logging.getLogger("lamo")
+    logfile, first = Path(snakemake.log[0]), is_first_process()
+    with _logging(logfile if first else None):
+        try:
+            this = Job(snakemake)
+            if first:
+                this.start()
+            yield this
+            if first:
+                this.write_record()
+        except LamoError as error:
+            log.error("error in rule %s: %s", snakemake.rule, _one_line(error))
+            raise SystemExit(1) from None
+        except Exception as error:
+            log.log(logging.DEBUG if first else logging.ERROR, "traceback", exc_info=True)
+            kind, place = type(error).__name__, f"in {logfile}" if first else "above"
+            log.error("unexpected %s in rule %s: %s (traceback %s)", kind, snakemake.rule, _one_line(error), place)
+            raise SystemExit(1) from None
+
+
+@contextmanager
+def _logging(logfile: Path | None) -> Iterator[None]:
+    """Messages of the package go to `logfile` and to standard error, warnings to `logfile`; without one, only what is
+    serious goes to standard error."""
+    package, warnings = logging.getLogger("lamo"), logging.getLogger("py.warnings")
     package.setLevel(logging.DEBUG)
     logging.captureWarnings(True)
-    listeners = [package, logging.getLogger("py.warnings")]
-    for logger in listeners:
-        for handler in handlers[: 2 if logger is package else 1]:
-            logger.addHandler(handler)
+    screen = logging.StreamHandler(sys.stderr)
+    screen.setFormatter(logging.Formatter("%(message)s"))
+    screen.setLevel(logging.INFO if logfile else logging.WARNING)
+    handlers: list[tuple[logging.Logger, logging.Handler]] = [(package, screen)]
+    if logfile:
+        logfile.parent.mkdir(parents=True, exist_ok=True)
+        file = logging.FileHandler(logfile, mode="w", encoding="utf-8")
+        file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        file.setLevel(logging.DEBUG)
+        handlers += [(package, file), (warnings, file)]
+    for logger, handler in handlers:
+        logger.addHandler(handler)
     try:
         yield
-    except LamoError as error:
-        log.error("error in rule %s: %s", snakemake.rule, _one_line(error))
-        raise SystemExit(1) from None
-    except Exception as error:
-        log.debug("traceback", exc_info=True)
-        kind = type(error).__name__
-        log.error("unexpected %s in rule %s: %s (traceback in %s)", kind, snakemake.rule, _one_line(error), logfile)
-        raise SystemExit(1) from None
     finally:
-        for handler in handlers:
-            for logger in listeners:
-                logger.removeHandler(handler)
+        for logger, handler in handlers:
+            logger.removeHandler(handler)
             handler.close()
 
 

@@ -99,6 +99,7 @@ def test_text_fits_a_terminal(grid):
     text = table_text(grid)
     assert "after 0.2 s" in text
     assert "decoder ceiling" in text
+    assert text.endswith("\nrun demo_1 (compact preset)\n")
     assert all(len(line) <= 100 for line in text.splitlines())
 
 

@@ -2,12 +2,14 @@
 
 import fcntl
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from snakemake.iocontainers import InputFiles, OutputFiles, Params, Wildcards
 
 from lamo.errors import LamoError
 from lamo.workflow.job import job, use_threads
@@ -17,7 +19,15 @@ from lamo.workflow.results import show_results
 
 @pytest.fixture
 def snakemake(tmp_path):
-    return SimpleNamespace(log=[str(tmp_path / "logs" / "rule.log")], rule="some_rule")
+    return SimpleNamespace(
+        log=[str(tmp_path / "logs" / "07_metrics" / "metrics_table.log")],
+        rule="metrics_table",
+        wildcards=Wildcards(),
+        params=Params(fromdict={"code": "0123456789abcdef"}),
+        input=InputFiles(),
+        output=OutputFiles(),
+        threads=1,
+    )
 
 
 def logged(snakemake) -> str:
@@ -36,7 +46,7 @@ def test_bad_input_is_one_line_without_a_traceback(snakemake, capsys):
     with pytest.raises(SystemExit) as caught, job(snakemake):
         raise LamoError("a.parquet: found 3,\n  expected 4")
     assert caught.value.code == 1
-    assert capsys.readouterr().err == "error in rule some_rule: a.parquet: found 3, expected 4\n"
+    assert capsys.readouterr().err == "error in rule metrics_table: a.parquet: found 3, expected 4\n"
     assert logged(snakemake).count("\n") == 1
     assert "a.parquet: found 3, expected 4" in logged(snakemake)
 
@@ -46,7 +56,7 @@ def test_other_errors_leave_their_traceback_in_the_log(snakemake, capsys):
         raise KeyError("x")
     assert caught.value.code == 1
     error = capsys.readouterr().err
-    assert error.startswith("unexpected KeyError in rule some_rule: 'x' (traceback in ")
+    assert error.startswith("unexpected KeyError in rule metrics_table: 'x' (traceback in ")
     assert error.count("\n") == 1
     assert "Traceback (most recent call last)" in logged(snakemake)
 
@@ -58,14 +68,38 @@ def test_log_of_an_earlier_attempt_is_replaced(snakemake):
     assert "attempt 1" not in logged(snakemake)
 
 
-def test_warnings_stand_in_the_log_only(snakemake, capsys):
+def in_new_process(snakemake, body: str, **variables: str) -> subprocess.CompletedProcess:
+    """A job with this body; the test's own process already handles warnings."""
     code = (
-        "import warnings, types\nfrom lamo.workflow.job import job\n"
-        f"with job(types.SimpleNamespace(log=[{snakemake.log[0]!r}], rule='r')):\n    warnings.warn('odd')\n"
+        "import logging, warnings\nfrom types import SimpleNamespace\nfrom lamo.workflow.job import job\n"
+        f"job_of = SimpleNamespace(log=[{snakemake.log[0]!r}], rule='metrics_table', wildcards={{}}, "
+        f"params={{'code': ''}}, input={{}}, output={{}}, threads=1)\nwith job(job_of):\n    {body}\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
-    assert done.stderr == ""
+    environment = {**os.environ, **variables}
+    return subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, env=environment, check=False)
+
+
+def test_warnings_stand_in_the_log_only(snakemake):
+    done = in_new_process(snakemake, "warnings.warn('odd')")
+    assert (done.returncode, done.stderr) == (0, "")
     assert "odd" in logged(snakemake)
+
+
+@pytest.mark.parametrize("variables", [{"RANK": "1"}, {"SLURM_PROCID": "2"}, {"RANK": "1", "SLURM_PROCID": "0"}])
+def test_other_processes_of_a_job_write_neither_log_nor_record(snakemake, tmp_path, variables):
+    done = in_new_process(snakemake, "logging.getLogger('lamo').info('step 3')", **variables)
+    assert (done.returncode, done.stderr) == (0, "")
+    failed = in_new_process(snakemake, "raise KeyError('x')", **variables)
+    assert failed.returncode == 1
+    assert "Traceback (most recent call last)" in failed.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("variables", [{"RANK": "0"}, {"SLURM_PROCID": "0"}, {"RANK": "0", "SLURM_PROCID": "3"}])
+def test_first_process_of_a_job_writes_both(snakemake, tmp_path, variables):
+    assert in_new_process(snakemake, "pass", **variables).returncode == 0
+    assert Path(snakemake.log[0]).exists()
+    assert (tmp_path / "provenance" / "07_metrics" / "metrics_table.json").exists()
 
 
 def test_plumbing_does_not_load_torch():

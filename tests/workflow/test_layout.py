@@ -32,7 +32,7 @@ def test_scripts_are_short_and_stand_alone(path):
     text = path.read_text(encoding="utf-8")
     assert text.startswith('"""')
     assert len(text.splitlines()) < 60
-    assert "with job(snakemake):" in text
+    assert "with job(snakemake)" in text
     assert not imported(path) & {"lamo.config", "lamo.config_docs", "snakemake"}
     assert not any(name.startswith("lamo.planning") for name in imported(path))
 

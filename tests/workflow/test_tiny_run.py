@@ -104,10 +104,12 @@ def test_every_video_found_is_accounted_for(tiny):
         assert min(picture.size) > 300
 
 
-def test_every_job_has_a_log_and_a_benchmark(tiny):
-    logs = {path.relative_to(tiny.results / "logs").with_suffix("") for path in (tiny.results / "logs").rglob("*.log")}
-    folder = tiny.results / "benchmarks"
-    assert logs == {path.relative_to(folder).with_suffix("") for path in folder.rglob("*.tsv")}
+def test_every_job_has_a_log_a_benchmark_and_a_record(tiny):
+    logs, benchmarks, records = (
+        {path.relative_to(folder).with_suffix("") for path in folder.rglob("*.*")}
+        for folder in (tiny.results / name for name in ("logs", "benchmarks", "provenance"))
+    )
+    assert logs == benchmarks == records
     assert len(logs) == 29
 
 

@@ -11,12 +11,13 @@ from lamo.stores.atomic import read_json, replacing
 from lamo.workflow.job import job
 
 
-def main(files, output, params):
+def main(files, output, params, run_id):
     facts = read_json(files.facts)
     values, summary = pq.read_table(files.values), pq.read_table(files.summary)
     scores = Scores(values, summary, facts["windows"], tuple(facts["frechet_bias"]))
     midway = MidwayConfig.model_validate(read_json(files.midway)["midway"])
-    grid = make_grid(scores, params.horizons_s, params.run, facts["features"], describe(midway))
+    run = f"{params.run} (run id {run_id})"
+    grid = make_grid(scores, params.horizons_s, run, facts["features"], describe(midway))
     bootstrap = params.bootstrap
     checks = motion_checks(values, params.horizons_s, bootstrap["resamples"], bootstrap["seed"])
     texts = {
@@ -30,5 +31,5 @@ def main(files, output, params):
             temporary.write_text(text, encoding="utf-8")
 
 
-with job(snakemake):
-    main(snakemake.input, snakemake.output, snakemake.params)
+with job(snakemake) as this:
+    main(snakemake.input, snakemake.output, snakemake.params, this.key)
