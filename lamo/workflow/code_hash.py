@@ -16,6 +16,11 @@ OUTSIDE = f"{PACKAGE}.workflow"
 """A package of plumbing that does not count."""
 
 
+def predictor_modules(predictor: str) -> list[str]:
+    """The modules that scripts load by the name of a predictor (`lamo.predictors.build`)."""
+    return [f"{PACKAGE}.predictors.{predictor}_predictor"]
+
+
 def code_hash(script: str | Path, modules: Sequence[str] = (), root: str | Path = ROOT, package: str = PACKAGE) -> str:
     """Hash of the code that `script` runs: one for all that `code_modules` finds. Raises as that does."""
     found = code_modules(script, modules, root, package)
