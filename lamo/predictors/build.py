@@ -1,16 +1,13 @@
 """Predictors by name: made from their configuration, saved and loaded, and their sizes for matched comparisons."""
 
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 
 from lamo.errors import LamoError
 from lamo.predictors.config import PredictorConfig
 from lamo.predictors.interface import Geometry, Predictor
-from lamo.predictors.motion import flow_predictor, gmm_predictor
-from lamo.predictors.state_baseline import state_baseline
 from lamo.training.model_files import CONFIG, load_config, load_weights, save_model
-
-BUILDERS = {"flow": flow_predictor, "gmm": gmm_predictor, "state": state_baseline}
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,10 @@ def build_predictor(config: PredictorConfig, geometry: Geometry) -> Predictor:
         raise LamoError(
             f"predictors.history is {config.history}, the geometry of the latents was made for {geometry.history}"
         )
-    return BUILDERS[config.name](geometry, config.backbone, config.head)
+    # By name: with import statements every predictor would depend on the code of all. What a script loads here is added
+    # to its code by lamo/workflow/code_hash.py.
+    module = import_module(f"lamo.predictors.{config.name}_predictor")
+    return module.build(geometry, config.backbone, config.head)
 
 
 def size_of(predictor: Predictor, geometry: Geometry) -> Size:

@@ -1,14 +1,21 @@
-"""The motion-token predictors p(m_t | m_{t-K..t-1}, z_t) (paper eq. 7): one backbone, a flow or a mixture head."""
+"""What the predictors of motion tokens p(m_t | m_{t-K..t-1}, z_t) (paper eq. 7) share; each has a head of its own."""
+
+from typing import Protocol
 
 from torch import Generator, Tensor
 
 from lamo.errors import LamoError
-from lamo.predictors.backbone import MotionBackbone
-from lamo.predictors.config import BackboneConfig, FlowConfig, GmmConfig
-from lamo.predictors.flow_head import FlowHead
-from lamo.predictors.gmm_head import GmmHead
-from lamo.predictors.interface import Context, Geometry, Predictor, Randomness, Sampler
+from lamo.predictors.backbone import Features, MotionBackbone
+from lamo.predictors.interface import Context, Predictor, Randomness, Sampler
 from lamo.predictors.randomness import corrupt
+
+
+class Head(Protocol):
+    """A distribution of motion tokens [B, L, M, D_m] given the features of the context."""
+
+    def loss(self, features: Features, target: Tensor, generator: Generator) -> Tensor: ...
+
+    def sample(self, features: Features, sampler: Sampler, generator: Randomness) -> Tensor: ...
 
 
 class MotionPredictor(Predictor):
@@ -20,9 +27,7 @@ class MotionPredictor(Predictor):
 
     predicts = "motion"
 
-    def __init__(
-        self, name: str, backbone: MotionBackbone, head: FlowHead | GmmHead, context_noise_max: float, anchor: str
-    ) -> None:
+    def __init__(self, name: str, backbone: MotionBackbone, head: Head, context_noise_max: float, anchor: str) -> None:
         super().__init__()
         if anchor == "last" and backbone.geometry.history == 0:
             raise LamoError("anchor is 'last' with a history of 0 motion tokens; expected a history of at least 1")
@@ -43,18 +48,3 @@ class MotionPredictor(Predictor):
             raise LamoError(f"sampler {sampler.name} does not belong to predictor {self.name}")
         motion = self.head.sample(self.backbone(context), sampler, generator)
         return motion + context.motion[:, -1] if self.anchor == "last" else motion
-
-
-def flow_predictor(geometry: Geometry, backbone: BackboneConfig, config: FlowConfig) -> MotionPredictor:
-    """Flow-matching predictor of motion tokens."""
-    head = FlowHead(geometry.motion_width, backbone.width, config.width, config.blocks)
-    network = MotionBackbone(geometry, backbone, readout=False)
-    return MotionPredictor("flow", network, head, config.training.context_noise_max, config.anchor)
-
-
-def gmm_predictor(geometry: Geometry, backbone: BackboneConfig, config: GmmConfig) -> MotionPredictor:
-    """Gaussian-mixture predictor of motion tokens, with the global readout query."""
-    bounds = (config.log_sigma_min, config.log_sigma_max)
-    head = GmmHead(geometry.motion_width, backbone.width, config.components, bounds, config.entropy_weight)
-    network = MotionBackbone(geometry, backbone, readout=True)
-    return MotionPredictor("gmm", network, head, config.training.context_noise_max, config.anchor)

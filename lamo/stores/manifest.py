@@ -1,6 +1,5 @@
 """Manifests: the small file beside a Zarr store that says it is finished and what is in it."""
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import zarr
 
 from lamo.errors import LamoError
 from lamo.stores.atomic import read_json, write_json
+from lamo.stores.checksums import checksums
 
 FORMAT = 2
 # Larger files hold rows, each with a checksum of its own that is compared when the row is read (lamo/stores/rows.py);
@@ -16,8 +16,6 @@ FORMAT = 2
 HASHED_AT_OPENING_BYTES = 2**20
 # Numbers of 8 bytes, which do not grow much where compression fails.
 COLUMN_CHUNK = HASHED_AT_OPENING_BYTES // 16
-# Snakemake leaves this file in every directory that is an output; it is no part of the store.
-FOREIGN = {".snakemake_timestamp"}
 
 
 def write_column(group: zarr.Group, name: str, values: np.ndarray) -> None:
@@ -29,7 +27,7 @@ def write_manifest(store: Path, manifest: Path, kind: str, **facts: Any) -> None
     """Write the manifest of a finished store: arrays with shape and dtype, checksum and size of each file, `facts`."""
     group = zarr.open_group(str(store), mode="r")
     arrays = {name: {"shape": list(a.shape), "dtype": str(a.dtype)} for name, a in sorted(group.arrays())}
-    content = {"format": FORMAT, "kind": kind, "arrays": arrays, "files": _files(store), "facts": facts}
+    content = {"format": FORMAT, "kind": kind, "arrays": arrays, "files": checksums(store), "facts": facts}
     write_json(manifest, content)
 
 
@@ -47,7 +45,7 @@ def check_manifest(store: Path, manifest: Path, kind: str, whole: bool = False) 
     if not store.is_dir():
         raise LamoError(f"{store}: the store is missing though its manifest {manifest} exists; write the store again")
     expected, limit = content["files"], None if whole else HASHED_AT_OPENING_BYTES
-    actual = _files(store, limit)
+    actual = checksums(store, limit)
     for name in sorted(expected.keys() | actual.keys()):
         if not _agree(expected.get(name), actual.get(name)):
             raise LamoError(
@@ -57,26 +55,10 @@ def check_manifest(store: Path, manifest: Path, kind: str, whole: bool = False) 
     return content["facts"]
 
 
-def _files(store: Path, limit: int | None = None) -> dict[str, dict[str, Any]]:
-    """Size and SHA-256 of every file; the latter is None for files larger than `limit`."""
-    files = {}
-    for path in sorted(store.rglob("*")):
-        if path.is_file() and path.name not in FOREIGN:
-            size = path.stat().st_size
-            digest = _sha256(path) if limit is None or size <= limit else None
-            files[path.relative_to(store).as_posix()] = {"bytes": size, "sha256": digest}
-    return files
-
-
 def _agree(expected: dict[str, Any] | None, actual: dict[str, Any] | None) -> bool:
     if expected is None or actual is None:
         return False
     return expected["bytes"] == actual["bytes"] and actual["sha256"] in (None, expected["sha256"])
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _describe(entry: dict[str, Any] | None) -> str:

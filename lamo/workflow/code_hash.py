@@ -3,7 +3,7 @@
 import ast
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,50 +16,52 @@ OUTSIDE = f"{PACKAGE}.workflow"
 """A package of plumbing that does not count."""
 
 
-def code_hash(script: str | Path, root: str | Path = ROOT, package: str = PACKAGE) -> str:
-    """Hash of the code that `script` runs: its own and that of every module of `package` that it reaches.
+def predictor_modules(predictor: str) -> list[str]:
+    """The modules that scripts load by the name of a predictor (`lamo.predictors.build`)."""
+    return [f"{PACKAGE}.predictors.{predictor}_predictor"]
 
-    Modules are followed through imports, transitively (absolute, relative, inside functions, package `__init__`
-    included). Comments, formatting, docstrings and the descriptions of config fields do not count, nor do the modules
-    in `OUTSIDE`. Raises `LamoError` if a file is missing or not Python.
-    """
-    return _code_hash(Path(script).resolve(), Path(root).resolve(), package)
+
+def code_hash(script: str | Path, modules: Sequence[str] = (), root: str | Path = ROOT, package: str = PACKAGE) -> str:
+    """Hash of the code that `script` runs: one for all that `code_modules` finds. Raises as that does."""
+    found = code_modules(script, modules, root, package)
+    return _short(json.dumps(found, sort_keys=True))
 
 
 def code_modules(
-    script: str | Path, modules: tuple[str, ...] = (), root: str | Path = ROOT, package: str = PACKAGE
+    script: str | Path, modules: Sequence[str] = (), root: str | Path = ROOT, package: str = PACKAGE
 ) -> dict[str, str]:
-    """Hashes of what `code_hash` looks at, one by one, by path in `root`.
+    """Hash of each file that `script` reaches, its own included: path in the repository -> hash, in order of the paths.
 
-    `modules` are names of further modules, beside those that the script imports.
+    Modules of `package` are followed through imports, transitively (absolute, relative, inside functions, package
+    `__init__` included), and so are `modules`, names of those that the script loads by name. Comments, formatting,
+    docstrings and the descriptions of config fields do not count, nor do the modules in `OUTSIDE`. Raises `LamoError`
+    if a file is missing or not Python.
     """
-    script, root = Path(script).resolve(), Path(root).resolve()
-    hashes = {}
-    for name, text in _reached(script, tuple(modules), root, package).items():
-        path = _module_path(name, root) if name else script
-        hashes[path.relative_to(root).as_posix()] = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return hashes
+    return dict(_code_modules(Path(script).resolve(), tuple(modules), Path(root).resolve(), package))
 
 
 @cache
-def _code_hash(script: Path, root: Path, package: str) -> str:
-    found = _reached(script, (), root, package)
-    content = ", ".join(f"{json.dumps(name)}: {text}" for name, text in sorted(found.items()))
-    return hashlib.sha256(f"{{{content}}}".encode()).hexdigest()[:16]
-
-
-def _reached(script: Path, modules: tuple[str, ...], root: Path, package: str) -> dict[str, str]:
-    """What counts of the script (named '') and of every module that it and `modules` reach."""
-    text, names = _read(script, script.name, "", root, package)
-    found, todo = {"": text}, [*names, *modules]
+def _code_modules(script: Path, modules: tuple[str, ...], root: Path, package: str) -> tuple[tuple[str, str], ...]:
+    shown = script.relative_to(root).as_posix() if script.is_relative_to(root) else script.name
+    digest, names = _read(script, shown, "", root, package)
+    found, seen, todo = {shown: digest}, set(), [*modules, *names]
+    for name in modules:
+        if _module_path(name, root) is None:
+            raise LamoError(f"{shown}: found no module {name} in {root}; correct the name in the rule")
     while todo:
         name = todo.pop()
-        if name not in found and not _outside(name):
+        if name not in seen and not _outside(name):
+            seen.add(name)
             path = _module_path(name, root)
             parent = name if path.name == "__init__.py" else name.rpartition(".")[0]
-            found[name], more = _read(path, str(path.relative_to(root)), parent, root, package)
+            shown = path.relative_to(root).as_posix()
+            found[shown], more = _read(path, shown, parent, root, package)
             todo += more
-    return found
+    return tuple(sorted(found.items()))
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _outside(name: str) -> bool:
@@ -68,13 +70,13 @@ def _outside(name: str) -> bool:
 
 @cache
 def _read(path: Path, shown: str, parent: str, root: Path, package: str) -> tuple[str, tuple[str, ...]]:
-    """What counts of a module, as JSON, and the modules of `package` that it imports."""
+    """Hash of what counts of a module, and the modules of `package` that it imports."""
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"))
     except (OSError, SyntaxError, ValueError) as error:
         raise LamoError(f"{shown}: cannot be read as Python ({error}); correct the file") from None
     names = tuple(dict.fromkeys(_imports(tree, parent, root, package)))
-    return json.dumps(_plain(tree), sort_keys=True), names
+    return _short(json.dumps(_plain(tree), sort_keys=True)), names
 
 
 def _imports(tree: ast.Module, parent: str, root: Path, package: str) -> Iterator[str]:

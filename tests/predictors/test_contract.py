@@ -95,7 +95,7 @@ def test_context_is_corrupted_in_training_only(predictor, context, monkeypatch):
         return context
 
     monkeypatch.setattr("lamo.predictors.motion.corrupt", spy)
-    monkeypatch.setattr("lamo.predictors.state_baseline.corrupt", spy)
+    monkeypatch.setattr("lamo.predictors.state_predictor.corrupt", spy)
     target = target_of(predictor, context)
     predictor.eval().loss(context, target, seeded(0))
     assert calls == []

@@ -7,7 +7,7 @@ import pytest
 
 from lamo.errors import LamoError
 from lamo.workflow import code_hash as hashing
-from lamo.workflow.code_hash import ROOT, code_hash
+from lamo.workflow.code_hash import ROOT, code_hash, code_modules
 
 MODULES = {
     "lamo/__init__.py": "",
@@ -45,7 +45,7 @@ def tree(tmp_path):
 
 def fresh_hash(tree: Path) -> str:
     """The hash as a new process sees it."""
-    for function in (hashing._code_hash, hashing._read, hashing._module_path):
+    for function in (hashing._code_modules, hashing._read, hashing._module_path):
         function.cache_clear()
     return code_hash(tree / "script.py", root=tree)
 
@@ -125,6 +125,30 @@ def test_missing_script_is_named(tmp_path):
         code_hash(tmp_path / "nothing.py")
 
 
+def test_modules_have_a_hash_each(tree):
+    fresh_hash(tree)
+    before = code_modules(tree / "script.py", root=tree)
+    assert list(before) == [
+        *("lamo/__init__.py", "lamo/errors.py", "lamo/far/__init__.py", "lamo/far/b.py", "lamo/far/e.py"),
+        *("lamo/near/__init__.py", "lamo/near/a.py", "script.py"),
+    ]
+    (tree / "lamo/far/e.py").write_text("E = 2\n")
+    fresh_hash(tree)
+    after = code_modules(tree / "script.py", root=tree)
+    assert [name for name in after if after[name] != before[name]] == ["lamo/far/e.py"]
+
+
+def test_modules_that_a_script_loads_by_name_count_with_what_they_import(tree):
+    plain = fresh_hash(tree)
+    named = code_hash(tree / "script.py", ["lamo.near.c"], root=tree)
+    assert named != plain
+    (tree / "lamo/near/d.py").write_text("D = 2\n")
+    assert fresh_hash(tree) == plain
+    assert code_hash(tree / "script.py", ["lamo.near.c"], root=tree) != named
+    with pytest.raises(LamoError, match=r"script\.py: found no module lamo\.nowhere"):
+        code_hash(tree / "script.py", ["lamo.nowhere"], root=tree)
+
+
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
     root = tmp_path_factory.mktemp("repository")
@@ -134,7 +158,7 @@ def repository(tmp_path_factory):
 
 
 def hashes(root: Path) -> dict[str, str]:
-    for function in (hashing._code_hash, hashing._read, hashing._module_path):
+    for function in (hashing._code_modules, hashing._read, hashing._module_path):
         function.cache_clear()
     return {path.stem: code_hash(path, root=root) for path in sorted((root / "workflow/scripts").glob("*.py"))}
 

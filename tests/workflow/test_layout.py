@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from lamo.workflow.code_hash import code_modules
+
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = sorted((ROOT / "workflow" / "scripts").glob("*.py"))
 RULES = sorted((ROOT / "workflow" / "rules").glob("0*.smk"))
 DIRECTIVES = ("output", "log", "benchmark", "conda", "threads", "resources", "params", "message", "script")
+# Rules whose scripts load the code of one predictor by its name, which is added to what they import.
+LOADS_A_PREDICTOR = {"predictors_train", "rollouts_predict"}
 
 
 def imported(path: Path) -> set[str]:
@@ -43,7 +47,8 @@ def test_every_rule_declares_everything(path):
         assert [word for word in DIRECTIVES if not re.search(rf"^ +{word}:", text, re.MULTILINE)] == [], name
         script = f"{path.stem[:2]}_{name}.py"
         assert f'"../scripts/{script}"' in text
-        assert f'code=code("{script}")' in text
+        code = "code_of_predictor" if name in LOADS_A_PREDICTOR else "code"
+        assert f'code={code}("{script}")' in text
         assert f'"<logs>/{path.stem}/{name}' in text
         assert f'"<benchmarks>/{path.stem}/{name}' in text
 
@@ -51,6 +56,11 @@ def test_every_rule_declares_everything(path):
 def test_every_script_belongs_to_a_rule():
     names = {f"{path.stem[:2]}_{name}" for path in RULES for name in rules(path)}
     assert names == {path.stem for path in SCRIPTS}
+
+
+def test_only_rules_of_one_predictor_load_one():
+    loading = {path.stem.partition("_")[2] for path in SCRIPTS if "lamo/predictors/build.py" in code_modules(path)}
+    assert loading == LOADS_A_PREDICTOR
 
 
 def test_no_module_imports_the_joined_config_or_snakemake():

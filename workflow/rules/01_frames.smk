@@ -1,6 +1,7 @@
 # Stage 01: videos (rendered here if the config names none) to frames on a regular time grid.
 WORLD = CONFIG.videos.root is None
 WORLD_VIDEOS = expand("<results>/01_frames/world/videos/{split}", split=SPLITS) if WORLD else []
+WORLD_MANIFESTS = expand("<results>/01_frames/world/videos/{split}.manifest.json", split=SPLITS) if WORLD else []
 FOUND = "<results>/01_frames/found.parquet"
 
 from lamo.clips.listing import Listing, list_videos
@@ -22,6 +23,7 @@ if not WORLD and (workflow.is_main_process or VIDEOS.path is None):
 rule world_render:
     output:
         videos=directory("<results>/01_frames/world/videos/{split}"),
+        manifest="<results>/01_frames/world/videos/{split}.manifest.json",
         labels="<results>/01_frames/world/labels/{split}.parquet",
     log:
         "<logs>/01_frames/world_render.{split}.log",
@@ -44,7 +46,8 @@ rule world_render:
 
 rule frames_find:
     input:
-        WORLD_VIDEOS,
+        ancient(WORLD_VIDEOS),
+        WORLD_MANIFESTS,
     output:
         FOUND,
     log:
@@ -71,7 +74,8 @@ rule frames_find:
 
 rule frames_decode:
     input:
-        WORLD_VIDEOS,
+        ancient(WORLD_VIDEOS),
+        WORLD_MANIFESTS,
         found=FOUND if WORLD else [],
     output:
         store=directory("<results>/01_frames/frames/{split}/{shard}.zarr"),
@@ -144,7 +148,7 @@ rule frames_collect:
 rule frames_sheet:
     input:
         clips=clips_of_shards(),
-        frames=[part for split in SPLITS for part in shards("01_frames/frames/{split}/{shard}.zarr", split)],
+        frames=ancient([part for split in SPLITS for part in shards("01_frames/frames/{split}/{shard}.zarr", split)]),
         manifests=[part for split in SPLITS for part in shards("01_frames/frames/{split}/{shard}.manifest.json", split)],
     output:
         report("<results>/01_frames/contact_sheet.png", category="Videos", caption="../report/frames_sheet.rst"),
@@ -224,7 +228,7 @@ if STILLS:
     rule frames_stills:
         input:
             matched="<results>/01_frames/stills/matched.parquet",
-            frames="<results>/01_frames/frames/{split}/{shard}.zarr",
+            frames=ancient("<results>/01_frames/frames/{split}/{shard}.zarr"),
             manifest="<results>/01_frames/frames/{split}/{shard}.manifest.json",
         output:
             "<results>/01_frames/stills/{split}/{shard}.parquet",
@@ -252,7 +256,9 @@ if STILLS:
         input:
             facts="<results>/01_frames/stills/matched.json",
             stills=[part for split in SPLITS for part in shards("01_frames/stills/{split}/{shard}.parquet", split)],
-            frames=[part for split in SPLITS for part in shards("01_frames/frames/{split}/{shard}.zarr", split)],
+            frames=ancient(
+                [part for split in SPLITS for part in shards("01_frames/frames/{split}/{shard}.zarr", split)]
+            ),
             manifests=[
                 part for split in SPLITS for part in shards("01_frames/frames/{split}/{shard}.manifest.json", split)
             ],

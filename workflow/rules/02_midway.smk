@@ -11,7 +11,7 @@ if CHECKPOINT:
     rule midway_import:
         input:
             checkpoint=CHECKPOINT,
-            train=shards("01_frames/frames/{split}/{shard}.zarr", "train") if FITTED else [],
+            train=ancient(shards("01_frames/frames/{split}/{shard}.zarr", "train")) if FITTED else [],
             train_manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "train") if FITTED else [],
             clips=clips_of_shards() if FITTED else [],
         output:
@@ -43,9 +43,9 @@ else:
 
     rule midway_train:
         input:
-            train=shards("01_frames/frames/{split}/{shard}.zarr", "train"),
+            train=ancient(shards("01_frames/frames/{split}/{shard}.zarr", "train")),
             train_manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "train"),
-            val=shards("01_frames/frames/{split}/{shard}.zarr", "val"),
+            val=ancient(shards("01_frames/frames/{split}/{shard}.zarr", "val")),
             val_manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "val"),
             clips=clips_of_shards(),
         output:

@@ -5,7 +5,7 @@ rule latents_encode:
     input:
         model="<results>/02_midway/model.safetensors",
         config="<results>/02_midway/config.json",
-        frames="<results>/01_frames/frames/{split}/{shard}.zarr",
+        frames=ancient("<results>/01_frames/frames/{split}/{shard}.zarr"),
         frames_manifest="<results>/01_frames/frames/{split}/{shard}.manifest.json",
     output:
         store=directory("<results>/03_latents/latents/{split}/{shard}.zarr"),
@@ -31,7 +31,7 @@ rule latents_encode:
 
 rule latents_statistics:
     input:
-        stores=shards("03_latents/latents/{split}/{shard}.zarr", "train"),
+        stores=ancient(shards("03_latents/latents/{split}/{shard}.zarr", "train")),
         manifests=shards("03_latents/latents/{split}/{shard}.manifest.json", "train"),
     output:
         "<results>/03_latents/statistics.safetensors",

@@ -4,13 +4,13 @@
 rule decoder_train:
     input:
         midway_config="<results>/02_midway/config.json",
-        train_frames=shards("01_frames/frames/{split}/{shard}.zarr", "train"),
+        train_frames=ancient(shards("01_frames/frames/{split}/{shard}.zarr", "train")),
         train_frames_manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "train"),
-        train_latents=shards("03_latents/latents/{split}/{shard}.zarr", "train"),
+        train_latents=ancient(shards("03_latents/latents/{split}/{shard}.zarr", "train")),
         train_latents_manifests=shards("03_latents/latents/{split}/{shard}.manifest.json", "train"),
-        val_frames=shards("01_frames/frames/{split}/{shard}.zarr", "val"),
+        val_frames=ancient(shards("01_frames/frames/{split}/{shard}.zarr", "val")),
         val_frames_manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "val"),
-        val_latents=shards("03_latents/latents/{split}/{shard}.zarr", "val"),
+        val_latents=ancient(shards("03_latents/latents/{split}/{shard}.zarr", "val")),
         val_latents_manifests=shards("03_latents/latents/{split}/{shard}.manifest.json", "val"),
     output:
         model="<results>/04_decoder/model.safetensors",

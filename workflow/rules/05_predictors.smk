@@ -5,9 +5,9 @@ rule predictors_train:
     input:
         midway_config="<results>/02_midway/config.json",
         statistics="<results>/03_latents/statistics.safetensors",
-        train=shards("03_latents/latents/{split}/{shard}.zarr", "train"),
+        train=ancient(shards("03_latents/latents/{split}/{shard}.zarr", "train")),
         train_manifests=shards("03_latents/latents/{split}/{shard}.manifest.json", "train"),
-        val=shards("03_latents/latents/{split}/{shard}.zarr", "val"),
+        val=ancient(shards("03_latents/latents/{split}/{shard}.zarr", "val")),
         val_manifests=shards("03_latents/latents/{split}/{shard}.manifest.json", "val"),
     output:
         model="<results>/05_predictors/{predictor}/seed{seed}/model.safetensors",
@@ -25,7 +25,7 @@ rule predictors_train:
         runtime=lambda wildcards, attempt: 1440 * attempt,
     params:
         predictor=lambda wildcards: CONFIG.predictors.of(wildcards.predictor).model_dump(mode="json"),
-        code=code("05_predictors_train.py"),
+        code=code_of_predictor("05_predictors_train.py"),
     message:
         "Stage 05: training predictor {wildcards.predictor}, seed {wildcards.seed}"
     script:

@@ -10,7 +10,7 @@ rule rollouts_predict:
         statistics="<results>/03_latents/statistics.safetensors",
         decoder="<results>/04_decoder/model.safetensors",
         decoder_config="<results>/04_decoder/config.json",
-        frames=shards("01_frames/frames/{split}/{shard}.zarr", "val"),
+        frames=ancient(shards("01_frames/frames/{split}/{shard}.zarr", "val")),
         manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "val"),
     output:
         store=directory("<results>/06_rollouts/{predictor}/seed{seed}/{sampler}.zarr"),
@@ -30,7 +30,7 @@ rule rollouts_predict:
         rate_hz=CONFIG.frames.rate_hz,
         latents=section("latents", include={"levels"}),
         history=CONFIG.predictors.history,
-        code=code("06_rollouts_predict.py"),
+        code=code_of_predictor("06_rollouts_predict.py"),
     message:
         "Stage 06: rollouts of {wildcards.predictor}, seed {wildcards.seed}, sampler {wildcards.sampler}"
     script:
@@ -44,9 +44,9 @@ rule rollouts_controls:
         statistics="<results>/03_latents/statistics.safetensors",
         decoder="<results>/04_decoder/model.safetensors",
         decoder_config="<results>/04_decoder/config.json",
-        train=shards("01_frames/frames/{split}/{shard}.zarr", "train"),
+        train=ancient(shards("01_frames/frames/{split}/{shard}.zarr", "train")),
         train_manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "train"),
-        frames=shards("01_frames/frames/{split}/{shard}.zarr", "val"),
+        frames=ancient(shards("01_frames/frames/{split}/{shard}.zarr", "val")),
         manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "val"),
     output:
         stores=directory(controls(".zarr")),

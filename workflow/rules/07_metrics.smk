@@ -36,11 +36,11 @@ rule metrics_features:
 rule metrics_score:
     input:
         features=INCEPTION or [f"{FEATURES}/model.safetensors", f"{FEATURES}/config.json"],
-        truth="<results>/06_rollouts/truth.zarr",
+        truth=ancient("<results>/06_rollouts/truth.zarr"),
         truth_manifest="<results>/06_rollouts/truth.manifest.json",
-        predicted=rollouts(".zarr"),
+        predicted=ancient(rollouts(".zarr")),
         predicted_manifests=rollouts(".manifest.json"),
-        controls=controls(".zarr"),
+        controls=ancient(controls(".zarr")),
         control_manifests=controls(".manifest.json"),
     output:
         values="<results>/07_metrics/metrics.parquet",
@@ -148,13 +148,13 @@ rule metrics_figures:
 
 rule metrics_videos:
     input:
-        context="<results>/06_rollouts/context.zarr",
+        context=ancient("<results>/06_rollouts/context.zarr"),
         context_manifest="<results>/06_rollouts/context.manifest.json",
-        truth="<results>/06_rollouts/truth.zarr",
+        truth=ancient("<results>/06_rollouts/truth.zarr"),
         truth_manifest="<results>/06_rollouts/truth.manifest.json",
-        predicted=rollouts(".zarr", SHOWN),
+        predicted=ancient(rollouts(".zarr", SHOWN)),
         predicted_manifests=rollouts(".manifest.json", SHOWN),
-        controls=controls(".zarr"),
+        controls=ancient(controls(".zarr")),
         control_manifests=controls(".manifest.json"),
     output:
         sheet=report(
@@ -196,7 +196,7 @@ rule metrics_token_groups:
         statistics="<results>/03_latents/statistics.safetensors",
         decoder="<results>/04_decoder/model.safetensors",
         decoder_config="<results>/04_decoder/config.json",
-        frames=shards("01_frames/frames/{split}/{shard}.zarr", "val"),
+        frames=ancient(shards("01_frames/frames/{split}/{shard}.zarr", "val")),
         manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "val"),
     output:
         figure=report(
@@ -232,13 +232,13 @@ if WORLD:
             found="<results>/01_frames/found.parquet",
             labels=expand("<results>/01_frames/world/labels/{split}.parquet", split=SPLITS),
             midway_config="<results>/02_midway/config.json",
-            train_frames=shards("01_frames/frames/{split}/{shard}.zarr", "train"),
+            train_frames=ancient(shards("01_frames/frames/{split}/{shard}.zarr", "train")),
             train_frames_manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "train"),
-            train_latents=shards("03_latents/latents/{split}/{shard}.zarr", "train"),
+            train_latents=ancient(shards("03_latents/latents/{split}/{shard}.zarr", "train")),
             train_latents_manifests=shards("03_latents/latents/{split}/{shard}.manifest.json", "train"),
-            val_frames=shards("01_frames/frames/{split}/{shard}.zarr", "val"),
+            val_frames=ancient(shards("01_frames/frames/{split}/{shard}.zarr", "val")),
             val_frames_manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "val"),
-            val_latents=shards("03_latents/latents/{split}/{shard}.zarr", "val"),
+            val_latents=ancient(shards("03_latents/latents/{split}/{shard}.zarr", "val")),
             val_latents_manifests=shards("03_latents/latents/{split}/{shard}.manifest.json", "val"),
         output:
             csv=report("<results>/07_metrics/probe.csv", category="Probe", caption="../report/probe_table.rst"),

@@ -1,4 +1,7 @@
 # The ground that all stages stand on: the checked configuration, hashes of code, names of shards and rollouts.
+#
+# Every rule that reads a folder takes it as `ancient`, together with its manifest from the same job, which is not: a folder
+# has a time and no content that Snakemake could compare; the manifest has the checksum of every file in it and decides.
 import os
 import sys
 from pathlib import Path
@@ -18,7 +21,7 @@ from lamo.clips.companions import (
     companion_folder,
     listing,
 )
-from lamo.workflow.code_hash import code_hash
+from lamo.workflow.code_hash import code_hash, predictor_modules
 from lamo.workflow.imported import checkpoint_files
 from lamo.workflow.lock import release_stale_lock
 from lamo.workflow.results import show_results
@@ -58,6 +61,11 @@ def section(name, **choice):
 def code(script):
     """Hash of the code that a script reaches, which takes the place of Snakemake's own `code` trigger."""
     return code_hash(ROOT / "workflow" / "scripts" / script)
+
+
+def code_of_predictor(script):
+    """As `code`, with that of the predictor in the wildcards and of no other: the scripts load it by its name."""
+    return lambda wildcards: code_hash(ROOT / "workflow" / "scripts" / script, predictor_modules(wildcards.predictor))
 
 
 def shards(pattern, split):

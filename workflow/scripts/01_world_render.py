@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from lamo.stores.atomic import replacing
+from lamo.stores.atomic import replacing, write_json
+from lamo.stores.checksums import checksums
 from lamo.workflow.job import job
 from lamo.world.simulation import WorldConfig
 from lamo.world.write import part_of, render_world
@@ -21,6 +22,7 @@ def main(output, params, split, threads):
     labels = pd.concat(tables).sort_values(["clip", "frame"], ignore_index=True)
     with replacing(output.labels) as temporary:
         labels.to_parquet(temporary, index=False)
+    write_json(output.manifest, {"files": checksums(output.videos)})
 
 
 with job(snakemake):

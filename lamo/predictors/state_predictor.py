@@ -39,7 +39,7 @@ class StateBaseline(Predictor):
         return state + context.states[:, -1] if self.anchor == "last" else state
 
 
-def state_baseline(geometry: Geometry, backbone: BackboneConfig, config: StateConfig) -> StateBaseline:
+def build(geometry: Geometry, backbone: BackboneConfig, config: StateConfig) -> StateBaseline:
     """State baseline with the backbone configuration of the motion predictors."""
     head = FlowHead(geometry.state_width, backbone.width, config.width, config.blocks)
     return StateBaseline(StateBackbone(geometry, backbone), head, config.training.context_noise_max, config.anchor)
