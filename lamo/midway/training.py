@@ -97,6 +97,7 @@ class DynamicsTraining:
         self.learner: Learner[FrameWindows] = Learner(
             self._losses, modules, self.optimizer, config.clip, session, [self.draws]
         )
+        self.learner.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         self.objective = DynamicsObjective(model, self._readout(train, seed))
         self.validate = Validation(
             model, train, held_out, seed, self.device, config.mixed_precision, self.frozen_encoder

@@ -29,7 +29,8 @@ class Learner(Generic[Rows]):
         optimizer: torch.optim.Optimizer, clip: float, session: Session, generators: Sequence[Generator] = (),
     ) -> None:  # fmt: skip
         self.optimizer, self.clip, self.session, self.generators = optimizer, clip, session, generators
-        self.parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        # In this order the norm is summed, to which its last bits owe what they are.
+        self.parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
         self.objective: nn.Module = _Objective(loss, modules)
         if session.processes.count > 1:
             # Unused: what is trained may change with the step (frozen prototypes, levels that are not unrolled).

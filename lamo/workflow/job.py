@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from lamo.errors import LamoError
-from lamo.workflow.provenance import Job, is_first_process
+from lamo.workflow.gpus import claimed_gpus
+from lamo.workflow.launch import is_first_process, is_one_of_several
+from lamo.workflow.provenance import Job
 
 log = logging.getLogger(__name__)
 
@@ -18,18 +20,19 @@ def job(snakemake: Any) -> Iterator[Job]:
     """Run the body of a rule's script, logging to the rule's log file and to standard error; leave a record of it.
 
     Yields what the script may want to know of its job. `LamoError` becomes one line in both and exit status 1; any
-    other exception leaves its traceback in the log file and one line on standard error. Where several processes run one
-    job, only the first writes log file and record; of the others, standard error shows warnings and tracebacks.
-    `snakemake` is the object that Snakemake puts into the script.
+    other exception leaves its traceback in the log file and one line on standard error. The GPUs that the rule asks for
+    are this job's alone. Where a job runs in several processes (`lamo.workflow.launch`), the first of them adds to the
+    log file, and of the others standard error shows warnings and tracebacks; the job that has started them writes the
+    record. `snakemake` is the object that Snakemake puts into the script.
     """
     logfile, first = Path(snakemake.log[0]), is_first_process()
-    with _logging(logfile if first else None):
+    with _logging(logfile if first else None, "a" if is_one_of_several() else "w"):
         try:
             this = Job(snakemake)
-            if first:
-                this.start()
-            yield this
-            if first:
+            this.start()
+            with claimed_gpus(int(snakemake.resources.get("gpu", 0))):
+                yield this
+            if not is_one_of_several():
                 this.write_record()
         except LamoError as error:
             log.error("error in rule %s: %s", snakemake.rule, _one_line(error))
@@ -42,7 +45,7 @@ def job(snakemake: Any) -> Iterator[Job]:
 
 
 @contextmanager
-def _logging(logfile: Path | None) -> Iterator[None]:
+def _logging(logfile: Path | None, mode: str) -> Iterator[None]:
     """Messages of the package go to `logfile` and to standard error, warnings to `logfile`; without one, only what is
     serious goes to standard error."""
     package, warnings = logging.getLogger("lamo"), logging.getLogger("py.warnings")
@@ -54,7 +57,10 @@ def _logging(logfile: Path | None) -> Iterator[None]:
     handlers: list[tuple[logging.Logger, logging.Handler]] = [(package, screen)]
     if logfile:
         logfile.parent.mkdir(parents=True, exist_ok=True)
-        file = logging.FileHandler(logfile, mode="w", encoding="utf-8")
+        if mode == "w":
+            logfile.write_bytes(b"")
+        # Always added to: the processes that a job starts write into the same file.
+        file = logging.FileHandler(logfile, mode="a", encoding="utf-8")
         file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         file.setLevel(logging.DEBUG)
         handlers += [(package, file), (warnings, file)]

@@ -16,7 +16,7 @@ from typing import Any
 
 from lamo.errors import LamoError
 from lamo.stores.atomic import write_json
-from lamo.stores.manifest import FOREIGN
+from lamo.stores.checksums import FOREIGN
 from lamo.workflow.code_hash import PACKAGE, ROOT, code_modules
 
 FORMAT = 1
@@ -101,11 +101,6 @@ class Job:
             "seconds": round(time.monotonic() - self._clock, 3),
         }
         write_json(self._results / FOLDER / self._stage / f"{self._stem}.json", record)
-
-
-def is_first_process() -> bool:
-    """Whether this process is the one of a job that writes, of several under torchrun (RANK) or srun (SLURM_PROCID)."""
-    return int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))) == 0
 
 
 def content_hash(path: str | Path) -> str:

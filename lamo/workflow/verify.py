@@ -13,7 +13,8 @@ from tqdm import tqdm
 from lamo.clips.listing import CACHE, FOLDER
 from lamo.errors import LamoError
 from lamo.stores.atomic import read_json
-from lamo.stores.manifest import FOREIGN, check_manifest
+from lamo.stores.checksums import FOREIGN
+from lamo.stores.manifest import check_manifest
 from lamo.workflow import provenance
 from lamo.workflow.code_hash import ROOT, code_modules
 from lamo.workflow.provenance import content_hash

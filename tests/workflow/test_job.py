@@ -13,6 +13,7 @@ from snakemake.iocontainers import InputFiles, OutputFiles, Params, Wildcards
 
 from lamo.errors import LamoError
 from lamo.workflow.job import job, use_threads
+from lamo.workflow.launch import STEP
 from lamo.workflow.lock import release_stale_lock
 from lamo.workflow.results import show_results
 
@@ -27,6 +28,7 @@ def snakemake(tmp_path):
         input=InputFiles(),
         output=OutputFiles(),
         threads=1,
+        resources={},
     )
 
 
@@ -72,7 +74,7 @@ def in_new_process(snakemake, body: str, **variables: str) -> subprocess.Complet
     """A job with this body; the test's own process already handles warnings."""
     code = (
         "import logging, warnings\nfrom types import SimpleNamespace\nfrom lamo.workflow.job import job\n"
-        f"job_of = SimpleNamespace(log=[{snakemake.log[0]!r}], rule='metrics_table', wildcards={{}}, "
+        f"job_of = SimpleNamespace(log=[{snakemake.log[0]!r}], rule='metrics_table', wildcards={{}}, resources={{}}, "
         f"params={{'code': ''}}, input={{}}, output={{}}, threads=1)\nwith job(job_of):\n    {body}\n"
     )
     environment = {**os.environ, **variables}
@@ -85,7 +87,9 @@ def test_warnings_stand_in_the_log_only(snakemake):
     assert "odd" in logged(snakemake)
 
 
-@pytest.mark.parametrize("variables", [{"RANK": "1"}, {"SLURM_PROCID": "2"}, {"RANK": "1", "SLURM_PROCID": "0"}])
+@pytest.mark.parametrize(
+    "variables", [{"RANK": "1"}, {STEP: "1", "SLURM_PROCID": "2"}, {"RANK": "1", "SLURM_PROCID": "0"}]
+)
 def test_other_processes_of_a_job_write_neither_log_nor_record(snakemake, tmp_path, variables):
     done = in_new_process(snakemake, "logging.getLogger('lamo').info('step 3')", **variables)
     assert (done.returncode, done.stderr) == (0, "")
@@ -95,9 +99,20 @@ def test_other_processes_of_a_job_write_neither_log_nor_record(snakemake, tmp_pa
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("variables", [{"RANK": "0"}, {"SLURM_PROCID": "0"}, {"RANK": "0", "SLURM_PROCID": "3"}])
-def test_first_process_of_a_job_writes_both(snakemake, tmp_path, variables):
-    assert in_new_process(snakemake, "pass", **variables).returncode == 0
+@pytest.mark.parametrize("variables", [{"RANK": "0"}, {STEP: "1", "SLURM_PROCID": "0"}])
+def test_the_first_of_several_adds_to_the_log_of_the_job_which_writes_the_record(snakemake, tmp_path, variables):
+    log, record = Path(snakemake.log[0]), tmp_path / "provenance" / "07_metrics" / "metrics_table.json"
+    with job(snakemake):
+        logging.getLogger("lamo").info("before")
+        assert in_new_process(snakemake, "logging.getLogger('lamo').info('within')", **variables).returncode == 0
+        assert not record.exists()
+        logging.getLogger("lamo").info("after")
+    assert [line.rsplit(" ", 1)[1] for line in log.read_text().splitlines()] == ["before", "within", "after"]
+    assert record.exists()
+
+
+def test_a_job_of_one_process_under_slurm_writes_both(snakemake, tmp_path):
+    assert in_new_process(snakemake, "pass", SLURM_PROCID="0").returncode == 0
     assert Path(snakemake.log[0]).exists()
     assert (tmp_path / "provenance" / "07_metrics" / "metrics_table.json").exists()
 

@@ -43,6 +43,7 @@ def make_job(folder: str = "results/run", params: dict | None = None, **wildcard
         input=files,
         output=OutputFiles(fromdict={"model": f"{folder}/model"}),
         threads=2,
+        resources={},
     )
 
 

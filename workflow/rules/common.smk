@@ -23,6 +23,7 @@ from lamo.clips.companions import (
 )
 from lamo.workflow.code_hash import code_hash, predictor_modules
 from lamo.workflow.imported import checkpoint_files
+from lamo.workflow.launch import leave_requests_to_jobs
 from lamo.workflow.lock import release_stale_lock
 from lamo.workflow.results import show_results
 
@@ -37,6 +38,7 @@ RESULTS = f"results/{CONFIG.run}"
 SPLITS = ("train", "val")
 # A run that was killed leaves Snakemake's lock behind; nobody should have to know --unlock.
 LOCK = release_stale_lock(Path.cwd()) if workflow.is_main_process else None
+leave_requests_to_jobs()
 
 
 pathvars:
