@@ -4,6 +4,7 @@
 # make config  regenerate config/config.yaml, config/README.md and the config schema from the code
 # make report  HTML report of the demo run
 # make plan    what a run will cost, before it is started: CONFIG=config/bdd100k.yaml, VIDEOS=folder or CLIPS="train=70000 val=10000" SECONDS=40
+# make explain why each job would run, in words: CONFIG=config/bdd100k.yaml, ARGS="further arguments of snakemake"
 # make recurrence  compare closed recurrences on the demo's world, and on videos where VIDEOS=folder is given; an hour each
 # make bench-data  speed of decoding, stores and reading beside references; VIDEOS=folder adds the codecs; a quarter of an hour
 # make clean   remove caches of the tools; results and .venv stay
@@ -16,7 +17,7 @@ STAMP := .venv/.installed
 SNAKEFILES := Snakefile workflow/Snakefile workflow/rules
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint format config report plan recurrence bench-data install clean
+.PHONY: demo test lint format config report plan explain recurrence bench-data install clean
 .DEFAULT_GOAL := install
 
 # Hooks off: the table is printed below, also when there was nothing left to do.
@@ -49,6 +50,10 @@ plan: install
 	@$(BIN)/python -m lamo.planning $(if $(CONFIG),--config '$(CONFIG)') $(if $(VIDEOS),--videos '$(VIDEOS)') \
 	  $(if $(CLIPS),--clips $(CLIPS)) $(if $(SECONDS),--seconds $(SECONDS)) \
 	  $(if $(GPU_TFLOPS),--gpu-tflops $(GPU_TFLOPS)) $(if $(JSON),--json '$(JSON)')
+
+# Runs nothing.
+explain: install
+	@$(BIN)/python -m lamo.workflow.explain -- --cores $(CORES) $(if $(CONFIG),--configfile '$(CONFIG)') $(ARGS)
 
 # Resumes where it was stopped; variants that are finished are not computed again.
 recurrence: install

@@ -19,8 +19,8 @@ from snakemake.logging import logger
 
 from lamo.errors import LamoError
 from lamo.stores.atomic import read_json
-from lamo.workflow.code_hash import ROOT, code_modules, predictor_modules
-from lamo.workflow.values import changed_values, parse_change
+from lamo.workflow.code_hash import ROOT, code_hash, code_modules, predictor_modules
+from lamo.workflow.values import changed_values, is_hash, parse_change
 
 AT_MOST = 3
 
@@ -120,8 +120,26 @@ def _named(jobs: Iterable[Job]) -> str:
 
 
 def _upstream(job: Job, makers: Mapping[str, Job]) -> list[Job]:
+    """The jobs that write what `job` reads, without those from which others of them follow."""
+    direct = _parents(job, makers)
+    further = {id(one) for parent in direct for one in _ancestors(parent, makers)}
+    return [parent for parent in direct if id(parent) not in further]
+
+
+def _parents(job: Job, makers: Mapping[str, Job]) -> list[Job]:
     found = [makers[path] for path in job.inputs if path in makers]
     return list({id(one): one for one in found}.values())
+
+
+def _ancestors(job: Job, makers: Mapping[str, Job]) -> list[Job]:
+    """All jobs above `job`, each once."""
+    found, todo = {}, _parents(job, makers)
+    while todo:
+        one = todo.pop()
+        if id(one) not in found:
+            found[id(one)] = one
+            todo += _parents(one, makers)
+    return list(found.values())
 
 
 def _causes(job: Job, makers: Mapping[str, Job], directory: Path) -> list[str]:
@@ -163,22 +181,26 @@ def _changes(job: Job, directory: Path) -> list[str]:
     record = _record(job, directory)
     before, now = parse_change(job.reason)
     causes = changed_values(before, now, (record or {}).get("params", {}))
-    was_code = [value for value in before if _is_hash(value)]
-    if was_code and any(_is_hash(value) for value in now):
+    script, loaded = _code_of(job)
+    hashes = {value for value in now if is_hash(value)}
+    if code_hash(script, loaded) in hashes:
         causes.append(_changed_code(job, record))
+        hashes.remove(code_hash(script, loaded))
+    if hashes:
+        causes.append("the videos changed, or what lies beside them")
     return causes or ["config values or code changed; which is not known"]
 
 
-def _is_hash(value: Any) -> bool:
-    return isinstance(value, str) and re.fullmatch("[0-9a-f]{16}", value) is not None
+def _code_of(job: Job) -> tuple[Path, list[str]]:
+    """The script of a job, and the modules that it loads by name."""
+    (script,) = (ROOT / "workflow" / "scripts").glob(f"[0-9][0-9]_{job.rule}.py")
+    return script, predictor_modules(job.wildcards["predictor"]) if "predictor" in job.wildcards else []
 
 
 def _changed_code(job: Job, record: dict[str, Any] | None) -> str:
     if record is None:
         return "code changed (which module is not known, since the finished job left no record)"
-    (script,) = (ROOT / "workflow" / "scripts").glob(f"[0-9][0-9]_{job.rule}.py")
-    loaded = predictor_modules(job.wildcards["predictor"]) if "predictor" in job.wildcards else []
-    now, before = code_modules(script, loaded), record["code"]["modules"]
+    now, before = code_modules(*_code_of(job)), record["code"]["modules"]
     changed = [path for path, digest in now.items() if before.get(path, digest) != digest]
     changed += [f"{path} (new)" for path in now if path not in before]
     changed += [f"{path} (gone)" for path in before if path not in now and not (ROOT / path).exists()]

@@ -28,7 +28,7 @@ def changed_values(before: list[Any], now: list[Any], names: Mapping[str, Any]) 
     `names` are the parameters of the finished job by name; a value that is not among them is called by its keys alone.
     Hashes are left out.
     """
-    before, left = [v for v in before if not _is_hash(v)], [v for v in now if not _is_hash(v)]
+    before, left = [v for v in before if not is_hash(v)], [v for v in now if not is_hash(v)]
     texts = []
     for old in before:
         name = next((name for name, value in names.items() if _plain(value) == _plain(old)), "")
@@ -73,5 +73,6 @@ def _plain(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=str)
 
 
-def _is_hash(value: Any) -> bool:
+def is_hash(value: Any) -> bool:
+    """Whether a value is a hash: of code, or of the videos that were listed."""
     return isinstance(value, str) and re.fullmatch("[0-9a-f]{16,}", value) is not None
