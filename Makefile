@@ -5,6 +5,7 @@
 # make verify  say of every artefact of a run whether it still agrees with what made it: RUN=demo, QUICK=1 trusts the manifests of stores
 # make report  HTML report of the demo run
 # make plan    what a run will cost, before it is started: CONFIG=config/bdd100k.yaml, VIDEOS=folder or CLIPS="train=70000 val=10000" SECONDS=40
+# make explain why each job would run, in words: CONFIG=config/bdd100k.yaml, ARGS="further arguments of snakemake"
 # make recurrence  compare closed recurrences on the demo's world, and on videos where VIDEOS=folder is given; an hour each
 # make bench-data  speed of decoding, stores and reading beside references; VIDEOS=folder adds the codecs; a quarter of an hour
 # make clean   remove caches of the tools; results and .venv stay
@@ -18,7 +19,7 @@ STAMP := .venv/.installed
 SNAKEFILES := Snakefile workflow/Snakefile workflow/rules
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint format config verify report plan recurrence bench-data install clean
+.PHONY: demo test lint format config verify report plan explain recurrence bench-data install clean
 .DEFAULT_GOAL := install
 
 # Hooks off: the table is printed below, also when there was nothing left to do.
@@ -54,6 +55,10 @@ plan: install
 	@$(BIN)/python -m lamo.planning $(if $(CONFIG),--config '$(CONFIG)') $(if $(VIDEOS),--videos '$(VIDEOS)') \
 	  $(if $(CLIPS),--clips $(CLIPS)) $(if $(SECONDS),--seconds $(SECONDS)) \
 	  $(if $(GPU_TFLOPS),--gpu-tflops $(GPU_TFLOPS)) $(if $(JSON),--json '$(JSON)')
+
+# Runs nothing.
+explain: install
+	@$(BIN)/python -m lamo.workflow.explain -- --cores $(CORES) $(if $(CONFIG),--configfile '$(CONFIG)') $(ARGS)
 
 # Resumes where it was stopped; variants that are finished are not computed again.
 recurrence: install

@@ -4,7 +4,7 @@ A supervised extractor, as Inception is, and independent of every model that it 
 Inception weights are missing; distances on it are never called FID.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from lamo.metrics.config import WorldFeaturesConfig
 from lamo.metrics.world_examples import Examples
-from lamo.nn.share import batch_mean
+from lamo.nn.share import batch_mean, draw
 from lamo.training.learner import Learner, local_rows
 from lamo.training.loop import Training, TrainingLog
 from lamo.training.model_files import load_config, load_weights, save_model
@@ -25,6 +25,24 @@ from lamo.training.session import Session
 
 WIDTH = 64
 _GRID = (4, 8)
+
+
+class _Dropout(nn.Dropout):
+    """Dropout whose mask for the rows of a share is that of these rows in the whole batch."""
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Features [B, F] of which a share `p` is set to 0, and the others scaled up, in training."""
+        if not self.training:
+            return features
+        kept = draw(_ones_with(1 - self.p), tuple(features.shape), device=features.device, dtype=features.dtype)
+        return features * kept.div_(1 - self.p)
+
+
+def _ones_with(probability: float) -> Callable[..., torch.Tensor]:
+    """Draws 1 with a probability, else 0, in the form of torch.rand."""
+    return lambda shape, generator, device, dtype: torch.empty(shape, device=device, dtype=dtype).bernoulli_(
+        probability, generator=generator
+    )
 
 
 class WorldNet(nn.Module):
@@ -39,7 +57,7 @@ class WorldNet(nn.Module):
             layers += [nn.Conv2d(previous, current, 5 if previous == 3 else 3, 2, 2 if previous == 3 else 1)]
             layers += [nn.GroupNorm(1, current), nn.GELU()]
             previous, size = current, ((size[0] + 1) // 2, (size[1] + 1) // 2)
-        self.convolutions = nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.2))
+        self.convolutions = nn.Sequential(*layers, nn.Flatten(), _Dropout(0.2))
         self.bottleneck = nn.Linear(previous * size[0] * size[1], WIDTH)
         self.head = nn.Linear(WIDTH, targets)
 

@@ -1,6 +1,7 @@
 """Runs of the whole workflow on config/tiny.yaml, shared by all tests of the session."""
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ class Workflow:
 
     directory: Path
     config: tuple[str, ...] = ()
+    root: Path = ROOT
+    """The repository whose Snakefile is run."""
 
     @property
     def results(self) -> Path:
@@ -37,8 +40,8 @@ class Workflow:
     def command(self, *arguments: str, config: tuple[str, ...] = (), targets: tuple[str, ...] = ()) -> list[str]:
         entries = [*self.config, *config]
         return [
-            *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
-            *("--directory", str(self.directory), "--configfile", str(ROOT / "config" / "tiny.yaml")),
+            *(sys.executable, "-m", "snakemake", "--snakefile", str(self.root / "Snakefile")),
+            *("--directory", str(self.directory), "--configfile", str(self.root / "config" / "tiny.yaml")),
             *("--cores", "2", "--set-threads", *ONE_THREAD, *arguments),
             *(["--config", *entries] if entries else []),
             *("--", *(f"results/tiny/{target}" for target in targets)),
@@ -50,7 +53,7 @@ class Workflow:
         """Output of one call, standard error included."""
         done = subprocess.run(
             self.command(*arguments, config=config, targets=targets),
-            cwd=ROOT, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+            cwd=self.root, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
         )  # fmt: skip
         assert (done.returncode == 0) == succeeds, done.stdout[-6000:]
         return done.stdout
@@ -60,6 +63,13 @@ class Workflow:
         lines = self.run("--dry-run", config=config).partition("Job stats:")[2].splitlines()[3:]
         names = (line.split()[0] for line in lines[: lines.index("") if "" in lines else None] if line.strip())
         return {name for name in names if name not in ("all", "total")}
+
+    def jobs(self, *config: str) -> set[str]:
+        """Jobs that a dry-run with other config values lists, by their messages without the stage."""
+        output = self.run("--dry-run", config=config)
+        found = re.findall(r"^Job \d+: Stage \d\d: (.*)$", output, re.MULTILINE)
+        assert found or "Nothing to be done" in output, output[-6000:]
+        return set(found)
 
 
 def environment() -> dict[str, str]:

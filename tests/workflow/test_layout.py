@@ -66,7 +66,8 @@ def test_only_rules_of_one_predictor_load_one():
 def test_no_module_imports_the_joined_config_or_snakemake():
     for path in (ROOT / "lamo").rglob("*.py"):
         names = imported(path)
-        assert not any(name.split(".")[0] == "snakemake" for name in names), path
+        if path.name != "explain.py":  # it asks Snakemake for its reasons
+            assert not any(name.split(".")[0] == "snakemake" for name in names), path
         if path.name != "config_docs.py" and path.parent.name != "planning":
             assert "lamo.config" not in names, path
 

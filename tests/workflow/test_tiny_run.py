@@ -124,42 +124,8 @@ def test_second_run_has_nothing_to_do(tiny):
     assert "Nothing to be done" in tiny.run()
 
 
-def test_touching_files_and_a_copy_elsewhere_change_nothing(tiny, tmp_path):
-    copy = type(tiny)(tmp_path / "copy")
-    shutil.copytree(tiny.directory, copy.directory, symlinks=True)
-    (copy.results / "02_midway" / "config.json").touch()
-    (copy.results / "01_frames" / "frames" / "train" / "0.manifest.json").touch()
-    assert copy.would_run() == set()
-
-
 PICTURES = {"metrics_videos"}
-PROBED = {"metrics_probe", "metrics_token_groups"}
 SCORED = {"metrics_score", "metrics_table", "metrics_figures"}
-ROLLED = {"rollouts_predict", "rollouts_controls", *SCORED, *PICTURES}
-
-
-@pytest.mark.parametrize(
-    ("config", "expected"),
-    [
-        ("metrics={sheet: {windows: 1}}", PICTURES),
-        ("metrics={bootstrap: {resamples: 120}}", {*SCORED, *PROBED}),
-        ("metrics={bootstrap: {frechet_resamples: 60}}", SCORED),
-        ("metrics={probe: {clips: 3}}", {"metrics_probe"}),
-        ("metrics={probe: {windows: 5}}", {"metrics_token_groups"}),
-        ("metrics={horizons_s: [0.2, 1.6]}", SCORED),
-        ("rollouts={blur_sigmas: [0.0, 2.0]}", {"rollouts_controls", *SCORED, *PICTURES}),
-        ("rollouts={samples: 3}", ROLLED),
-        ("rollouts={samplers: {state: [state-2, state-3]}}", {"rollouts_predict", *SCORED, *PICTURES}),
-        (
-            "predictors={flow: {training: {learning_rate: 0.01}}}",
-            {"predictors_train", "rollouts_predict", *SCORED, *PICTURES},
-        ),
-        ("decoder={steps: 5}", {"decoder_train", "metrics_token_groups", *ROLLED}),
-        ("frames={max_quarantined_share: 0.1}", {"frames_collect"}),
-    ],
-)
-def test_other_values_rerun_what_depends_on_them(tiny, config, expected):
-    assert tiny.would_run(config) == expected
 
 
 def test_missing_manifest_means_an_unfinished_store(tiny, tmp_path):

@@ -91,7 +91,7 @@ rule metrics_table:
     params:
         run=CONFIG.run,
         horizons_s=list(CONFIG.metrics.horizons_s),
-        bootstrap=section("metrics", include={"bootstrap"})["bootstrap"],
+        bootstrap=CONFIG.metrics.bootstrap.model_dump(mode="json", exclude={"frechet_resamples"}),
         code=code("07_metrics_table.py"),
     message:
         "Stage 07: the table"
@@ -214,8 +214,8 @@ rule metrics_token_groups:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        windows=CONFIG.metrics.probe.windows,
-        seed=CONFIG.metrics.probe.seed,
+        # In one value with their names: Snakemake compares the values of parameters as a set, in which two can change places.
+        groups=CONFIG.metrics.probe.model_dump(mode="json", include={"windows", "seed"}),
         bootstrap=CONFIG.metrics.bootstrap.model_dump(mode="json", exclude={"frechet_resamples"}),
         latents=section("latents", include={"levels"}),
         code=code("07_metrics_token_groups.py"),

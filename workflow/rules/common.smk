@@ -1,7 +1,7 @@
 # The ground that all stages stand on: the checked configuration, hashes of code, names of shards and rollouts.
 #
-# Every rule that reads a folder takes it as `ancient`, together with its manifest from the same job, which is not: a folder
-# has a time and no content that Snakemake could compare; the manifest has the checksum of every file in it and decides.
+# Rules that read a folder take it as `ancient`, together with its manifest from the same job, which is not: a folder has
+# a time and no content that Snakemake could compare; the manifest has the checksum of every file in it and decides.
 import os
 import sys
 from pathlib import Path

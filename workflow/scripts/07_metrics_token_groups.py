@@ -16,10 +16,10 @@ from lamo.workflow.job import job, use_threads
 
 def main(files, output, params):
     shards = zip(files.frames, files.manifests, strict=True)
-    clips = ClipFrames(open_enough((FramesStore(*shard) for shard in shards), params.windows))
+    clips = ClipFrames(open_enough((FramesStore(*shard) for shard in shards), params.groups["windows"]))
     folders = [Path(file).parent for file in (files.midway, files.decoder)]
     world = load_world(*folders, files.statistics, params.latents["levels"], pick_device())
-    swaps = swap_groups(world, clips, swap_windows(clips, params.windows), params.seed)
+    swaps = swap_groups(world, clips, swap_windows(clips, params.groups["windows"]), params.groups["seed"])
     measured = measure_all(swaps, BootstrapConfig.model_validate(params.bootstrap))
     with replacing(output.csv) as temporary:
         temporary.write_text(token_groups_csv(swaps, measured), encoding="utf-8")

@@ -1,0 +1,78 @@
+"""Which config values changed, out of what Snakemake says of the parameters of a job."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+NOTHING = "<nothing exclusive>"
+
+
+def parse_change(reason: str) -> tuple[list[Any], list[Any]]:
+    """The values that only the finished job had, and those that only the new one has; both without their names.
+
+    Snakemake writes them as Python literals, one after the other: "... before: 1,{'a': 2} now: 3". Two empty lists if
+    that cannot be read.
+    """
+    found = re.search(r"Params have changed.*?: before: (.*) now: (.*?)\s*(?:;|$)", reason, re.DOTALL)
+    try:
+        return tuple(list(ast.literal_eval(f"({part},)")) if part != NOTHING else [] for part in found.groups())
+    except (AttributeError, SyntaxError, ValueError):
+        return [], []
+
+
+def changed_values(before: list[Any], now: list[Any], names: Mapping[str, Any]) -> list[str]:
+    """A text per value that changed: "config value predictor.head.blocks was 3, is 2".
+
+    `names` are the parameters of the finished job by name; a value that is not among them is called by its keys alone.
+    Hashes are left out.
+    """
+    before, left = [v for v in before if not is_hash(v)], [v for v in now if not is_hash(v)]
+    texts = []
+    for old in before:
+        name = next((name for name, value in names.items() if _plain(value) == _plain(old)), "")
+        new = max(left, key=lambda value: _likeness(old, value), default=None)
+        if new is None or _likeness(old, new) == 0:
+            texts.append(_text(name, old, "not there"))
+            continue
+        left.remove(new)
+        texts += [_text(path, *values) for path, values in _differences(old, new, name)]
+    return texts + [f"a value that was not there is {_shown(new)}" for new in left]
+
+
+def _text(name: str, old: Any, new: Any) -> str:
+    called = f"config value {name}" if name else "a config value"
+    return f"{called} was {_shown(old)}, is {_shown(new)}"
+
+
+def _shown(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _differences(old: Any, new: Any, path: str) -> Iterator[tuple[str, tuple[Any, Any]]]:
+    """Paths below `path` at which two values differ."""
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        if _plain(old) != _plain(new):
+            yield path, (old, new)
+        return
+    for key in dict.fromkeys([*old, *new]):
+        yield from _differences(old.get(key, "not there"), new.get(key, "not there"), f"{path}.{key}".lstrip("."))
+
+
+def _likeness(old: Any, new: Any) -> float:
+    """How likely two values are the same parameter before and now; 0 for not at all."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return 1 + len(old.keys() & new.keys())
+    numbers = (int, float)
+    return float(type(old) is type(new) or (isinstance(old, numbers) and isinstance(new, numbers)))
+
+
+def _plain(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def is_hash(value: Any) -> bool:
+    """Whether a value is a hash: of code, or of the videos that were listed."""
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{16,}", value) is not None

@@ -1,0 +1,294 @@
+"""The cases of the matrix of re-runs: an edit, and the jobs that follow from it by the messages of their rules."""
+
+import os
+import random
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+Edit = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Case:
+    """Edits of files of the repository, config values or a change of the results; and the jobs expected then."""
+
+    name: str
+    expected: set[str]
+    config: tuple[str, ...] = ()
+    edits: dict[str, Edit] = field(default_factory=dict)
+    change: Callable[[Path], None] | None = None
+
+
+def configured(value: str, expected: set[str]) -> Case:
+    """Another config value."""
+    return Case(value, expected, config=(value,))
+
+
+def line_in(file: str, expected: set[str]) -> Case:
+    """A new line of code at the end of a file."""
+    return Case(f"a line in {file}", expected, edits={file: lambda text: text + "\n_NEW_LINE = 1\n"})
+
+
+def edited(name: str, file: str, old: str, new: str, expected: set[str]) -> Case:
+    """Other text in a file."""
+    return Case(name, expected, edits={file: lambda text: text.replace(old, new)})
+
+
+def changed(name: str, change: Callable[[Path], None], expected: set[str]) -> Case:
+    """Other files in the results."""
+    return Case(name, expected, change=change)
+
+
+# ---- The jobs of the tiny run, from the last to the first ------------------------------------------------------------
+TABLE = {"the table"}
+CURVES = {"curves of metrics and losses"}
+SCORED = {"scoring all rollouts", *TABLE, *CURVES}
+SHEET = {"contact sheet and videos of rollouts"}
+GROUPS = {"which patches move when a group of motion tokens is swapped"}
+PROBE = {"reading the world's true motion from motion tokens"}
+FEATURES = {"training the features that stand in for Inception's"}
+FLOW = {f"rollouts of flow, seed 0, sampler flow-{steps}" for steps in (2, 4)}
+GMM = {"rollouts of gmm, seed 0, sampler gmm"}
+STATE = {"rollouts of state, seed 0, sampler state-2"}
+CONTROLS = {"controls and true frames"}
+SHOWN = SCORED | SHEET
+PREDICTED = FLOW | GMM | STATE
+ROLLED = PREDICTED | CONTROLS | SHOWN
+
+
+def training(*predictors: str) -> set[str]:
+    return {f"training predictor {predictor}, seed 0" for predictor in predictors}
+
+
+TRAINED_FLOW = training("flow") | FLOW | SHOWN
+TRAINED_GMM = training("gmm") | GMM | SHOWN
+TRAINED_STATE = training("state") | STATE | SHOWN
+TRAINED = TRAINED_FLOW | TRAINED_GMM | TRAINED_STATE
+DECODER = {"training the pixel decoder"} | ROLLED | GROUPS
+STATISTICS = {"statistics of latents and motion tokens"} | TRAINED | ROLLED | GROUPS
+SHARDS = {"train shard 0", "train shard 1", "val shard 0"}
+ENCODED = {f"latents and motion tokens of {shard}" for shard in SHARDS} | STATISTICS | DECODER | PROBE
+MIDWAY = {"training the Midway Network"} | ENCODED
+COLLECTED = {"accounting for every video found"}
+FRAMES_SHEET = {"contact sheet of decoded frames"}
+FRAMES = {f"decoding {shard}" for shard in SHARDS} | COLLECTED | FRAMES_SHEET | MIDWAY
+FOUND = {"finding the videos"} | FRAMES
+RENDERED = {f"rendering the synthetic driving world, {split}" for split in ("train", "val")} | FOUND
+EVERYTHING = RENDERED | FEATURES
+NOTHING: set[str] = set()
+PICTURES = CURVES | SHEET | GROUPS | PROBE
+
+VALUES = [
+    configured("predictors={flow: {training: {learning_rate: 0.01}}}", TRAINED_FLOW),
+    configured("predictors={flow: {anchor: none}}", TRAINED_FLOW),
+    configured("predictors={gmm: {components: 3}}", TRAINED_GMM),
+    configured("predictors={state: {blocks: 2}}", TRAINED_STATE),
+    configured("predictors={backbone: {depth: 2}}", TRAINED),
+    # The shortest clip that is of use follows from the history.
+    configured("predictors={history: 2}", FRAMES),
+    configured(
+        "predictors={seeds: [0, 1]}",
+        {job.replace("seed 0", "seed 1") for job in training("flow", "gmm", "state") | PREDICTED} | SCORED,
+    ),
+    configured("rollouts={samplers: {flow: [flow-2, flow-3]}}", {"rollouts of flow, seed 0, sampler flow-3"} | SHOWN),
+    configured(
+        "rollouts={samplers: {state: [state-2, state-3]}}", {"rollouts of state, seed 0, sampler state-3"} | SHOWN
+    ),
+    configured("rollouts={samples: 3}", ROLLED),
+    configured("rollouts={seed: 1}", ROLLED),
+    configured("rollouts={blur_sigmas: [0.0, 2.0]}", CONTROLS | SHOWN),
+    configured("decoder={steps: 5}", DECODER),
+    configured("decoder={width: 36}", DECODER),
+    configured("midway={training: {learning_rate: 0.003}}", MIDWAY),
+    configured("midway={training: {pretraining: {steps: 5}}}", MIDWAY),
+    configured("latents={batch: 8}", ENCODED),
+    configured("seed=1", MIDWAY),
+    configured("world={cars: 3}", EVERYTHING),
+    configured("world={seconds: 5.0}", RENDERED),
+    configured("world={train_videos: 5}", RENDERED - {"rendering the synthetic driving world, val"}),
+    configured("frames={rate_hz: 10.0}", FRAMES),
+    configured("frames={fit: stretch}", FRAMES),
+    configured("frames={max_quarantined_share: 0.1}", COLLECTED),
+    configured("metrics={sheet: {windows: 1}}", SHEET),
+    configured("metrics={videos: {tile_width: 96}}", SHEET),
+    configured("metrics={bootstrap: {resamples: 120}}", SCORED | GROUPS | PROBE),
+    configured("metrics={bootstrap: {frechet_resamples: 60}}", SCORED),
+    configured("metrics={horizons_s: [0.2, 1.6]}", SCORED),
+    configured("metrics={probe: {clips: 3}}", PROBE),
+    configured("metrics={probe: {windows: 5}}", GROUPS),
+    configured("metrics={world_features: {steps: 5}}", FEATURES | SCORED),
+]
+
+CODE = [
+    line_in("lamo/predictors/flow_head.py", TRAINED_FLOW | TRAINED_STATE),
+    line_in("lamo/predictors/ode.py", TRAINED_FLOW | TRAINED_STATE),
+    line_in("lamo/predictors/gmm_head.py", TRAINED_GMM),
+    line_in("lamo/predictors/flow_predictor.py", TRAINED_FLOW),
+    line_in("lamo/predictors/state_predictor.py", TRAINED_STATE),
+    line_in("lamo/predictors/motion.py", TRAINED_FLOW | TRAINED_GMM),
+    line_in("lamo/predictors/backbone.py", TRAINED),
+    line_in("lamo/predictors/train.py", TRAINED),
+    line_in("lamo/predictors/statistics.py", STATISTICS),
+    line_in("lamo/midway/network.py", MIDWAY),
+    line_in("lamo/midway/extraction.py", ENCODED),
+    line_in("lamo/midway/upstream.py", NOTHING),
+    line_in("lamo/nn/transformer.py", MIDWAY),
+    line_in("lamo/decoder/training.py", DECODER),
+    line_in("lamo/stores/rows.py", FRAMES),
+    line_in("lamo/training/optim.py", MIDWAY | FEATURES),
+    line_in("lamo/rollout/autoregressive.py", ROLLED | GROUPS),
+    line_in("lamo/rollout/blur.py", CONTROLS | SHOWN | GROUPS),
+    line_in("lamo/metrics/pixel.py", SHOWN),
+    line_in("lamo/metrics/tables.py", TABLE),
+    line_in("lamo/metrics/probe.py", PROBE),
+    line_in("lamo/metrics/world_features.py", FEATURES | SCORED),
+    line_in("lamo/clips/summary.py", COLLECTED),
+    line_in("lamo/clips/bdd_info.py", COLLECTED),
+    line_in("lamo/clips/stills_sheet.py", NOTHING),
+    line_in("lamo/video/picking.py", FRAMES),
+    line_in("lamo/world/ground.py", EVERYTHING),
+    line_in("lamo/errors.py", EVERYTHING),
+    line_in("workflow/scripts/06_rollouts_controls.py", CONTROLS | SHOWN),
+    edited("a colour", "lamo/metrics/style.py", "#009e73", "#009e74", PICTURES),
+    edited(
+        "the title of a figure",
+        "lamo/metrics/learning_curve.py",
+        "axis.set_title(title",
+        "axis.set_title('My ' + title",
+        CURVES,
+    ),
+    edited("the label of an axis", "lamo/metrics/figures.py", "1 is right", "1 is true", CURVES),
+]
+
+
+def reformatted(text: str) -> str:
+    """The same code with comments, blank lines and other spaces."""
+    text = text.replace("\n\n\ndef ", "\n\n\n# A comment.\n\n\ndef ").replace(" = (", "   =   (", 1)
+    return f"# A comment at the top.\n\n{text}\n\n# And one at the end.\n"
+
+
+IDLE = [
+    Case(
+        "a fresh checkout elsewhere with another README",
+        NOTHING,
+        edits={"README.md": lambda text: text + "\nMore to read.\n"},
+    ),
+    Case(
+        "comments, blank lines and formatting",
+        NOTHING,
+        edits={
+            file: reformatted
+            for file in (
+                *("lamo/errors.py", "lamo/predictors/flow_head.py", "lamo/midway/network.py", "lamo/stores/rows.py"),
+                *(
+                    "workflow/scripts/02_midway_train.py",
+                    "workflow/scripts/07_metrics_score.py",
+                    "lamo/world/render.py",
+                ),
+            )
+        },
+    ),
+    Case(
+        "docstrings",
+        NOTHING,
+        edits={
+            file: lambda text: re.sub(r'^( *""")(?=\w)', r"\1As one says: ", text, flags=re.MULTILINE)
+            for file in ("lamo/errors.py", "lamo/predictors/flow_head.py", "workflow/scripts/02_midway_train.py")
+        },
+    ),
+    edited(
+        "descriptions of config fields", "lamo/predictors/config.py", 'description="', 'description="that is: ', NOTHING
+    ),
+    edited("the text of the configuration", "config/tiny.yaml", "# Every rule", "# Each rule", NOTHING),
+    edited(
+        "a default that is written out", "config/tiny.yaml", "decoder: {", "decoder: {weight_decay: 0.01, ", NOTHING
+    ),
+    edited("documents", "docs/stores.md", "store", "shop", NOTHING),
+    edited("environments", "envs/models.yaml", "python", "# the language\n  # python", NOTHING),
+    edited("versions of libraries", "envs/models.yaml", "=", "=9", NOTHING),
+    edited("threads", "workflow/rules/06_rollouts.smk", "threads: 1", "threads: 3", NOTHING),
+    edited("memory and time", "workflow/rules/02_midway.smk", "000 * attempt", "001 * attempt", NOTHING),
+    edited(
+        "the profile's threads",
+        "workflow/profiles/default/profile.yaml",
+        "latents_encode: 1",
+        "latents_encode: 2",
+        NOTHING,
+    ),
+    edited(
+        "the profile's GPUs",
+        "workflow/profiles/default/profile.yaml",
+        "gpu: 1\n",
+        "gpu: 1\n    loader_workers: 3\n",
+        NOTHING,
+    ),
+    edited(
+        "messages of rules", "workflow/rules/05_predictors.smk", "training predictor", "teaching predictor", NOTHING
+    ),
+    edited("captions of the report", "workflow/report/table.rst", "a", "an", NOTHING),
+    edited(
+        "the config schema", "workflow/schemas/config.schema.json", '"description": "', '"description": "so: ', NOTHING
+    ),
+    line_in("lamo/workflow/job.py", NOTHING),
+    line_in("lamo/workflow/results.py", NOTHING),
+    line_in("lamo/planning/rates.py", NOTHING),
+    line_in("lamo/config.py", NOTHING),
+    line_in("lamo/config_docs.py", NOTHING),
+]
+
+
+def touch_everything(results: Path) -> None:
+    """A time of its own for every file and folder, in an order that has nothing to do with that of the jobs."""
+    paths = [path for path in results.parents[1].rglob("*") if not path.is_symlink() and ".snakemake/" not in str(path)]
+    random.Random(0).shuffle(paths)
+    for number, path in enumerate(paths):
+        os.utime(path, (1.9e9 + number, 1.9e9 + number))
+
+
+def copy_without_times(results: Path) -> None:
+    """The results as a copy leaves them that keeps no times."""
+    copy = results.with_name("copy")
+    shutil.copytree(results, copy, copy_function=shutil.copyfile)
+    shutil.rmtree(results)
+    copy.rename(results)
+
+
+def flip(*names: str) -> Callable[[Path], None]:
+    """Another byte in each of these files."""
+
+    def change(results: Path) -> None:
+        for name in names:
+            path = results / name
+            content = bytearray(path.read_bytes())
+            content[len(content) // 2] ^= 1
+            path.write_bytes(content)
+
+    return change
+
+
+def remove(name: str) -> Callable[[Path], None]:
+    return lambda results: (results / name).unlink()
+
+
+FILES = [
+    changed("all files touched", touch_everything, NOTHING),
+    changed("a copy without times", copy_without_times, NOTHING),
+    changed("a byte of the Midway Network", flip("02_midway/model.safetensors"), ENCODED),
+    changed("a byte of the decoder", flip("04_decoder/model.safetensors"), ROLLED | GROUPS),
+    changed("a byte of a predictor", flip("05_predictors/gmm/seed0/model.safetensors"), GMM | SHOWN),
+    changed("a byte of the statistics", flip("03_latents/statistics.safetensors"), TRAINED | ROLLED | GROUPS),
+    changed(
+        "another manifest of a shard of frames", flip("01_frames/frames/val/0.manifest.json"), {*MIDWAY, *FRAMES_SHEET}
+    ),
+    changed("another manifest of rollouts", flip("06_rollouts/gmm/seed0/gmm.manifest.json"), SHOWN),
+    changed("another manifest of rendered videos", flip("01_frames/world/videos/val.manifest.json"), FOUND),
+    changed("other labels", flip("01_frames/world/labels/val.parquet"), PROBE),
+    changed("no table", remove("07_metrics/table.csv"), TABLE),
+    changed("no logs", lambda results: shutil.rmtree(results / "logs"), NOTHING),
+    changed("no benchmarks", lambda results: shutil.rmtree(results / "benchmarks"), NOTHING),
+]
+
+CASES = [*VALUES, *CODE, *IDLE, *FILES]

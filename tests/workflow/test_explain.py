@@ -1,0 +1,112 @@
+"""Why jobs would run, in words: on a finished tiny run, and on the text in which Snakemake says it."""
+
+import json
+import shutil
+import subprocess
+from dataclasses import replace
+
+import pytest
+from rerun_cases import flip
+from test_reruns import copy_repository
+
+from lamo.workflow.code_hash import ROOT, code_modules, predictor_modules
+from lamo.workflow.values import changed_values, parse_change
+
+REASON = "Params have changed since last execution: Union of exclusive params before and now across all output: "
+
+
+def explained(workflow, *config: str, succeeds: bool = True) -> list[str]:
+    """The lines of the explanation."""
+    command = workflow.command(config=config)
+    command[command.index("snakemake") :][:1] = []
+    command[command.index("snakemake")] = "lamo.workflow.explain"
+    command.insert(command.index("lamo.workflow.explain") + 1, "--")
+    done = subprocess.run(command, cwd=workflow.root, text=True, capture_output=True, check=False)
+    assert (done.returncode == 0) == succeeds, done.stdout + done.stderr
+    return [line.strip() for line in (done.stdout if succeeds else done.stderr).splitlines() if line]
+
+
+def leave_record(workflow, predictor: str, /, **params) -> None:
+    """The record of the training of a predictor, as far as it is read here."""
+    modules = code_modules(ROOT / "workflow/scripts/05_predictors_train.py", predictor_modules(predictor))
+    path = workflow.results / "provenance" / "05_predictors" / f"predictors_train.{predictor}.seed0.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"rule": "predictors_train", "params": params, "code": {"modules": modules}}))
+
+
+@pytest.fixture
+def copy(tiny, tmp_path):
+    shutil.copytree(tiny.directory, tmp_path / "run", symlinks=True)
+    return replace(tiny, directory=tmp_path / "run")
+
+
+def test_nothing_to_do(tiny):
+    assert explained(tiny) == ["Nothing would run: code, config values and inputs are those of the finished jobs."]
+
+
+def test_a_config_value_is_named_with_what_it_was_and_what_follows(copy):
+    config = json.loads((copy.results / "05_predictors/flow/seed0/config.json").read_text())["predictor"]
+    leave_record(copy, "flow", predictor=config)
+    lines = explained(copy, "predictors={flow: {training: {learning_rate: 0.01}}}", "metrics={probe: {clips: 3}}")
+    assert lines[0] == "8 jobs would run. First causes:"
+    name = "config value predictor.head.training.learning_rate"
+    assert f"predictors_train flow seed 0: {name} was 0.001, is 0.01" in lines
+    # Without a record the name of the parameter is not known, only that of the key in it.
+    assert "metrics_probe: config value clips was 300, is 3" in lines
+    follows = lines[lines.index("What follows from them:") :]
+    rolled = "rollouts_predict flow seed 0 flow-2, flow seed 0 flow-4"
+    assert f"{rolled}: because predictors_train flow seed 0 will run again" in follows
+    assert "metrics_table: because metrics_score will run again" in follows
+    assert len(lines) == 3 + len(follows)
+
+
+def test_the_module_that_changed_is_named_where_there_is_a_record(copy, tmp_path):
+    leave_record(copy, "flow")
+    changed = replace(copy, root=copy_repository(tmp_path / "repository"))
+    with (changed.root / "lamo/predictors/flow_head.py").open("a") as file:
+        file.write("\n_NEW_LINE = 1\n")
+    lines = explained(changed)
+    assert "predictors_train flow seed 0: code changed: lamo/predictors/flow_head.py" in lines
+    unknown = "code changed (which module is not known, since the finished job left no record)"
+    assert f"predictors_train state seed 0: {unknown}" in lines
+    assert not any(line.startswith("predictors_train gmm") for line in lines)
+
+
+def test_changed_and_missing_files_are_named(copy):
+    flip("05_predictors/gmm/seed0/model.safetensors")(copy.results)
+    (copy.results / "07_metrics" / "probe.csv").unlink()
+    lines = explained(copy)
+    model = "results/tiny/05_predictors/gmm/seed0/model.safetensors"
+    assert f"rollouts_predict gmm seed 0 gmm: content of an input changed: {model}" in lines
+    assert "metrics_probe: incomplete, output is missing: results/tiny/07_metrics/probe.csv" in lines
+
+
+def test_a_run_that_never_was(new_workflow):
+    lines = explained(new_workflow())
+    assert any(line.startswith("world_render train: never run, output is missing: results/tiny/01_") for line in lines)
+
+
+def test_what_snakemake_refuses_is_said_in_one_line(tiny):
+    (line,) = explained(tiny, "nonsense=3", succeeds=False)
+    assert "config: unknown key nonsense (found 3)" in line
+
+
+def test_values_before_and_now_are_read_from_the_text_of_snakemake():
+    assert parse_change(f"{REASON}before: 1,{{'a': (2, 'x now: y')}} now: 3.5 ; more") == (
+        [1, {"a": (2, "x now: y")}],
+        [3.5],
+    )
+    assert parse_change(f"{REASON}before: 'a' now: <nothing exclusive> ") == (["a"], [])
+    assert parse_change(f"{REASON}before: <Frame> now: 1 ") == ([], [])
+
+
+def test_values_are_matched_by_their_keys_and_hashes_are_left_out():
+    before = [{"steps": 1, "depth": {"a": [1, 2]}}, {"width": 3}, 5.0, "0123456789abcdef"]
+    now = [{"width": 4}, {"steps": 1, "depth": {"a": [1, 3]}}, 6, "fedcba9876543210"]
+    assert changed_values(before, now, {"rate_hz": 5.0, "decoder": before[0]}) == [
+        "config value decoder.depth.a was [1, 2], is [1, 3]",
+        "config value width was 3, is 4",
+        "config value rate_hz was 5.0, is 6",
+    ]
+    assert changed_values([1], [], {}) == ["a config value was 1, is not there"]
+    assert changed_values([], [1], {}) == ["a value that was not there is 1"]
