@@ -62,7 +62,8 @@ def run(tmp_path, root):
         (run / stage).mkdir(parents=True)
     group = zarr.create_group(str(run / "01" / "0.zarr"))
     # More than is hashed when a store is opened.
-    group.create_array("x", data=np.ones(2 * HASHED_AT_OPENING_BYTES, dtype=np.uint8), compressors=None)
+    rows = np.ones(2 * HASHED_AT_OPENING_BYTES, dtype=np.uint8)
+    group.create_array("x", data=rows, chunks=rows.shape, compressors=None)
     write_manifest(run / "01" / "0.zarr", run / "01" / "0.manifest.json", "made")
     for name in ("02/model", "02/log", "03/table.md", "logs/a.log", "report.html"):
         (run / name).write_text(name)
