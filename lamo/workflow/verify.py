@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
@@ -223,8 +222,8 @@ def _run_id(verification: Verification) -> list[str]:
     return [f"run id {table.key}, as in the table; {len(behind)} records of {artefacts} artefacts stand behind it"]
 
 
-def main(arguments: list[str] | None = None) -> Any:
-    """Print the report; the exit status is 1 if anything disagrees."""
+def main(arguments: list[str] | None = None) -> int | str:
+    """Print the report. Returns what `sys.exit` takes: 1 if anything disagrees, or what is wrong in one line."""
     parser = argparse.ArgumentParser(prog="python -m lamo.workflow.verify", description=__doc__)
     parser.add_argument("results", help="folder of a run, results/<run>")
     parser.add_argument("--quick", action="store_true", help="compare the manifests of stores, not all their files")

@@ -10,7 +10,7 @@ import zarr
 
 from lamo.errors import LamoError
 from lamo.stores.atomic import write_json
-from lamo.stores.manifest import write_manifest
+from lamo.stores.manifest import HASHED_AT_OPENING_BYTES, write_manifest
 from lamo.workflow import verify
 from lamo.workflow.code_hash import code_modules
 from lamo.workflow.provenance import FORMAT, content_hash
@@ -61,7 +61,9 @@ def run(tmp_path, root):
     for stage in ("01", "02", "03", "logs"):
         (run / stage).mkdir(parents=True)
     group = zarr.create_group(str(run / "01" / "0.zarr"))
-    group.create_array("x", data=np.arange(6))
+    # More than is hashed when a store is opened.
+    rows = np.ones(2 * HASHED_AT_OPENING_BYTES, dtype=np.uint8)
+    group.create_array("x", data=rows, chunks=rows.shape, compressors=None)
     write_manifest(run / "01" / "0.zarr", run / "01" / "0.manifest.json", "made")
     for name in ("02/model", "02/log", "03/table.md", "logs/a.log", "report.html"):
         (run / name).write_text(name)
