@@ -98,13 +98,11 @@ class Cluster:
         return sorted(found, key=lambda job: int(job["JobId"]))
 
     def start(self) -> None:
-        """Bring the daemons up and wait until both nodes take jobs; raises `ClusterError`, with nothing left running."""
+        """Bring the daemons up and wait for both nodes; raises `ClusterError`, with nothing left running."""
         missing = [name for name in (*DAEMONS, *CLIENTS) if shutil.which(name) is None]
         if missing:
             packages = "apt-get install --no-install-recommends slurm-wlm munge"
-            raise ClusterError(
-                f"SLURM: found no {', '.join(missing)} on the path; install Debian's packages: {packages}"
-            )
+            raise ClusterError(f"SLURM: found no {', '.join(missing)}; install Debian's packages: {packages}")
         if os.geteuid() != 0:
             raise ClusterError(f"SLURM: found user {os.geteuid()}, expected root, who may start jobs; run this as root")
         self._write()
