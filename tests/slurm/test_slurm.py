@@ -32,7 +32,7 @@ GPU_RULES = {
     "rollouts_controls",
     "metrics_token_groups",
 }
-LIMIT_S = 300
+LIMIT_S = 900
 TABLES = ("table.csv", "table.md", "table.tex")
 
 
