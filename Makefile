@@ -1,5 +1,6 @@
 # make demo    run the embedded example (synthetic driving videos) and print its table
 # make test    the whole test suite, including a tiny run of the workflow
+# make test-slurm  the tiny run through a real SLURM on this machine, as root; needs Debian's slurm-wlm and munge
 # make lint    check formatting and style;  make format  apply them
 # make config  regenerate config/config.yaml, config/README.md and the config schema from the code
 # make verify  say of every artefact of a run whether it still agrees with what made it: RUN=demo, QUICK=1 trusts the manifests of stores
@@ -19,7 +20,7 @@ STAMP := .venv/.installed
 SNAKEFILES := Snakefile workflow/Snakefile workflow/rules
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint format config verify report plan explain recurrence bench-data install clean
+.PHONY: demo test test-slurm lint format config verify report plan explain rulegraph recurrence bench-data install clean
 .DEFAULT_GOAL := install
 
 # Hooks off: the table is printed below, also when there was nothing left to do.
@@ -29,6 +30,9 @@ demo: install
 
 test: install
 	$(BIN)/python -m pytest
+
+test-slurm: install
+	$(BIN)/python -m pytest tests/slurm
 
 lint: install
 	$(BIN)/ruff check .
@@ -81,7 +85,7 @@ $(STAMP): pyproject.toml constraints.txt
 	  echo "LaMo needs Python 3.11 or newer; PYTHON=$(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo not there)." \
 	       "Say which one to use: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,slurm]'
 	@touch $@
 
 clean:

@@ -27,6 +27,7 @@ if CHECKPOINT:
         resources:
             mem_mb=lambda wildcards, attempt: 16000 * attempt,
             runtime=lambda wildcards, attempt: 30 * attempt,
+            gpu=1,
         params:
             midway=section("midway", include={"checkpoint", "checkpoint_heads", "recurrence"}),
             image=(CONFIG.frames.height, CONFIG.frames.width),
@@ -63,6 +64,7 @@ else:
         resources:
             mem_mb=lambda wildcards, attempt: 16000 * attempt,
             runtime=lambda wildcards, attempt: 1440 * attempt,
+            gpu=1,
         params:
             midway=section("midway", exclude={"checkpoint", "checkpoint_heads"}),
             rate_hz=CONFIG.frames.rate_hz,

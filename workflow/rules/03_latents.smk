@@ -20,6 +20,7 @@ rule latents_encode:
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,
+        gpu=1,
     params:
         latents=section("latents"),
         code=code("03_latents_encode.py"),

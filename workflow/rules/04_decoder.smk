@@ -26,6 +26,7 @@ rule decoder_train:
     resources:
         mem_mb=lambda wildcards, attempt: 16000 * attempt,
         runtime=lambda wildcards, attempt: 720 * attempt,
+        gpu=1,
     params:
         decoder=section("decoder"),
         seed=CONFIG.seed,

@@ -23,6 +23,7 @@ rule predictors_train:
     resources:
         mem_mb=lambda wildcards, attempt: 16000 * attempt,
         runtime=lambda wildcards, attempt: 1440 * attempt,
+        gpu=1,
     params:
         predictor=lambda wildcards: CONFIG.predictors.of(wildcards.predictor).model_dump(mode="json"),
         code=code_of_predictor("05_predictors_train.py"),

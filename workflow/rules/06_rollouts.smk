@@ -25,6 +25,7 @@ rule rollouts_predict:
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 240 * attempt,
+        gpu=1,
     params:
         rollouts=section("rollouts", exclude={"samplers", "blur_sigmas", "blur_windows"}),
         rate_hz=CONFIG.frames.rate_hz,
@@ -65,6 +66,7 @@ rule rollouts_controls:
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 240 * attempt,
+        gpu=1,
     params:
         rollouts=section("rollouts", exclude={"samplers"}),
         rate_hz=CONFIG.frames.rate_hz,

@@ -56,6 +56,7 @@ rule metrics_score:
     resources:
         mem_mb=lambda wildcards, attempt: 16000 * attempt,
         runtime=lambda wildcards, attempt: 240 * attempt,
+        gpu=1 if INCEPTION else 0,
     params:
         metrics=section("metrics", exclude={"sheet", "videos", "world_features", "probe"}),
         rate_hz=CONFIG.frames.rate_hz,
@@ -213,6 +214,7 @@ rule metrics_token_groups:
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
+        gpu=1,
     params:
         # In one value with their names: Snakemake compares the values of parameters as a set, in which two can change places.
         groups=CONFIG.metrics.probe.model_dump(mode="json", include={"windows", "seed"}),

@@ -41,6 +41,16 @@ LOCK = release_stale_lock(Path.cwd()) if workflow.is_main_process else None
 leave_requests_to_jobs()
 
 
+# Memory and time grow with each attempt (resources of the rules); threads and GPUs do not, since results depend on their
+# number in the last bits. What only lists, collects or draws stays where Snakemake runs and never queues on a cluster.
+localrules:
+    frames_find,
+    frames_collect,
+    frames_sheet,
+    metrics_table,
+    metrics_figures,
+
+
 pathvars:
     results=RESULTS,
     logs=f"{RESULTS}/logs",

@@ -1,0 +1,20 @@
+"""One SLURM for all tests of the session."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from cluster import Cluster
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """A running SLURM of two nodes; its socket needs a short path, so it does not lie in pytest's folder."""
+    made = Cluster(Path(tempfile.mkdtemp(prefix="lamo-slurm-")))
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+        shutil.rmtree(made.folder, ignore_errors=True)
