@@ -2,6 +2,7 @@
 # make test    the whole test suite, including a tiny run of the workflow
 # make lint    check formatting and style;  make format  apply them
 # make config  regenerate config/config.yaml, config/README.md and the config schema from the code
+# make rulegraph  draw docs/images/rulegraph.svg again, after a rule was added or its inputs changed; needs Graphviz
 # make report  HTML report of the demo run
 # make plan    what a run will cost, before it is started: CONFIG=config/bdd100k.yaml, VIDEOS=folder or CLIPS="train=70000 val=10000" SECONDS=40
 # make recurrence  compare closed recurrences on the demo's world, and on videos where VIDEOS=folder is given; an hour each
@@ -16,7 +17,7 @@ STAMP := .venv/.installed
 SNAKEFILES := Snakefile workflow/Snakefile workflow/rules
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint format config report plan recurrence bench-data install clean
+.PHONY: demo test lint format config rulegraph report plan recurrence bench-data install clean
 .DEFAULT_GOAL := install
 
 # Hooks off: the table is printed below, also when there was nothing left to do.
@@ -40,6 +41,9 @@ format: install
 
 config: install
 	$(BIN)/python -m lamo.config
+
+rulegraph: install
+	$(BIN)/python -m docs.rulegraph
 
 report: install
 	$(BIN)/snakemake --report results/demo/report.html
