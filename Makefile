@@ -1,6 +1,6 @@
 # make demo    run the embedded example (synthetic driving videos) and print its table
 # make test    the whole test suite, including a tiny run of the workflow
-# make lint    check formatting and style;  make format  apply them
+# make lint    check formatting, style and types;  make format  apply them
 # make config  regenerate config/config.yaml, config/README.md and the config schema from the code
 # make rulegraph  draw docs/images/rulegraph.svg again, after a rule was added or its inputs changed; needs Graphviz
 # make report  HTML report of the demo run
@@ -31,6 +31,7 @@ test: install
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/snakefmt --check $(SNAKEFILES)
 	$(BIN)/snakemake --lint
 
@@ -79,5 +80,5 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf .pytest_cache .ruff_cache .hypothesis
+	rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find lamo tests workflow -name __pycache__ -type d -prune -exec rm -rf {} +

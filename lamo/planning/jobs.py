@@ -7,12 +7,12 @@ from pathlib import Path
 from lamo.clips.companions import INFO_PLACES, STILL_PLACES, companion_folder
 from lamo.config import Config
 from lamo.errors import LamoError
-from lamo.predictors.config import PREDICTORS
+from lamo.predictors.config import PREDICTORS, PredictorName
 
 RULES = Path(__file__).resolve().parents[2] / "workflow" / "rules"
 
 
-def rollouts_of(config: Config) -> list[tuple[str, str, int]]:
+def rollouts_of(config: Config) -> list[tuple[PredictorName, str, int]]:
     """Predictor, sampler and seed of every rollout of a trained predictor."""
     return [
         (predictor, sampler, seed)
