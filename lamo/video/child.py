@@ -168,7 +168,7 @@ def serve(load: Callable[[dict[str, Any]], Callable[[dict[str, Any]], tuple[dict
             answered = answer(json.loads(line))
         except MemoryError:
             answered = {FULL: True}, b""
-        except Exception:
+        except Exception:  # noqa: BLE001 - the parent hears of it
             answered = {FAULT: traceback.format_exc()}, b""
         _write(out, *answered)
         del answered
