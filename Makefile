@@ -1,9 +1,10 @@
 # make demo    run the embedded example (synthetic driving videos) and print its table
 # make test    the whole test suite, including a tiny run of the workflow
 # make test-slurm  the tiny run through a real SLURM on this machine, as root; needs Debian's slurm-wlm and munge
-# make lint    check formatting and style;  make format  apply them
+# make lint    check formatting, style and types;  make format  apply them
 # make config  regenerate config/config.yaml, config/README.md and the config schema from the code
 # make verify  say of every artefact of a run whether it still agrees with what made it: RUN=demo, QUICK=1 trusts the manifests of stores
+# make rulegraph  draw docs/images/rulegraph.svg again, after a rule was added or its inputs changed; needs Graphviz
 # make report  HTML report of the demo run
 # make plan    what a run will cost, before it is started: CONFIG=config/bdd100k.yaml, VIDEOS=folder or CLIPS="train=70000 val=10000" SECONDS=40
 # make explain why each job would run, in words: CONFIG=config/bdd100k.yaml, ARGS="further arguments of snakemake"
@@ -37,6 +38,7 @@ test-slurm: install
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/snakefmt --check $(SNAKEFILES)
 	$(BIN)/snakemake --lint
 
@@ -50,6 +52,9 @@ config: install
 
 verify: install
 	@$(BIN)/python -m lamo.workflow.verify 'results/$(RUN)' $(if $(QUICK),--quick)
+
+rulegraph: install
+	$(BIN)/python -m docs.rulegraph
 
 report: install
 	$(BIN)/snakemake --report results/demo/report.html
@@ -89,5 +94,5 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf .pytest_cache .ruff_cache .hypothesis
+	rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find lamo tests workflow -name __pycache__ -type d -prune -exec rm -rf {} +

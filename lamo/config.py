@@ -7,7 +7,7 @@ For the Snakefile alone: no script imports this module, so that a script depends
 import difflib
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from lamo.clips.discover import VideosConfig
 from lamo.decoder.config import DecoderConfig
 from lamo.errors import LamoError
 from lamo.metrics.config import MetricsConfig
-from lamo.midway.config import MidwayConfig
+from lamo.midway.config import EncoderConfig, InverseConfig, MidwayConfig
 from lamo.midway.training_config import VALIDATED_STEPS
 from lamo.predictors.config import PredictorsConfig
 from lamo.rollout.config import RolloutsConfig
@@ -104,7 +104,7 @@ def known_keys(path: list[str | int]) -> list[str]:
 def fields(model: type[BaseModel]) -> Iterator[tuple[str, Any, type[BaseModel] | None]]:
     """Key, field and, if the field is a section itself, that section, for all fields of `model`."""
     for name, field in model.model_fields.items():
-        options = [field.annotation]
+        options: Sequence[Any] = [field.annotation]
         if typing.get_origin(field.annotation) in (typing.Union, types.UnionType):
             options = typing.get_args(field.annotation)
         sections = [kind for kind in options if isinstance(kind, type) and issubclass(kind, BaseModel)]
@@ -146,8 +146,12 @@ def contradictions(config: Config) -> Iterator[str]:
         yield from encoder_contradictions(config)
     if config.predictors.history < 1:
         yield "predictors.history: found 0, expected at least 1: the control constant_motion repeats an observed token"
-    widths = {"midway.encoder": encoder, "midway.inverse": config.midway.inverse, "decoder": config.decoder}
-    for key, part in widths.items():
+    widths: tuple[tuple[str, EncoderConfig | InverseConfig | DecoderConfig], ...] = (
+        ("midway.encoder", encoder),
+        ("midway.inverse", config.midway.inverse),
+        ("decoder", config.decoder),
+    )
+    for key, part in widths:
         if part.width % part.heads or part.width % 4:
             yield f"{key}.width: found {part.width}, expected a multiple of 4 and of {key}.heads {part.heads}"
 

@@ -95,7 +95,7 @@ def _kind(schema: Mapping[str, Any]) -> str:
     if "enum" in schema or "const" in schema:
         return ", ".join(map(str, schema.get("enum", [schema.get("const")])))
     if schema.get("type") == "array":
-        items = schema.get("items") or next(iter(schema.get("prefixItems", [])), {})
+        items: dict[str, Any] = schema.get("items") or next(iter(schema.get("prefixItems", [])), {})
         return f"list of {_kind(items)}"
     bounds = (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<"))
     limits = ", ".join(f"{sign} {schema[key]:g}" for key, sign in bounds if key in schema)

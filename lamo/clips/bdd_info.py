@@ -70,7 +70,7 @@ def info_table(found: pd.DataFrame, companions: Companions, workers: int) -> pa.
     known = dict(zip(videos, _read_all([companions.files[video] for video in videos], workers), strict=True))
     missing = {"info_status": MISSING, "info_reason": ""}
     rows = [
-        {"id": clip.id, "split": clip.split, **known.get(clip.path, missing)}
+        {"id": clip.id, "split": clip.split, **known.get(str(clip.path), missing)}
         for clip in found[["id", "split", "path"]].itertuples(index=False)
     ]
     keys = [column("id", pa.string(), "name of the clip"), column("split", pa.string(), "train or val")]
@@ -107,7 +107,7 @@ def read_info(path: str | Path) -> dict[str, Any]:
 
 
 def _read_all(paths: list[Path], workers: int) -> list[dict[str, Any]]:
-    bar = {"total": len(paths), "desc": "info files", "unit": "file"}
+    bar: dict[str, Any] = {"total": len(paths), "desc": "info files", "unit": "file"}
     if workers < 2 or len(paths) < 100:
         return [read_info(path) for path in tqdm(paths, **bar)]
     # Forked: a fresh interpreter would run the script of the rule again, which has no main guard.

@@ -66,7 +66,7 @@ def match(videos: Iterable[str], folder: str | Path, endings: tuple[str, ...]) -
         if offered:
             best = max(offered, key=lambda path: _same_folders(video, path))
             claims[best].append((_same_folders(video, best), video))
-    files = {}
+    files: dict[str, Path] = {}
     for path, claimants in claims.items():
         nearest = max(count for count, _ in claimants)
         files |= {video: path for count, video in claimants if count == nearest}

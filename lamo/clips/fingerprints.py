@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -165,7 +166,7 @@ def _read_all(files: list[VideoFile]) -> list[str]:
     return list(chain.from_iterable(done))
 
 
-def _read_cache(path: str | Path) -> dict[str, list]:
+def _read_cache(path: str | Path) -> dict[str, list[Any]]:
     """Fingerprints by name: [[size, *times], fingerprint]; empty if there are none that can be read."""
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -182,6 +183,6 @@ def _read_cache(path: str | Path) -> dict[str, list]:
         return {}
 
 
-def _write_cache(path: str | Path, files: dict[str, list]) -> None:
+def _write_cache(path: str | Path, files: dict[str, list[Any]]) -> None:
     with replacing(path) as temporary:
         temporary.write_text(json.dumps({"format": FORMAT, "files": files}), encoding="utf-8")

@@ -1,7 +1,7 @@
 """The contact sheet of decoded frames: a row per clip, so that a person sees what stage 01 made of the videos."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import cache
 from itertools import chain, zip_longest
 from pathlib import Path
@@ -45,8 +45,8 @@ def choose_clips(clips: pd.DataFrame, number: int = CLIPS) -> pd.DataFrame:
     taken = set(chosen)
     rounds: dict[str, list[tuple[int, int, Any]]] = {}
     for (split, shard), rows in usable[~usable.index.isin(taken)].groupby(["split", "shard"], sort=False):
-        order = _hash(split, str(shard))
-        rounds.setdefault(split, []).extend((turn, order, label) for turn, label in enumerate(rows.index))
+        order = _hash(str(split), str(shard))
+        rounds.setdefault(str(split), []).extend((turn, order, label) for turn, label in enumerate(rows.index))
     by_split = [[label for _, _, label in sorted(rounds[split])] for split in sorted(rounds)]
     mixed = [label for label in chain.from_iterable(zip_longest(*by_split)) if label is not None]
     chosen += mixed[: number - len(chosen)]
@@ -77,7 +77,7 @@ def frames_sheet(path: str | Path, clips: pd.DataFrame, open_store: OpenStore, n
         sheet.save(temporary, format="PNG")
 
 
-def _row(clip: dict[str, Any], store: FramesStore) -> Image.Image:
+def _row(clip: dict[Hashable, Any], store: FramesStore) -> Image.Image:
     index = store.clip_ids.index(clip["id"])
     start, end = int(store.offsets[index]), int(store.offsets[index + 1])
     places = np.unique(np.rint(np.linspace(start, end - 1, COLUMNS)).astype(int))
@@ -100,7 +100,7 @@ def _row(clip: dict[str, Any], store: FramesStore) -> Image.Image:
     return row
 
 
-def _lines(clip: dict[str, Any]) -> list[tuple[str, str, bool]]:
+def _lines(clip: dict[Hashable, Any]) -> list[tuple[str, str, bool]]:
     """What is known of a clip: text, colour and whether it is bold, of each line."""
     turned = [f"turned by {clip['rotation_deg']:g}°"] if _known(clip["rotation_deg"]) and clip["rotation_deg"] else []
     turned += ["mirrored"] if _known(clip["mirrored"]) and clip["mirrored"] else []

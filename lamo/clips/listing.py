@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -42,6 +43,8 @@ def list_videos(config: VideosConfig, shards: Mapping[str, int], results: str | 
     Names, sizes and time stamps are looked at, and the content of what is new (`lamo.clips.fingerprints`). Raises
     `LamoError` as `find_videos` and `fingerprint` do, and if the videos lie in `results`.
     """
+    if config.root is None:
+        raise LamoError("videos.root: found null, expected a folder of videos; there is nothing to list")
     own, stage = Path(results).resolve(), Path(results) / "01_frames"
     if Path(config.root).resolve().is_relative_to(own):
         raise LamoError(
@@ -71,7 +74,7 @@ def shard_hashes(found: pd.DataFrame) -> dict[tuple[str, int], str]:
     """
     suffixes = found["path"].map(lambda path: os.path.splitext(path)[1].lower())
     columns = found[["id", "fingerprint", "start_share", "end_share", "lead_s"]].assign(suffix=suffixes)
-    shards: dict[tuple[str, int], list] = {}
+    shards: dict[tuple[str, int], list[list[Any]]] = {}
     for split, shard, *row in zip(found["split"], found["shard"], *(columns[name] for name in columns), strict=True):
         shards.setdefault((split, int(shard)), []).append(row)
     return {place: _hash(sorted(rows)) for place, rows in shards.items()}

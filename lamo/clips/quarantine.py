@@ -64,13 +64,13 @@ def refuse_quarantined(parts: Iterable[str | Path], limit: float, folder: str | 
     These clips (columns of `DECODED_SCHEMA`) are then in `folder`, see `refuse`: where one job fails, Snakemake may not
     start the one that writes the table of clips.
     """
-    parts = [Path(part) for part in parts]
-    table = read_parts(parts, DECODED_SCHEMA).sort_by([("split", "ascending"), ("id", "ascending")])
+    files = [Path(part) for part in parts]
+    table = read_parts(files, DECODED_SCHEMA).sort_by([("split", "ascending"), ("id", "ascending")])
     problem = quarantine_problem(table.to_pandas(), limit)
     if problem is None:
         return
     words = (Path(folder) / REFUSED).with_suffix(".md")
     # Those of an earlier run are of other clips; those of a job that refuses the same clips now are newer, and stay.
-    if words.exists() and words.stat().st_mtime < max(part.stat().st_mtime for part in parts):
+    if words.exists() and words.stat().st_mtime < max(file.stat().st_mtime for file in files):
         words.unlink()
     refuse(folder, table, problem)

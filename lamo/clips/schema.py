@@ -1,6 +1,7 @@
 """The tables that decoding writes: one row per clip, with what became of it and why."""
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -28,6 +29,6 @@ DECODED_SCHEMA = pa.schema(
 )
 
 
-def write_clips(path: str | Path, rows: list[dict]) -> None:
+def write_clips(path: str | Path, rows: list[dict[str, Any]]) -> None:
     """Write rows (keys as in `DECODED_SCHEMA`) to Parquet, atomically."""
     write_rows(path, rows, DECODED_SCHEMA)

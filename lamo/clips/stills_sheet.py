@@ -1,6 +1,7 @@
 """Stills beside decoded frames: the pairs that agree least, and some others."""
 
 import hashlib
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
@@ -56,14 +57,15 @@ def stills_sheet(path: str | Path, stills: pd.DataFrame, open_store: OpenStore, 
         sheet.save(temporary, format="PNG")
 
 
-def _row(still: dict[str, Any], store: FramesStore, fit: str) -> Image.Image:
+def _row(still: dict[Hashable, Any], store: FramesStore, fit: str) -> Image.Image:
     index = store.clip_ids.index(still["id"])
     start, end = int(store.offsets[index]), int(store.offsets[index + 1])
     times = store.times[start:end]
     expected = nearest(times)
     best = int(np.abs(times - AT_S - still["offset_s"]).argmin())
     frame = store.frames[start + expected : start + expected + 1]
-    pictures = [fit_still(load_still(still["still"]), *frame.shape[1:3], fit), frame[0]]
+    rows, columns = frame.shape[1:3]
+    pictures = [fit_still(load_still(still["still"]), rows, columns, fit), frame[0]]
     if best != expected:
         pictures.append(store.frames[start + best : start + best + 1][0])
     tiles = enlarge(np.stack(pictures), TILE_WIDTH)

@@ -151,12 +151,12 @@ def _problem_lines(stills: pd.DataFrame) -> list[str]:
         "| clip | verdict | offset (s) | orientation | detail | PSNR (dB) | reason |",
         "|---|---|---:|---|---:|---:|---|",
     ]
-    for row in worst_first(bad).head(LISTED).itertuples(index=False):
-        if pd.isna(row.orientation):
+    for row in worst_first(bad).head(LISTED).to_dict("records"):
+        if pd.isna(row["orientation"]):
             numbers = "| | | "
         else:
-            numbers = f"{row.offset_s:+.2f} | {row.orientation} | {row.detail:.2f} | {row.psnr_db:.1f}"
-        lines.append(f"| `{cell(row.id)}` | {row.verdict} | {numbers} | {cell(row.reason)} |")
+            numbers = f"{row['offset_s']:+.2f} | {row['orientation']} | {row['detail']:.2f} | {row['psnr_db']:.1f}"
+        lines.append(f"| `{cell(row['id'])}` | {row['verdict']} | {numbers} | {cell(row['reason'])} |")
     title = f"## The {min(LISTED, len(bad))} worst of {len(bad):,} that do not match"
     return [title, "\n".join(lines)]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,7 +15,7 @@ def column(name: str, kind: pa.DataType, meaning: str) -> pa.Field:
     return pa.field(name, kind, metadata={"description": meaning})
 
 
-def write_rows(path: str | Path, rows: list[dict], schema: pa.Schema) -> None:
+def write_rows(path: str | Path, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
     """Write rows to Parquet, atomically; what a row does not have is null."""
     write_table(path, pa.Table.from_pylist(rows, schema=schema))
 

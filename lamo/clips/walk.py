@@ -33,7 +33,7 @@ class VideoFile:
 
 
 def video_files(
-    folder: str | os.PathLike, extensions: Collection[str], outside: Collection[str] = ()
+    folder: str | os.PathLike[str], extensions: Collection[str], outside: Collection[str] = ()
 ) -> list[VideoFile]:
     """Files below `folder` with one of the extensions (in small or capital letters), in no particular order.
 
@@ -75,7 +75,7 @@ def _list_folder(
     return folders
 
 
-def _entries(place: str) -> list[os.DirEntry]:
+def _entries(place: str) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(place) as entries:
             return list(entries)
@@ -87,14 +87,14 @@ def _entries(place: str) -> list[os.DirEntry]:
         ) from None
 
 
-def _is_folder(link: os.DirEntry) -> bool:
+def _is_folder(link: os.DirEntry[str]) -> bool:
     try:
         return link.is_dir()
     except OSError:  # a link to itself, or through a folder that may not be entered
         return False
 
 
-def _file(name: str, entry: os.DirEntry) -> VideoFile:
+def _file(name: str, entry: os.DirEntry[str]) -> VideoFile:
     try:
         found = entry.stat()
     except OSError as error:
@@ -106,6 +106,6 @@ def _file(name: str, entry: os.DirEntry) -> VideoFile:
     return VideoFile(name, entry.path, found.st_size, (found.st_mtime_ns, found.st_ctime_ns))
 
 
-def shown(path: str | os.PathLike) -> str:
+def shown(path: str | os.PathLike[str]) -> str:
     """The path as valid UTF-8, as in the table of clips; bytes that are none are escaped."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -50,13 +51,13 @@ def metric_curves(path: str | Path, summary: pa.Table) -> None:
     save(figure, path)
 
 
-def _curve(axis: Axes, key: tuple[str, str], rows: list[dict], keys: list[tuple[str, str]]) -> None:
+def _curve(axis: Axes, key: tuple[str, str], rows: list[dict[str, Any]], keys: list[tuple[str, str]]) -> None:
     rows = [row for row in rows if np.isfinite(row["mean"])]
     if not rows:
         return
     style = line_style(key[0], [k for k in keys if k[0] == key[0]].index(key))
     time, mean, low, high = (np.array([r[name] for r in rows]) for name in ("horizon_s", "mean", "ci_low", "ci_high"))
-    dashes = {"dashes": style.dashes} if style.dashes else {}
+    dashes: dict[str, Any] = {"dashes": style.dashes} if style.dashes else {}
     axis.plot(
         time,
         mean,
@@ -76,7 +77,7 @@ def _curve(axis: Axes, key: tuple[str, str], rows: list[dict], keys: list[tuple[
         axis.vlines(time + beside, low, high, color=style.colour, alpha=0.6, linewidth=1.2)
 
 
-def _limits(rows: list[dict]) -> tuple[float, float]:
+def _limits(rows: list[dict[str, Any]]) -> tuple[float, float]:
     """Room for all means; a band that is wide for one row does not squeeze the others."""
     means = np.array([row["mean"] for row in rows if np.isfinite(row["mean"])])
     if not len(means):
@@ -152,7 +153,7 @@ def panels(number: int, columns: int, width: float, height: float) -> tuple[Figu
     return figure, list(grid[:number]), grid[number] if number < len(grid) else None
 
 
-def _legend(figure: Figure, spare: Axes | None, handles: list, labels: list[str]) -> None:
+def _legend(figure: Figure, spare: Axes | None, handles: list[Any], labels: list[str]) -> None:
     """Legend in the spare place of the grid, else below the panels."""
     if spare is not None:
         spare.legend(

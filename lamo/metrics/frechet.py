@@ -40,7 +40,7 @@ def _checked(features: np.ndarray) -> np.ndarray:
 def _factor(features: np.ndarray) -> np.ndarray:
     """A with A^T A = covariance of `features` [n, d]; at most min(n, d) rows."""
     centred = (features - features.mean(axis=0)) / np.sqrt(len(features) - 1)
-    return centred if len(centred) <= centred.shape[1] else np.linalg.qr(centred, mode="r")
+    return centred if len(centred) <= centred.shape[1] else np.asarray(np.linalg.qr(centred, mode="r"))
 
 
 def bootstrap_frechet(

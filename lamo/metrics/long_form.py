@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -72,12 +73,12 @@ def pixel_table(one: ScoredSet, windows: Sequence[Window], rate_hz: float) -> pa
     return pa.concat_tables(tables)
 
 
-def distance_table(rows: list[dict], rate_hz: float) -> pa.Table:
+def distance_table(rows: list[dict[str, Any]], rate_hz: float) -> pa.Table:
     """Long form of Frechet distances; clip and window_start are null."""
     return pa.Table.from_pylist([{**row, "horizon_s": round(row["step"] / rate_hz, 6)} for row in rows], schema=_LONG)
 
 
-def summary_table(entries: list[dict], rate_hz: float) -> pa.Table:
+def summary_table(entries: list[dict[str, Any]], rate_hz: float) -> pa.Table:
     """Summary entries as a table, in the order of rows, steps and metrics."""
     metrics = list(dict.fromkeys(entry["metric"] for entry in entries))
     entries = sorted(

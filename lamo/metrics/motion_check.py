@@ -49,8 +49,8 @@ def check_text(checks: Sequence[MotionCheck]) -> str:
     """A block of text with a line for each horizon: the first thing to read of a table."""
     rows = [("oracle motion", "over shuffled (dB)", "over blurred (dB)", "sharpness")]
     for check in checks:
-        measures = (check.over_shuffled_db, check.over_blurred_db, check.sharpness)
-        rows.append((f"after {check.horizon_s:g} s", *map(_text, measures)))
+        shuffled, blurred, sharpness = map(_text, (check.over_shuffled_db, check.over_blurred_db, check.sharpness))
+        rows.append((f"after {check.horizon_s:g} s", shuffled, blurred, sharpness))
     lines = [f"{name:<15}{one:>22}{two:>22}{three:>20}" for name, one, two, three in rows]
     note = "near 0 over shuffled: tokens carry nothing; near 0 over blurred: no content; [95 % interval over clips]"
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:], "", note]) + "\n"

@@ -85,6 +85,7 @@ def ssim(predicted: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
     # torchmetrics derives the window from sigma: 2 floor(3.5 sigma + 0.5) + 1 pixels
     sigma = 1.5 if side >= SSIM_WINDOW else ((side - 1) // 2) / 3.5
     values = structural_similarity_index_measure(predicted, truth, sigma=sigma, data_range=1.0, reduction="none")
+    assert isinstance(values, torch.Tensor)  # a pair only where the picture of it is asked for too
     return values.reshape(len(truth))
 
 

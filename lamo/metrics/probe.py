@@ -160,7 +160,7 @@ def _fit(train: ProbeClips, config: ProbeConfig) -> tuple[dict[str, Linear], tup
     if len(selected) == len(train):
         logger.warning("probe: one training clip only, so the ridge is chosen on the very clip that is fitted to")
         parts = {name: (selection, selection) for name, (_, selection) in parts.items()}
-    models = {name: fit_chosen(*(part.total() for part in both), config.ridges) for name, both in parts.items()}
+    models = {name: fit_chosen(fit.total(), held.total(), config.ridges) for name, (fit, held) in parts.items()}
     return models, (len(train), steps)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ class WorldLabels:
     def __init__(self, files: Iterable[str | Path], found: pd.DataFrame) -> None:
         """`files`: the tables that the renderer wrote; `found`: id and path of each clip (see `find_videos`)."""
         columns = ["clip", "time_s", *TARGETS]
-        self._drives = {}
+        self._drives: dict[Any, pd.DataFrame] = {}
         for file in files:
             self._drives |= dict(iter(pd.read_parquet(file, columns=columns).groupby("clip")))
         # A clip is named by its place below the folder of the videos, a drive by the name of its file.

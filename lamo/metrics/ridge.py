@@ -55,6 +55,7 @@ class Summing:
         """The sums of all rows so far, of which there must be some."""
         if self._pending:
             self._flush()
+        assert self._total is not None
         return self._total
 
     def _flush(self) -> None:

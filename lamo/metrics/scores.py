@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -94,7 +95,7 @@ def _rows(scored: Sequence[ScoredSet]) -> list[list[ScoredSet]]:
     return rows
 
 
-def _entry(row: list[ScoredSet], step: int, metric: str, interval: Interval, clips: int) -> dict:
+def _entry(row: list[ScoredSet], step: int, metric: str, interval: Interval, clips: int) -> dict[str, Any]:
     one = row[0]
     return {
         "method": one.method,
@@ -110,7 +111,7 @@ def _entry(row: list[ScoredSet], step: int, metric: str, interval: Interval, cli
     }
 
 
-def _pixel_summary(row: list[ScoredSet], bootstrap: ClipBootstrap) -> list[dict]:
+def _pixel_summary(row: list[ScoredSet], bootstrap: ClipBootstrap) -> list[dict[str, Any]]:
     entries = []
     for metric in row[0].values:
         values = np.stack([one.values[metric] for one in row], axis=1)
@@ -126,7 +127,7 @@ def _frechet(
     truth: Rollouts,
     metric: str,
     config: MetricsConfig,
-) -> tuple[list[dict], list[dict], tuple[float, float]]:
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], tuple[float, float]]:
     """Distances in long form, summary entries and the range of the estimated biases.
 
     Each sample and seed is a set of its own with one frame per window, so that all rows have equal n; a row's value is

@@ -6,7 +6,7 @@ Shapes: W windows of two frames, L motion levels, M tokens, P patches, G groups,
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import torch
@@ -26,6 +26,9 @@ from lamo.stores.rollouts import Window
 
 BATCH = 16
 GREY_LEVELS = 255.0
+
+
+Measure = Literal["pixels", "features"]
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class Change:
     """
 
     group: Group
-    measure: Literal["pixels", "features"]
+    measure: Measure
     values: np.ndarray
 
 
@@ -112,13 +115,13 @@ def swap_groups(world: World, clips: ClipFrames, windows: Sequence[Window], seed
     The tokens swapped in are those of a window of another clip, fixed by `seed`. In float32: bfloat16 would round away
     what a weak group changes. Raises `LamoError` if a change is not finite.
     """
-    model: Midway = world.dynamics
+    model = cast(Midway, world.dynamics)
     partners = shuffle_partners(windows, seed)
     tokens, levels = model.config.inverse.tokens, model.levels
     groups = [Group("token", m) for m in range(tokens)] + [Group("level", i) for i in range(levels)] + [Group("all")]
-    found = {(group, "pixels"): [] for group in groups}
+    found: dict[tuple[Group, Measure], list[np.ndarray]] = {(group, "pixels"): [] for group in groups}
     found |= {(group, "features"): [] for group in groups if group.kind == "level"}
-    frame = 0.0
+    frame = np.zeros(())
     for begin in tqdm(range(0, len(windows), BATCH), desc="token groups", unit="batch", mininterval=2.0):
         batch = windows[begin : begin + BATCH]
         scene, other = (Scene(world, clips, of, 0, 1) for of in (batch, [partners[w] for w in batch]))
@@ -137,9 +140,9 @@ def swap_groups(world: World, clips: ClipFrames, windows: Sequence[Window], seed
 
 def _swap_batch(
     world: World, scene: Scene, other: Scene, groups: Sequence[Group]
-) -> Iterator[tuple[tuple[Group, str], Tensor]]:
+) -> Iterator[tuple[tuple[Group, Measure], Tensor]]:
     """Group and measure with their change [B, P] in each window of `scene`, tokens taken from `other`."""
-    model: Midway = world.dynamics
+    model = cast(Midway, world.dynamics)
     own, foreign = (model.inverse(s.z(0), s.z(1)) for s in (scene, other))
     z = model.step(scene.z(0), own)
     image = _decode(world, z)

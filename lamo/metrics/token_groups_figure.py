@@ -4,6 +4,7 @@ import csv
 import io
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,8 +17,10 @@ from lamo.metrics.style import line_style, readable
 from lamo.metrics.token_groups import Change, Concentration, Swaps, concentration
 from lamo.stores.atomic import replacing
 
-COLUMNS = ("group", "measure", "rms", "region_share", "region_low", "region_high", "region_patches")
-COLUMNS += ("quarter_share", "quarter_low", "quarter_high", "n_windows", "n_clips")
+COLUMNS = (
+    *("group", "measure", "rms", "region_share", "region_low", "region_high", "region_patches"),
+    *("quarter_share", "quarter_low", "quarter_high", "n_windows", "n_clips"),
+)
 _MOST_COLUMNS = 6
 Measured = list[tuple[Change, Concentration]]
 
@@ -36,8 +39,8 @@ def token_groups_csv(swaps: Swaps, measured: Measured) -> str:
     counts = len(swaps.windows), len({window.clip_id for window in swaps.windows})
     for change, found in measured:
         region, quarter = found.region, found.quarter
-        numbers = (found.rms, region.mean, region.low, region.high, found.region_patches)
-        numbers += (quarter.mean, quarter.low, quarter.high)
+        numbers = [found.rms, region.mean, region.low, region.high, found.region_patches]
+        numbers += [quarter.mean, quarter.low, quarter.high]
         texts = [f"{number:.6f}" if math.isfinite(number) else "" for number in numbers]
         writer.writerow([change.group.name, change.measure, *texts, *counts])
     return buffer.getvalue()
@@ -91,7 +94,7 @@ def _heat_map(axis: Axes, swaps: Swaps, change: Change, found: Concentration) ->
         heat = np.empty((*swaps.grid, 4))
         heat[..., :3], heat[..., 3] = to_rgb(line_style("gmm").colour), values / values.max()
         axis.imshow(heat, extent=extent, interpolation="nearest")
-    if math.isfinite(found.region_patches):
+    if swaps.owner is not None and math.isfinite(found.region_patches):
         inside = (swaps.owner == change.group.index).reshape(swaps.grid)
         _outline(axis, inside, height / swaps.grid[0], width / swaps.grid[1])
     axis.set_xlim(0, width)
@@ -117,7 +120,7 @@ def _outline(axis: Axes, inside: np.ndarray, height: float, width: float) -> Non
     """The border of a region of patches of `height` x `width` pixels."""
     padded = np.pad(inside, 1)
     rows, columns = np.nonzero(padded[1:] != padded[:-1])
-    style = {"color": line_style("flow").colour, "linewidth": 1.2}
+    style: dict[str, Any] = {"color": line_style("flow").colour, "linewidth": 1.2}
     axis.hlines(rows * height, (columns - 1) * width, columns * width, **style)
     rows, columns = np.nonzero(padded[:, 1:] != padded[:, :-1])
     axis.vlines(columns * width, (rows - 1) * height, rows * height, **style)

@@ -40,10 +40,10 @@ def rollout_video(
     pictures = []
     for i in range(len(context) + len(truth)):
         step = i - len(context)
-        frames = [context[i] if step < 0 else tile[step] for tile in tiles.values()]
+        tiles_now = [context[i] if step < 0 else tile[step] for tile in tiles.values()]
         seconds = (step + 1) / rate_hz
         caption = f"context, {seconds:+.1f} s" if step < 0 else f"prediction, {seconds:+.1f} s"
-        pictures.append(_compose(np.stack(frames), list(tiles), caption, step >= 0, tile_width))
+        pictures.append(_compose(np.stack(tiles_now), list(tiles), caption, step >= 0, tile_width))
     with replacing(path) as temporary:
         _encode(temporary, pictures, rate_hz)
 

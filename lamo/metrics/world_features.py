@@ -191,7 +191,7 @@ def _state_error(network: WorldNet, rows: ExampleRows, device: torch.device) -> 
     seen = wanted.isfinite()
     errors = (network(rows.frames.to(device)) - wanted.nan_to_num()).square() * seen
     # How many frames have a quantity, on average over the shares.
-    return (errors.sum(dim=0) / batch_mean(seen.float().sum(dim=0)).clamp(min=1)).mean()
+    return (errors.sum(dim=0) / batch_mean(seen.float().sum(dim=0)).clamp(min=1e-6)).mean()
 
 
 def _picks(frames: int, config: WorldFeaturesConfig) -> Iterator[np.ndarray]:

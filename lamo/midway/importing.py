@@ -26,14 +26,16 @@ def import_checkpoint(
     frames of size `image` or the latent state of `levels`, or if there are no frames where something is to be fitted.
     """
     session = session or Session()
+    if config.checkpoint is None:
+        raise LamoError("midway.checkpoint: found null, expected the path of a model; there is nothing to import")
     path = Path(config.checkpoint)
     if path.is_dir() or path.name == "model.safetensors":
         model = Midway.load(path if path.is_dir() else path.parent)
     else:
         model = import_upstream(path, encoder_heads=config.checkpoint_heads)
     if model.image != image:
-        wanted = f"{{height: {model.image[0]}, width: {model.image[1]}}}"
-        raise LamoError(f"frames: found {image[0]} x {image[1]}, but the model in {path} needs {wanted}")
+        needed = f"{{height: {model.image[0]}, width: {model.image[1]}}}"
+        raise LamoError(f"frames: found {image[0]} x {image[1]}, but the model in {path} needs {needed}")
     if not all(0 <= level <= model.levels for level in levels):
         raise LamoError(f"latents.levels: found {list(levels)}, but the model in {path} has levels 0 to {model.levels}")
     trained, wanted = model.config.recurrence, config.recurrence

@@ -77,7 +77,9 @@ class InverseDynamics(nn.Module):
 
     def forward(self, level: int, tokens: Tensor) -> Tensor:
         """Run the blocks of `level` over the sequence of `inputs`; the first M outputs are the raw motion tokens."""
-        for block in self.blocks[level]:
+        blocks = self.blocks[level]
+        assert isinstance(blocks, nn.ModuleList)
+        for block in blocks:
             tokens = block(tokens, bias=self.bias)
         return tokens[:, : self.config.tokens]
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from lamo.errors import LamoError
 from lamo.midway.config import MidwayConfig
 from lamo.midway.encoder import Encoder
-from lamo.midway.forward_dynamics import make_forward
+from lamo.midway.forward_dynamics import Prediction, make_forward
 from lamo.midway.inverse_dynamics import EPS, InverseDynamics
 from lamo.midway.losses import MotionLoss, motion_loss
 from lamo.midway.recurrence import project, standardise, upper_levels
@@ -52,7 +52,7 @@ class Midway(nn.Module):
 
     def __init__(self, config: MidwayConfig, image: tuple[int, int]) -> None:
         super().__init__()
-        self.config, self.image = config, tuple(image)
+        self.config, self.image = config, (image[0], image[1])
         width, motion_width = config.encoder.width, config.inverse.width
         self.student = Encoder(config.encoder, self.image)
         self.levels = len(config.encoder.levels) - 1
@@ -205,7 +205,7 @@ class Midway(nn.Module):
         predictions = self.infer(z_source, z_target).predictions
         return motion_loss(predictions, z_source, z_target, self.config.training.distance)
 
-    def _forward(self, level: int, source: Tensor, motion: Tensor):
+    def _forward(self, level: int, source: Tensor, motion: Tensor) -> Prediction:
         return self.forward_dynamics[level](source, self.motion_proj(motion))
 
     def _refine(self, laterals: nn.ModuleList, z: State) -> State:

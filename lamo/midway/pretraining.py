@@ -11,6 +11,7 @@ from lamo.midway.sampling import FrameWindows
 from lamo.midway.training_config import PretrainingConfig
 from lamo.nn.share import draw
 from lamo.stores.windows import ShuffledOrder, Windows
+from lamo.training.checkpoint import Stateful
 from lamo.training.device import mixed_precision
 from lamo.training.learner import Learner, local_rows
 from lamo.training.loader import Loader
@@ -65,7 +66,7 @@ def pretrain_encoder(
         return {**learner.learn(next(batches), config.batch), "rate": rate}
 
     encoder.train()
-    state = {"encoder": encoder, "readout": readout, "optimizer": optimizer}
+    state: dict[str, Stateful] = {"encoder": encoder, "readout": readout, "optimizer": optimizer}
     training = Training("midway: encoder pre-training", config.steps, session, state)
     order = ShuffledOrder(len(frames), seed)
     draws = order.batches(config.batch, training.first * config.batch, local_rows(session, config.batch))

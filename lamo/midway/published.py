@@ -9,7 +9,7 @@ INVERSE = {
     "pairing": "tokens", "correlation_radius": 0, "anchors": False, "position": "learned", "normalise_tokens": False,
 }  # fmt: skip
 FORWARD = {"tokens": "prefix", "laterals": True, "gate_bias": 4.0}
-TRAINING = {
+TRAINING: dict[str, Any] = {
     "pretraining": {"steps": 0}, 
     "dino": {"weight": 1.0, "both_frames": True, "initial_scale": (0.05, 0.2), "unit_prototypes": False},
     "augmentation": {"scale": (0.2, 0.4)}, "gap_s": (0.5, 1.0), "final_weight_decay": 0.4, "clip": 3.0,

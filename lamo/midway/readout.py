@@ -22,6 +22,9 @@ class PixelReadout(nn.Module):
     the same measure for every encoder, at no training.
     """
 
+    weight: Tensor
+    bias: Tensor
+
     def __init__(self, weight: Tensor, bias: Tensor, grid: tuple[int, int], patch: int) -> None:
         super().__init__()
         self.grid, self.patch = grid, patch
@@ -42,7 +45,7 @@ def fit_readout(model: Midway, frames: Windows, seed: int, device: torch.device)
     picks = np.random.default_rng(seed).permutation(len(frames))[:FIT_FRAMES]
     images = frames.read(np.sort(picks))[:, 0]
     patch = images.shape[1] // model.grid[0]
-    gram = moment = 0.0
+    gram, moment = torch.zeros((), device=device), torch.zeros((), device=device)
     for begin in range(0, len(images), 64):
         batch = images[begin : begin + 64]
         tokens = model.encode(to_input(batch, device), "teacher")[0][:, 1:].flatten(0, 1).double()

@@ -170,7 +170,7 @@ def read_checkpoint(path: str | Path) -> Any:
         raise LamoError(f"{path}: refused: {reason}; {hint}") from None
     except LamoError as error:
         raise LamoError(f"{path}: {error}") from None
-    except Exception as error:  # the content is foreign: whatever fails says that it is not what it should be
+    except Exception as error:  # noqa: BLE001 - the content is foreign: whatever fails says that it is not as it should be
         raise LamoError(f"{path}: {_damage(path, error)}") from None
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -71,7 +72,7 @@ def _config(upstream: Upstream, encoder_heads: int | None) -> MidwayConfig:
     upstream.args.require({"num_register_tokens": 0})
     hidden, width = upstream.tensor("student", "blocks.0.mlp.fc1.weight", 2).shape
     _, tokens, motion_width = upstream.tensor("motion_loss", "motion_tokens", 3).shape
-    encoder = {
+    encoder: dict[str, Any] = {
         "patch": upstream.tensor("student", "patch_embed.proj.weight", 4).shape[-1],
         "width": width,
         "depth": upstream.count("student", r"blocks\.(\d+)\."),
@@ -79,13 +80,13 @@ def _config(upstream: Upstream, encoder_heads: int | None) -> MidwayConfig:
         "mlp_ratio": hidden / width,
         "levels": _levels(upstream),
     }
-    inverse = {
+    inverse: dict[str, Any] = {
         "tokens": tokens,
         "width": motion_width,
         "depth": upstream.count("motion_loss", r"motion_blocks_0\.(\d+)\."),
         "heads": model.get("num_motion_heads", int, 3),
     }
-    forward = {
+    forward: dict[str, Any] = {
         "depth": upstream.count("motion_loss", r"forward_predictor_0\.(\d+)\."),
         "heads": model.get("num_pred_heads", int, 6),
         "lateral_heads": model.get("num_feature_heads", int, 6),
@@ -148,7 +149,7 @@ def _weights(upstream: Upstream, model: Midway) -> dict[str, Tensor]:
             elif not piece.isfinite().all():
                 unfit.append(f"{part} {name} is not finite")
         if not missing and not unfit:
-            weights[ours] = torch.cat([piece.float() for piece in pieces])
+            weights[ours] = torch.cat([piece.float() for piece in pieces if piece is not None])
     unknown = [f"{part} {name}" for part, names in unused.items() for name in names if "dino_head." not in name]
     kinds = (("missing", missing), ("unfit", unfit), ("unknown", unknown))
     problems = [f"{len(names)} weights {kind} ({_some(names)})" for kind, names in kinds if names]
@@ -163,10 +164,11 @@ def _some(names: list[str]) -> str:
 
 def _dino_head(upstream: Upstream, part: str) -> DinoHead:
     prefix = PREFIXES[part].replace("backbone", "dino_head")
-    weights = {ours: upstream.weights[part].get(prefix + name) for ours, name in HEAD_NAMES.items()}
-    missing = [prefix + HEAD_NAMES[ours] for ours, tensor in weights.items() if tensor is None or tensor.ndim < 1]
+    found = {ours: upstream.weights[part].get(prefix + name) for ours, name in HEAD_NAMES.items()}
+    missing = [prefix + HEAD_NAMES[ours] for ours, tensor in found.items() if tensor is None or tensor.ndim < 1]
     if missing:
         raise LamoError(f"{part} has {len(missing)} weights missing ({_some(missing)})")
+    weights = {ours: tensor for ours, tensor in found.items() if tensor is not None}
     sizes = {
         "hidden": len(weights["mlp.0.bias"]),
         "bottleneck": len(weights["mlp.4.bias"]),

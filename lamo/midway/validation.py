@@ -10,7 +10,7 @@ from torchvision.transforms.v2.functional import gaussian_blur
 
 from lamo.midway.images import to_input, to_unit
 from lamo.midway.network import Midway
-from lamo.midway.readout import fit_readout, gradients
+from lamo.midway.readout import PixelReadout, fit_readout, gradients
 from lamo.midway.state import State
 from lamo.midway.training_config import VALIDATED_STEPS
 from lamo.stores.windows import ShardArray, Windows
@@ -43,33 +43,36 @@ class Validation:
         frames = windows.read(picks)
         self.images, self.truth = to_input(frames, device), to_unit(frames, device)
         self.blurred = {t: self._blurred(t) for t in VALIDATED_STEPS}
-        self.readout = None
+        self.readout: PixelReadout | None = None
 
     @torch.no_grad()
     def __call__(self) -> dict[str, float]:
         """Measure the model as it is; leaves it in train mode."""
         self.model.eval()
-        if self.readout is None or not self.frozen:
-            self.readout = fit_readout(self.model, self.train_frames, self.seed, self.device)
+        readout = self.readout
+        if readout is None or not self.frozen:
+            readout = self.readout = fit_readout(self.model, self.train_frames, self.seed, self.device)
         with mixed_precision(self.device, self.mixed):
             states = [self._encode(self.images[:, t]) for t in range(max(VALIDATED_STEPS) + 1)]
             motion = [self.model.inverse(a, b) for a, b in itertools.pairwise(states)]
-            oracle, shuffled, values = states[0], states[0], {}
+            oracle, shuffled = states[0], states[0]
+            values: dict[str, float] = {}
             for t, tokens in enumerate(motion, start=1):
                 oracle, shuffled = self.model.step(oracle, tokens), self.model.step(shuffled, tokens.roll(self.away, 0))
                 if t in VALIDATED_STEPS:
-                    values |= {f"{name}_step{t}": value for name, value in self._compare(oracle, shuffled, t).items()}
+                    measured = self._compare(readout, oracle, shuffled, t)
+                    values |= {f"{name}_step{t}": value for name, value in measured.items()}
         self.model.train()
         return values
 
-    def _compare(self, oracle: State, shuffled: State, t: int) -> dict[str, float]:
+    def _compare(self, readout: PixelReadout, oracle: State, shuffled: State, t: int) -> dict[str, float]:
         truth = self.truth[:, t]
-        images = self.readout(oracle[0])
+        images = readout(oracle[0])
         reached = _psnr(images, truth)
         energies = [_gradient_energy(x.clamp(0, 1)) for x in (images, truth)]
         return {
             "oracle_psnr": reached,
-            "swap_gap_db": reached - _psnr(self.readout(shuffled[0]), truth),
+            "swap_gap_db": reached - _psnr(readout(shuffled[0]), truth),
             "over_blur_db": reached - self.blurred[t],
             "sharpness": float((energies[0] / energies[1].clamp_min(1e-9)).mean()),
         }
@@ -88,7 +91,8 @@ def _blur(images: Tensor, sigma: float) -> Tensor:
 
 
 def _gradient_energy(images: Tensor) -> Tensor:
-    return sum(gradient.square().mean(dim=(1, 2, 3)) for gradient in gradients(images))
+    across, down = (gradient.square().mean(dim=(1, 2, 3)) for gradient in gradients(images))
+    return across + down
 
 
 def _psnr(images: Tensor, truth: Tensor) -> float:

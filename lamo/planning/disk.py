@@ -3,6 +3,7 @@
 import os
 import shutil
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from lamo.metrics.config import CONTROLS
@@ -70,7 +71,7 @@ def plan_stores(sizes: Sizes, clips: Clips, ratio: float | None, video_bytes: fl
 
 def _weights(sizes: Sizes) -> list[Store]:
     predictors = {(predictor, seed) for predictor, _, seed in rollouts_of(sizes.config)}
-    each = {name: weight_bytes(lambda name=name: sizes.make_predictor(name)) for name in {p for p, _ in predictors}}
+    each = {name: weight_bytes(partial(sizes.make_predictor, name)) for name in {p for p, _ in predictors}}
     # While it trains, the last good state lies beside the Midway Network.
     midway = weight_bytes(sizes.make_midway) * (1 if sizes.config.midway.checkpoint else 2)
     weights = {

@@ -61,7 +61,8 @@ def time_unit(unit: Unit, flops: int, matmul: float) -> float | None:
         batch = math.ceil(batch / 2)
     if flops * batch / unit.batch > 2 * TIMED_S * matmul:
         return None
-    run, times = unit.make(batch), []
+    times: list[float] = []
+    run = unit.make(batch)
     run()
     # The least of some: what else the machine does can only add.
     while not times or (sum(times) < ENOUGH_S and len(times) < 10):

@@ -36,7 +36,9 @@ def plan_hours(
 ) -> list[RuleTime]:  # fmt: skip
     """The rules of the workflow in its order. `matmul` operations per core-second of this machine."""
     work = _cpu_work(sizes, clips, stores, rates, decoding)
-    flops, seconds, timed = defaultdict(float), defaultdict(float), defaultdict(lambda: True)
+    flops: dict[str, float] = defaultdict(float)
+    seconds: dict[str, float] = defaultdict(float)
+    timed: dict[str, bool] = defaultdict(lambda: True)
     for one in counted:
         rule = one.unit.rule
         flops[rule] += one.total_flops

@@ -13,6 +13,7 @@ from lamo.predictors.config import PREDICTORS
 from lamo.predictors.sampler import Sampler
 from lamo.predictors.statistics import Statistics
 from lamo.rollout.autoregressive import roll_motion, roll_state
+from lamo.rollout.windows import ClipFrames
 from lamo.rollout.world import Scene, World
 from lamo.stores.rollouts import Window
 from lamo.training.device import mixed_precision
@@ -69,7 +70,7 @@ def encoding(sizes: Sizes, batch: int) -> Run:
     return run
 
 
-class _Frames:
+class _Frames(ClipFrames):
     """Stands for the clips of a split: any window of them is the same blank frames."""
 
     def __init__(self, sizes: Sizes) -> None:
@@ -82,9 +83,12 @@ class _Frames:
 def _world(sizes: Sizes) -> World:
     shape = sizes.geometry
     motion, state = torch.ones(shape.levels, shape.tokens, shape.motion_width), torch.ones(shape.state_width)
-    models = [build(make).eval().requires_grad_(False) for make in (sizes.make_midway, sizes.make_decoder)]
+    midway, decoder = (build(sizes.make_midway), build(sizes.make_decoder))
     statistics = Statistics(motion, motion, state, state)
-    return World(*models, statistics, sizes.config.latents.levels, sizes.midway.recurrence.role, CPU)
+    return World(
+        midway.eval().requires_grad_(False), decoder.eval().requires_grad_(False), statistics,
+        sizes.config.latents.levels, sizes.midway.recurrence.role, CPU,
+    )  # fmt: skip
 
 
 def _scene(world: World, sizes: Sizes, batch: int) -> Scene:

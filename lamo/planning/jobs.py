@@ -7,12 +7,12 @@ from pathlib import Path
 from lamo.clips.companions import INFO_PLACES, STILL_PLACES, companion_folder
 from lamo.config import Config
 from lamo.errors import LamoError
-from lamo.predictors.config import PREDICTORS
+from lamo.predictors.config import PREDICTORS, PredictorName
 
 RULES = Path(__file__).resolve().parents[2] / "workflow" / "rules"
 
 
-def rollouts_of(config: Config) -> list[tuple[str, str, int]]:
+def rollouts_of(config: Config) -> list[tuple[PredictorName, str, int]]:
     """Predictor, sampler and seed of every rollout of a trained predictor."""
     return [
         (predictor, sampler, seed)
@@ -29,7 +29,7 @@ def count_jobs(config: Config) -> dict[str, dict[str, int]]:
     info, stills = _companions(config)
     frames = {"frames_find": 1, "frames_decode": shards, "frames_info": info, "frames_collect": 1, "frames_sheet": 1}
     frames |= {"frames_stills_find": stills, "frames_stills": shards * stills, "frames_stills_collect": stills}
-    metrics = {name: 1 for name in ("score", "table", "figures", "videos", "token_groups")}
+    metrics = dict.fromkeys(("score", "table", "figures", "videos", "token_groups"), 1)
     metrics |= {"features": int(config.metrics.fid.weights is None), "probe": int(world)}
     stages = {
         "01_frames": {"world_render": 2 * world, **frames},

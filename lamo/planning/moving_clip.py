@@ -5,6 +5,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.container import OutputContainer
 from av.video.reformatter import VideoReformatter
 
 HEIGHT, WIDTH, FPS, BIT_RATE = 720, 1280, 30, 4_000_000
@@ -28,14 +29,14 @@ def write_clip(path: Path, seconds: float, seed: int = 0) -> Path:
     return path
 
 
-def _repeat(once: Path, container, times: int) -> None:
+def _repeat(once: Path, container: OutputContainer, times: int) -> None:
     """Copy the packets of a video so many times, one after the other."""
     stream = None
     for turn in range(times):
         with av.open(str(once)) as source:
             stream = stream or container.add_stream_from_template(source.streams.video[0])
             for packet in source.demux(video=0):
-                if packet.dts is None:
+                if packet.dts is None or packet.pts is None:
                     continue
                 shift = round(turn * 2 * SCENE_S / packet.time_base)
                 packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, stream

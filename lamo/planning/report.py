@@ -71,7 +71,7 @@ def _time(plan: Plan) -> str:
 
     sums = [sum(getattr(one, name) for one in plan.hours) for name in ("cpu_s", "flops", "model_s")]
     jobs, timed = sum(one.jobs for one in plan.hours), all(one.timed for one in plan.hours)
-    rows = [*map(row, plan.hours), ("",) * 7, ("all", "", f"{jobs:,}", *cells(*sums, timed))]
+    rows = [*map(row, plan.hours), ("",) * 7, ("all", "", f"{jobs:,}", *cells(sums[0], sums[1], sums[2], timed))]
     head = ("stage", "rule", "jobs", "core time", "+ models", "on cores", "or on a GPU")
     return "Jobs and time\n" + table(head, rows, 2)
 

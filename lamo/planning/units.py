@@ -6,6 +6,7 @@ cost nothing at any size, to count its floating-point operations; on real ones t
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,7 @@ from lamo.predictors.interface import Context
 CPU = torch.device("cpu")
 Run = Callable[[], object]
 Make = Callable[[int], Run]
+Net = TypeVar("Net", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -41,14 +43,14 @@ class Unit:
         return self.counted_as or ((self.batch, self.make),)
 
 
-def build(make: Callable[[], nn.Module]) -> nn.Module:
+def build(make: Callable[[], Net]) -> Net:
     """make() on the CPU; where tensors are fake (`FakeTensorMode`) with fake weights, without initialising any."""
     with unset_fake_temporarily() as faking, torch.device("meta" if faking else "cpu"):
         module = make()
     return module if faking is None else with_fake_weights(module)
 
 
-def with_fake_weights(module: nn.Module) -> nn.Module:
+def with_fake_weights(module: Net) -> Net:
     """The module with a fake CPU tensor in the place of every weight; inside of a `FakeTensorMode`."""
     for part in module.modules():
         for name, weight in part.named_parameters(recurse=False):

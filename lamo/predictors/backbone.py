@@ -45,7 +45,9 @@ class Trunk(nn.Module):
         """[B, N, d] -> [B, wanted, d]."""
         for block in self.blocks[:-1]:
             tokens = block(tokens)
-        return self.norm(read_out(self.blocks[-1], tokens, wanted))
+        last = self.blocks[-1]
+        assert isinstance(last, Block)
+        return self.norm(read_out(last, tokens, wanted))
 
 
 def read_out(block: Block, tokens: Tensor, wanted: int) -> Tensor:
@@ -117,6 +119,8 @@ class StateBackbone(nn.Module):
 
     Embeddings: time index, patch (as above) and token role.
     """
+
+    position: Tensor
 
     def __init__(self, geometry: Geometry, config: BackboneConfig) -> None:
         super().__init__()

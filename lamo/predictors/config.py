@@ -1,6 +1,6 @@
 """Settings of the predictors (stage 05)."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -113,9 +113,9 @@ class PredictorConfig(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _head_of_its_kind(cls, values: dict) -> dict:
+    def _head_of_its_kind(cls, values: dict[str, Any]) -> dict[str, Any]:
         """The three sections share keys, so the name decides which one a plain dict is read as."""
-        kinds = {"flow": FlowConfig, "gmm": GmmConfig, "state": StateConfig}
+        kinds: dict[str, type[Section]] = {"flow": FlowConfig, "gmm": GmmConfig, "state": StateConfig}
         if isinstance(values, dict) and isinstance(values.get("head"), dict) and values.get("name") in kinds:
             values = {**values, "head": kinds[values["name"]].model_validate(values["head"])}
         return values

@@ -66,13 +66,14 @@ class FlowHead(nn.Module):
         self.x_in = nn.Linear(token_width, width)
         self.context_in = nn.Linear(context_width, width)
         self.tau_in = nn.Sequential(nn.Linear(TAU_WIDTH, width), nn.SiLU(), nn.Linear(width, width))
-        self.blocks = nn.ModuleList(AdaLnBlock(width) for _ in range(blocks))
+        layers = [AdaLnBlock(width) for _ in range(blocks)]
+        self.blocks = nn.ModuleList(layers)
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
         self.modulation = nn.Linear(width, 2 * width)
         self.out = nn.Linear(width, token_width)
         self.apply(init_weights)
         # Every block starts as the identity and the head as the zero velocity.
-        for layer in [*(block.modulation for block in self.blocks), self.modulation, self.out]:
+        for layer in [*(block.modulation for block in layers), self.modulation, self.out]:
             nn.init.zeros_(layer.weight)
 
     def velocity(self, x: Tensor, tau: Tensor, tokens: Tensor) -> Tensor:

@@ -85,11 +85,13 @@ class GmmHead(nn.Module):
         low, high = self.log_sigma_range
         share = min(max(-low / (high - low), 0.05), 0.95)
         last = self.parameters_of_position[2]
+        assert isinstance(last, nn.Linear)
         nn.init.zeros_(last.weight[len(last.weight) // 2 :])
         nn.init.constant_(last.bias[len(last.bias) // 2 :], math.log(share / (1 - share)))
 
     def mixture(self, features: Features) -> Mixture:
         """The mixture that the context implies; float32 also under autocast, for the sum over thousands of terms."""
+        assert features.readout is not None  # the backbone of a mixture has the query for it
         hidden = self.parameters_of_position[:2](features.tokens).float()
         with torch.autocast(hidden.device.type, enabled=False):
             log_weights = self.weights(features.readout.float()).log_softmax(-1)

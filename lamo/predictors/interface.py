@@ -12,6 +12,8 @@ from torch import Generator, Tensor, nn
 
 from lamo.predictors.sampler import Sampler
 
+__all__ = ["Context", "Geometry", "Predictor", "Randomness", "Sampler"]
+
 # One generator for the whole batch, or one per row: then a row's sample does not depend on the rows beside it.
 Randomness = Generator | Sequence[Generator]
 

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 from lamo.errors import LamoError
 
@@ -36,19 +36,19 @@ class Sampler:
             LamoError: on any other name, and on zero steps.
         """
         if name in ("gmm", "gmm-mean"):
-            return cls(name, name)
+            return cls(name, cast(SamplerKind, name))
         match = re.fullmatch(r"(flow|state)-([0-9]+)(?:-(euler|midpoint|heun))?", name)
         if match is None or int(match[2]) < 1:
             raise LamoError(
                 f"sampler {name!r} is not known; expected gmm, gmm-mean, flow-N or state-N with N >= 1 integration "
                 "steps, optionally followed by -euler, -midpoint or -heun (e.g. flow-20, flow-10-heun)"
             )
-        return cls(name, match[1], int(match[2]), match[3] or "euler")
+        return cls(name, cast(SamplerKind, match[1]), int(match[2]), cast(Solver, match[3] or "euler"))
 
     @property
-    def predictor(self) -> str:
+    def predictor(self) -> Literal["flow", "gmm", "state"]:
         """Name of the predictor that it samples: flow, gmm or state."""
-        return self.kind.split("-")[0]
+        return "gmm" if self.kind == "gmm-mean" else self.kind
 
     @property
     def deterministic(self) -> bool:

@@ -5,6 +5,7 @@ Each is a `Method` as a predictor's rollout is, so that all pass through the sam
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -86,6 +87,10 @@ def persistence_blurred(sigmas: Sequence[float]) -> Method:
     return method
 
 
+def _apart(one: Window, other: Window) -> int:
+    return abs(other.start - one.start)
+
+
 def shuffle_partners(windows: Sequence[Window], seed: int) -> dict[Window, Window]:
     """A window of another clip for each window, fixed by `seed`.
 
@@ -106,7 +111,7 @@ def shuffle_partners(windows: Sequence[Window], seed: int) -> dict[Window, Windo
     clips = list(by_clip)
     if len(clips) == 1:
         logger.warning("shuffled_motion: one clip only (%s); motion is taken from its farthest window", clips[0])
-        return {w: max(by_clip[clips[0]], key=lambda o, w=w: abs(o.start - w.start)) for w in windows}
+        return {w: max(by_clip[clips[0]], key=partial(_apart, w)) for w in windows}
     circle = [clips[i] for i in np.random.default_rng(seed).permutation(len(clips))]
     partners = {}
     for clip, other in zip(circle, circle[1:] + circle[:1], strict=True):

@@ -1,12 +1,15 @@
 """Which windows of which clips are rolled out, and their frames."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from lamo.errors import LamoError
 from lamo.stores.frames import FramesStore
 from lamo.stores.rollouts import Window
+
+Item = TypeVar("Item")
 
 
 class ClipFrames:
@@ -64,7 +67,7 @@ def choose_windows(lengths: Mapping[str, int], length: int, stride: int, per_cli
     return windows
 
 
-def thin(windows: Sequence[Window], count: int) -> list[Window]:
+def thin(windows: Sequence[Item], count: int) -> list[Item]:
     """At most `count` windows, spread evenly over the list."""
     if len(windows) <= count:
         return list(windows)

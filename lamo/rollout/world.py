@@ -5,7 +5,7 @@ Shapes: B windows, F frames of a window (K + 1 observed, T to predict), P patche
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -19,12 +19,13 @@ from lamo.rollout.windows import ClipFrames
 from lamo.stores.rollouts import Window
 
 Pyramid = tuple[Tensor, ...]
+Role = Literal["student", "teacher"]
 
 
 class LatentDynamics(Protocol):
     """What a rollout needs of the Midway Network; z is a tuple of levels [B, 1 + P, D]."""
 
-    def encode(self, images: Tensor, role: str) -> Pyramid: ...
+    def encode(self, images: Tensor, role: Role) -> Pyramid: ...
 
     def inverse(self, z_source: Pyramid, z_target: Pyramid) -> Tensor: ...
 
@@ -48,7 +49,7 @@ class World:
     decoder: Callable[[Tensor], Tensor]
     statistics: Statistics
     levels: tuple[int, ...]
-    role: str
+    role: Role
     device: torch.device
 
     def state(self, z: Pyramid) -> Tensor:

@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 import zarr
@@ -11,7 +11,7 @@ from zarr.codecs import BloscCodec
 
 from lamo.errors import LamoError
 from lamo.stores.atomic import replacing
-from lamo.stores.manifest import check_manifest, write_column, write_manifest
+from lamo.stores.manifest import check_manifest, read_column, write_column, write_manifest
 from lamo.stores.open_files import allow_open_files
 from lamo.stores.rows import RowReader, RowWriter
 
@@ -74,9 +74,9 @@ class FramesStore:
         check_manifest(self.path, Path(manifest), KIND)
         group = zarr.open_group(str(store), mode="r")
         self.frames = RowReader(self.path / "frames")
-        self.times: np.ndarray = group["times"][:]
-        self.offsets: np.ndarray = group["clip_offsets"][:]
-        self.clip_ids: list[str] = list(group.attrs["clip_ids"])
+        self.times: np.ndarray = read_column(group, "times")
+        self.offsets: np.ndarray = read_column(group, "clip_offsets")
+        self.clip_ids: list[str] = list(cast(list[str], group.attrs["clip_ids"]))
 
     def __len__(self) -> int:
         return len(self.clip_ids)

@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 import zarr
@@ -12,7 +12,7 @@ from pydantic import Field
 from lamo.errors import LamoError
 from lamo.section import Section
 from lamo.stores.atomic import replacing
-from lamo.stores.manifest import check_manifest, write_column, write_manifest
+from lamo.stores.manifest import check_manifest, read_column, write_column, write_manifest
 from lamo.stores.open_files import allow_open_files
 from lamo.stores.rows import RowReader, RowWriter
 
@@ -96,10 +96,10 @@ class LatentsStore:
         self.path = Path(store)
         check_manifest(self.path, Path(manifest), KIND)
         group = zarr.open_group(str(store), mode="r")
-        self.offsets: np.ndarray = group["clip_offsets"][:]
-        self.clip_ids: list[str] = list(group.attrs["clip_ids"])
-        self.state = RowReader(self.path / "state") if self.clip_ids else None
-        self.motion = RowReader(self.path / "motion") if self.clip_ids else None
+        self.offsets: np.ndarray = read_column(group, "clip_offsets")
+        self.clip_ids: list[str] = list(cast(list[str], group.attrs["clip_ids"]))
+        if self.clip_ids:
+            self.state, self.motion = RowReader(self.path / "state"), RowReader(self.path / "motion")
 
     def __len__(self) -> int:
         return len(self.clip_ids)

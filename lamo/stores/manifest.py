@@ -23,6 +23,11 @@ def write_column(group: zarr.Group, name: str, values: np.ndarray) -> None:
     group.create_array(name, data=values, chunks=(COLUMN_CHUNK,))
 
 
+def read_column(group: zarr.Group, name: str) -> np.ndarray:
+    """The whole column of a checked store, [N]."""
+    return np.asarray(group[name][:])  # type: ignore[index]  # a group's member may be a group; the manifest says array
+
+
 def write_manifest(store: Path, manifest: Path, kind: str, **facts: Any) -> None:
     """Write the manifest of a finished store: arrays with shape and dtype, checksum and size of each file, `facts`."""
     group = zarr.open_group(str(store), mode="r")

@@ -2,13 +2,14 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import zarr
 
 from lamo.stores.atomic import replacing
 from lamo.stores.frames import CODEC
-from lamo.stores.manifest import check_manifest, write_manifest
+from lamo.stores.manifest import check_manifest, read_column, write_manifest
 from lamo.stores.rows import RowReader, RowWriter
 
 KIND = "rollouts"
@@ -54,5 +55,5 @@ def read_rollouts(store: str | Path, manifest: str | Path) -> Rollouts:
     """Read a finished store, checked against its manifest."""
     check_manifest(Path(store), Path(manifest), KIND)
     group = zarr.open_group(str(store), mode="r")
-    windows = [Window(**window) for window in group.attrs["windows"]]
-    return Rollouts(frames=RowReader(Path(store) / "frames")[:], drift=group["drift"][:], windows=windows)
+    windows = [Window(**window) for window in cast(list[dict[str, Any]], group.attrs["windows"])]
+    return Rollouts(frames=RowReader(Path(store) / "frames")[:], drift=read_column(group, "drift"), windows=windows)

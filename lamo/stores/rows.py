@@ -135,7 +135,8 @@ class RowReader:
     def _read_raw(self, first: int, out: np.ndarray) -> None:
         rows = out.reshape(len(out), -1).view(np.uint8)
         sums = np.empty(len(out), dtype="<u4")
-        buffers = [buffer for i in range(len(out)) for buffer in (rows[i], sums[i : i + 1])]
+        # As memory views: NumPy's types say nothing of buffers before Python 3.12.
+        buffers = [buffer.data for i in range(len(out)) for buffer in (rows[i], sums[i : i + 1])]
         begin, end = self._bounds(first, len(out))
         if os.preadv(self._descriptor, buffers, begin) != end - begin:
             raise self._damaged(f"it ends before row {first + len(out) - 1} does")
@@ -148,7 +149,7 @@ class RowReader:
         content = np.frombuffer(os.pread(self._descriptor, end - begin, begin), dtype=np.uint8)
         if len(content) != end - begin:
             raise self._damaged(f"it ends before row {first + len(out) - 1} does")
-        borders = self._borders[first : first + len(out) + 1] - begin
+        borders = np.asarray(self._borders[first : first + len(out) + 1]) - begin
         rows = out.reshape(len(out), -1)
         for i in range(len(out)):
             chunk = content[borders[i] : borders[i + 1]]

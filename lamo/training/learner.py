@@ -1,9 +1,9 @@
 """One optimiser step on a batch that processes share and that each may compute in parts."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields, replace
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Generator, Tensor, nn
@@ -46,7 +46,8 @@ class Learner(Generic[Rows]):
         """One step on a batch of `total`, of which `rows` are this process's (see `local_rows`); returns the values of
         `loss`, such that their mean over processes is that of the batch, and the gradient's norm before clipping."""
         self.optimizer.zero_grad(set_to_none=True)
-        shares, values = self.shares(total), {}
+        shares = self.shares(total)
+        values: dict[str, Tensor] = {}
         start = self._random_states() if len(shares) > 1 else None
         for number, share in enumerate(shares):
             if number and start is not None:
@@ -63,7 +64,7 @@ class Learner(Generic[Rows]):
         self.optimizer.step()
         return {**values, "gradient_norm": norm}
 
-    def _without_exchange(self):
+    def _without_exchange(self) -> AbstractContextManager[None]:
         return self.objective.no_sync() if isinstance(self.objective, DistributedDataParallel) else nullcontext()
 
     def _random_states(self) -> list[Tensor]:
@@ -82,7 +83,7 @@ class Learner(Generic[Rows]):
 class _Objective(nn.Module):
     """A loss as a module, so that its parameters are known to those who exchange gradients."""
 
-    def __init__(self, loss: Callable, modules: Sequence[nn.Module]) -> None:
+    def __init__(self, loss: Callable[[Any], Mapping[str, Tensor]], modules: Sequence[nn.Module]) -> None:
         super().__init__()
         self.loss, self.trained = loss, nn.ModuleList(modules)
 
@@ -102,4 +103,5 @@ def _part(rows: Rows, share: Share, shares: Sequence[Share]) -> Rows:
         return rows
     first = min(one.begin for one in shares)
     chosen = slice(share.begin - first, share.end - first)
-    return replace(rows, **{one.name: getattr(rows, one.name)[chosen] for one in fields(rows)})
+    batch: Any = rows  # a dataclass of tensors
+    return replace(batch, **{one.name: getattr(batch, one.name)[chosen] for one in fields(batch)})

@@ -29,7 +29,8 @@ def generator(device: torch.device, *key: int) -> torch.Generator:
 def random_state(device: torch.device) -> dict[str, Any]:
     """The state of the global generators of Python, NumPy and torch (CPU, and the GPU `device`), as plain values."""
     version, words, gauss = random.getstate()
-    name, keys, position, has_gauss, cached = np.random.get_state()  # noqa: NPY002 - as in seed_everything
+    legacy: Any = np.random.get_state()  # noqa: NPY002 - as in seed_everything
+    name, keys, position, has_gauss, cached = legacy
     state = {
         "python": [version, list(words), gauss],
         "numpy": [name, keys.tolist(), int(position), int(has_gauss), float(cached)],

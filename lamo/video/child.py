@@ -59,8 +59,11 @@ class Child:
             stderr=self._errors,
             env=environment,
         )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._questions, self._answers = self._process.stdin, self._process.stdout
         self._poll = select.poll()
-        self._poll.register(self._process.stdout, select.POLLIN)
+        self._poll.register(self._answers, select.POLLIN)
         try:
             self.receive(time.monotonic() + START_LIMIT_S)
         except (ChildGoneError, ChildHungError):
@@ -83,8 +86,8 @@ class Child:
     def send(self, message: dict[str, Any]) -> None:
         """Hand over a question. A child that has ended is noticed by `receive`."""
         with suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps(message).encode() + b"\n")
-            self._process.stdin.flush()
+            self._questions.write(json.dumps(message).encode() + b"\n")
+            self._questions.flush()
 
     def receive(self, deadline: float) -> dict[str, Any]:
         """The next message, waited for until `deadline` of the monotonic clock.
@@ -116,7 +119,7 @@ class Child:
         while len(view):
             if not self._poll.poll(max(0.0, 1000 * (deadline - time.monotonic()))):
                 raise ChildHungError
-            count = os.readv(self._process.stdout.fileno(), [view])
+            count = os.readv(self._answers.fileno(), [view])
             if not count:
                 raise ChildGoneError
             view = view[count:]
@@ -134,10 +137,10 @@ class Child:
             self._process.kill()
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(KILL_LIMIT_S)
-        for file in (self._process.stdout, self._errors):
+        for file in (self._answers, self._errors):
             file.close()
         with suppress(BrokenPipeError):
-            self._process.stdin.close()
+            self._questions.close()
         return status
 
 
@@ -165,7 +168,7 @@ def serve(load: Callable[[dict[str, Any]], Callable[[dict[str, Any]], tuple[dict
             answered = answer(json.loads(line))
         except MemoryError:
             answered = {FULL: True}, b""
-        except Exception:
+        except Exception:  # noqa: BLE001 - the parent hears of it
             answered = {FAULT: traceback.format_exc()}, b""
         _write(out, *answered)
         del answered

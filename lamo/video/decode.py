@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+import av
 import numpy as np
 
 from lamo.video.config import FramesConfig
@@ -33,17 +34,19 @@ def decode_clip(
 
     `converter`, made of the same config, saves a scaler where many videos are decoded.
     """
-    progress, converter = Progress(), converter or Converter(config)
+    progress, scaler = Progress(), converter or Converter(config)
 
-    def picture(frame):
-        return converter.picture(frame, progress.orientation(frame), progress.pixel_aspect)
+    def picture(frame: av.VideoFrame) -> np.ndarray:
+        return scaler.picture(frame, progress.orientation(frame), progress.pixel_aspect)
 
     try:
         picked = pick(timed_frames(Path(path), progress), config.rate_hz, config.max_gap_s, picture)
         progress.finish()
         progress.notes += picked.notes(config.max_gap_s, config.rate_hz)
-        low, high = _rows(part, len(picked.stretch.times) if picked.stretch else 0, config.rate_hz)
-        _check_length(progress, picked.stretch is not None, high - low, config, min_frames)
+        if picked.stretch is None:
+            raise UnusableError("; ".join(["no frame can be decoded", *progress.notes]))
+        low, high = _rows(part, len(picked.stretch.times), config.rate_hz)
+        _check_length(progress, high - low, config, min_frames)
     except UnusableError as error:
         return quarantined(config.height, config.width, str(error), progress.source)
     frames, times = picked.stretch.pictures[low:high], picked.stretch.times[low:high]
@@ -57,9 +60,7 @@ def _rows(part: Part, count: int, rate_hz: float) -> tuple[int, int]:
     return min(low + math.ceil(part.lead_s * rate_hz - 1e-9), high), high
 
 
-def _check_length(progress: Progress, decoded: bool, used: int, config: FramesConfig, min_frames: int) -> None:
-    if not decoded:
-        raise UnusableError("; ".join(["no frame can be decoded", *progress.notes]))
+def _check_length(progress: Progress, used: int, config: FramesConfig, min_frames: int) -> None:
     if used < max(min_frames, 1):
         short = f"too short: {used} frames at {config.rate_hz:g} per second, one window needs {min_frames}"
         raise UnusableError("; ".join([short, *progress.notes]))

@@ -10,6 +10,7 @@ import numpy as np
 TIE_S = 1e-9
 # The grid of a stretch begins and ends with the frames that lie on it, within a rounding of time stamps.
 ROUNDING_S = 1e-3
+Picture = Callable[[Any], np.ndarray]
 
 
 @dataclass
@@ -40,7 +41,7 @@ class Picked:
 
     def notes(self, max_gap_s: float, rate_hz: float) -> Iterator[str]:
         """What was wrong with the times of the frames, one sentence each."""
-        if self.holes:
+        if self.stretch and self.holes:
             count = "1 hole" if self.holes == 1 else f"{self.holes} holes"
             yield (
                 f"{count} between frames above frames.max_gap_s {max_gap_s:g} s, the longest {self.longest_hole_s:.2f} "
@@ -52,9 +53,7 @@ class Picked:
             yield f"{count} without a frame within {0.5 / rate_hz:g} s, the farthest {farthest}"
 
 
-def pick(
-    timed: Iterable[tuple[float, Any]], rate_hz: float, max_gap_s: float, picture: Callable[[Any], np.ndarray]
-) -> Picked:
+def pick(timed: Iterable[tuple[float, Any]], rate_hz: float, max_gap_s: float, picture: Picture) -> Picked:
     """Pick from frames with strictly rising times (s) those nearest to the grid times k / rate_hz, the earlier of two
     equally near, and convert each once with `picture`.
 
@@ -71,8 +70,10 @@ def pick(
     return Picked(best, max(holes, 0), longest, last or 0.0)
 
 
-def _stretches(timed, rate_hz: float, max_gap_s: float, picture) -> Iterator[Stretch]:
-    stretch = before = None
+def _stretches(
+    timed: Iterable[tuple[float, Any]], rate_hz: float, max_gap_s: float, picture: Picture
+) -> Iterator[Stretch]:
+    stretch, before = Stretch(0.0, 0), None
     for at, frame in timed:
         if before is None or at - before[0] > max_gap_s + TIE_S:
             if before is not None:
@@ -86,7 +87,7 @@ def _stretches(timed, rate_hz: float, max_gap_s: float, picture) -> Iterator[Str
         yield _finished(stretch, before, rate_hz, picture)
 
 
-def _take(stretch: Stretch, before: tuple[float, Any], at: float, rate_hz: float, picture) -> None:
+def _take(stretch: Stretch, before: tuple[float, Any], at: float, rate_hz: float, picture: Picture) -> None:
     """Give the frame `before` to all grid times that are nearer to it than to the next frame, shown at `at`."""
     taken = None
     while 2 * stretch.index / rate_hz <= before[0] + at + TIE_S:
@@ -94,7 +95,7 @@ def _take(stretch: Stretch, before: tuple[float, Any], at: float, rate_hz: float
         _add(stretch, before[0], taken, rate_hz)
 
 
-def _finished(stretch: Stretch, before: tuple[float, Any], rate_hz: float, picture) -> Stretch:
+def _finished(stretch: Stretch, before: tuple[float, Any], rate_hz: float, picture: Picture) -> Stretch:
     """The stretch with its last frame, for the grid times that are left before it or lie on it."""
     taken, last = None, math.floor((before[0] + ROUNDING_S) * rate_hz)
     while stretch.index <= last:

@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -97,6 +97,7 @@ class Sandbox:
         self._asked_at = time.monotonic()
 
     def _answer(self) -> Decoded:
+        assert self._child  # it was asked
         limit_s = self._config.video_time_limit_s
         answer = self._child.receive(self._asked_at + limit_s)
         try:
@@ -128,7 +129,7 @@ def _name_of(number: int) -> str:
         return f"signal {number}"
 
 
-def _load(arguments: dict[str, Any]):
+def _load(arguments: dict[str, Any]) -> Callable[[dict[str, Any]], tuple[dict[str, Any], Any]]:
     """In the child: the function that answers. Only the child imports the decoder."""
     config = FramesConfig.model_validate(arguments["frames"])
     limit_memory(config.video_memory_limit_mb)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from tqdm import tqdm
@@ -21,7 +22,7 @@ def decode_shard(
     store: str | Path,
     manifest: str | Path,
     check: Callable[[str, str], None],
-) -> list[dict]:
+) -> list[dict[str, Any]]:
     """Decode the clips of one shard (rows of `find_videos`) into a frames store; return a row per clip for the table.
 
     Clips are stored in the order of their ids; quarantined ones have a row but no frames.

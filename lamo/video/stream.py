@@ -2,14 +2,17 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
 import av
 import av.logging
 import numpy as np
+from av.container import InputContainer
+from av.video.stream import VideoStream
 
 from lamo.video.decoded import Source, UnusableError
 from lamo.video.orientation import Orientation, from_matrix
@@ -96,7 +99,7 @@ def _orientation(frame: av.VideoFrame) -> Orientation:
     except ValueError:
         # Side data of a kind that PyAV has no name for: it still knows the angle, though not a mirror.
         return Orientation(round(frame.rotation / 90) % 4)
-    return Orientation() if matrix is None else from_matrix(np.frombuffer(matrix, dtype=np.int32))
+    return Orientation() if matrix is None else from_matrix(np.frombuffer(cast(bytes, matrix), dtype=np.int32))
 
 
 def _check_file(path: Path) -> None:
@@ -125,16 +128,19 @@ def _errors() -> Iterator[list[tuple[int, str, str]]]:
         av.logging.set_level(before)
 
 
-def _frames(container, stream, progress: Progress) -> Iterator[av.VideoFrame]:
+def _frames(container: InputContainer, stream: VideoStream, progress: Progress) -> Iterator[av.VideoFrame]:
     """All frames that can be decoded; damaged packets are passed over, damage of the container ends the video."""
     with _errors() as reported:
         yield from _decoded(container, stream, progress, reported)
 
 
-def _decoded(container, stream, progress: Progress, reported: list) -> Iterator[av.VideoFrame]:
+def _decoded(
+    container: InputContainer, stream: VideoStream, progress: Progress, reported: list[tuple[int, str, str]]
+) -> Iterator[av.VideoFrame]:
     try:
         for packet in container.demux(stream):
-            frames, end = [], False
+            frames: list[av.VideoFrame] = []
+            end = False
             try:
                 frames = packet.decode()
             except av.error.EOFError:
@@ -159,12 +165,16 @@ def _decoded(container, stream, progress: Progress, reported: list) -> Iterator[
         progress.notes.append(f"reading stopped at {progress.last_s or 0.0:.1f} s ({_plain(error)})")
 
 
-def _in_order(frames, stream, progress: Progress) -> Iterator[tuple[float, av.VideoFrame]]:
+def _in_order(
+    frames: Iterable[av.VideoFrame], stream: VideoStream, progress: Progress
+) -> Iterator[tuple[float, av.VideoFrame]]:
     step = 1.0 / float(stream.average_rate or stream.guessed_rate or 30)
-    first = last = ticks = None
+    first: float | None = None
+    last: float | None = None
+    ticks: tuple[int, int] | None = None
     for frame in frames:
-        if frame.pts is None:
-            at = 0.0 if last is None else last + step + first
+        if frame.pts is None or frame.time_base is None:
+            at = 0.0 if last is None or first is None else last + step + first
         else:
             # The quotient of two integers: exact to the last bit, and a tenth of the cost of a product of fractions.
             ticks = ticks or (frame.time_base.numerator, frame.time_base.denominator)
@@ -173,8 +183,8 @@ def _in_order(frames, stream, progress: Progress) -> Iterator[tuple[float, av.Vi
         at -= first
         if last is None:
             orientation = progress.orientation(frame)
-            turned = {"rotation_deg": 90 * orientation.turns, "mirrored": orientation.mirrored}
-            progress.source = replace(progress.source, **turned)
+            turns, mirrored = 90 * orientation.turns, orientation.mirrored
+            progress.source = replace(progress.source, rotation_deg=turns, mirrored=mirrored)
             if orientation.asked_deg is not None:
                 nearest = f"{90 * orientation.turns} degrees, the nearest quarter turn"
                 progress.notes.append(f"asks for a rotation by {orientation.asked_deg} degrees, turned by {nearest}")
@@ -185,13 +195,19 @@ def _in_order(frames, stream, progress: Progress) -> Iterator[tuple[float, av.Vi
         yield at, frame
 
 
-def _source(container, stream) -> Source:
+def _source(container: InputContainer, stream: VideoStream) -> Source:
     context, rate, duration = stream.codec_context, stream.average_rate, None
-    if stream.duration and stream.duration > 0:
+    whole = container.duration or 0
+    if stream.duration and stream.duration > 0 and stream.time_base is not None:
         duration = float(stream.duration * stream.time_base)
-    elif "matroska" in container.format.name and len(container.streams) == 1 and (container.duration or 0) > 0:
+    elif (
+        "matroska" in container.format.name
+        and len(container.streams) == 1
+        and container.duration
+        and container.duration > 0
+    ):
         # Matroska knows only when the whole file ends.
-        duration = max(0, container.duration - max(0, container.start_time or 0)) / av.time_base
+        duration = max(0, whole - max(0, container.start_time or 0)) / av.time_base
     return Source(
         codec=context.name,
         width=context.width,

@@ -52,9 +52,11 @@ class _Listener(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         if hasattr(record, "rule_name") and hasattr(record, "reason"):
-            log = record.log[0] if record.log else None
-            files = tuple(record.input), tuple(record.output)
-            self.jobs.append(Job(record.rule_name, dict(record.wildcards), *files, log, record.reason))
+            job: Any = record  # with Snakemake's attributes
+            log = job.log[0] if job.log else None
+            self.jobs.append(
+                Job(job.rule_name, dict(job.wildcards), tuple(job.input), tuple(job.output), log, job.reason)
+            )
         elif record.levelno >= logging.ERROR:
             self.errors.append(record.getMessage())
         return False

@@ -149,7 +149,7 @@ def device(threads: int) -> dict[str, Any]:
     """CPU, GPUs that PyTorch sees (where the job imported it), number of processes and threads of each."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    torch = sys.modules.get("torch")
+    torch: Any = sys.modules.get("torch")
     gpus = range(torch.cuda.device_count()) if torch and torch.cuda.is_available() else []
     return {
         "cpu": names[0] if names else platform.machine(),

@@ -16,10 +16,13 @@ def parse_change(reason: str) -> tuple[list[Any], list[Any]]:
     that cannot be read.
     """
     found = re.search(r"Params have changed.*?: before: (.*) now: (.*?)\s*(?:;|$)", reason, re.DOTALL)
-    try:
-        return tuple(list(ast.literal_eval(f"({part},)")) if part != NOTHING else [] for part in found.groups())
-    except (AttributeError, SyntaxError, ValueError):
+    if found is None:
         return [], []
+    try:
+        before, now = (list(ast.literal_eval(f"({part},)")) if part != NOTHING else [] for part in found.groups())
+    except (SyntaxError, ValueError):
+        return [], []
+    return before, now
 
 
 def changed_values(before: list[Any], now: list[Any], names: Mapping[str, Any]) -> list[str]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from lamo.clips.listing import CACHE, FOLDER
+from lamo.clips.fingerprints import CACHE
+from lamo.clips.listing import FOLDER
 from lamo.errors import LamoError
 from lamo.stores.atomic import read_json
 from lamo.stores.checksums import FOREIGN
@@ -18,9 +19,11 @@ from lamo.workflow import provenance
 from lamo.workflow.code_hash import ROOT, code_modules
 from lamo.workflow.provenance import content_hash
 
-NO_ARTEFACTS = ("logs", "benchmarks", "checkpoints", provenance.FOLDER, "report.html")
-# Kept by whatever looks for videos or trains, beside the artefacts of their stages.
-NO_ARTEFACTS += (f"01_frames/{FOLDER}", f"01_frames/{CACHE}", "02_midway/last_good")
+NO_ARTEFACTS = (
+    *("logs", "benchmarks", "checkpoints", provenance.FOLDER, "report.html"),
+    # Kept by what looks for videos, beside the artefacts of its stage.
+    *(f"01_frames/{FOLDER}", f"01_frames/{CACHE}"),
+)
 
 AGREES = "agrees"
 CHANGED = "its content was changed after it was made"
@@ -164,8 +167,8 @@ def _read_record(file: Path, folder: Path) -> Record:
         for name in ("inputs", "outputs")
     )
     code = content["code"]
-    names = (content[name] for name in ("rule", "key", "started"))
-    return Record(*names, code["script"], code["modules"], inputs, outputs)
+    facts = content["rule"], content["key"], content["started"]
+    return Record(*facts, code["script"], code["modules"], inputs, outputs)
 
 
 def _place(path: str, results: str, folder: Path) -> str:

@@ -157,8 +157,10 @@ def _pieces(seen: _Seen, pieces: tuple[Piece, ...], camera: Camera, light: Light
     scale, horizon = camera.focal / seen.distance, camera.horizon[seen.frame]
     middle, count = camera.across(seen.place, seen.distance), len(seen.frame)
     for index, piece in enumerate(pieces):
-        named = isinstance(piece.colour, str)
-        colour = getattr(seen, piece.colour) if named else np.broadcast_to(np.array(piece.colour), (count, 3))
+        if isinstance(piece.colour, str):
+            colour = getattr(seen, piece.colour)
+        else:
+            colour = np.broadcast_to(np.array(piece.colour), (count, 3))
         groups.append(
             Shapes(
                 frame=seen.frame,

@@ -36,7 +36,7 @@ def paint_background(planes: np.ndarray, drive: Drive, frames: np.ndarray, camer
     _paint_ground(planes[:, :, top:], rows, drive, frames, camera, light)
 
 
-def _paint_sky(planes, drive: Drive, frames: np.ndarray, camera: Camera, light: Light) -> None:
+def _paint_sky(planes: np.ndarray, drive: Drive, frames: np.ndarray, camera: Camera, light: Light) -> None:
     style, rows = drive.style, np.arange(planes.shape[2], dtype=np.float32)
     angle = drive.heading[frames][:, None] + np.arctan(camera.columns() / camera.focal)[None, :]
     up = np.clip((camera.horizon[:, None] - rows - 0.5) / camera.horizon[:, None], 0, 1).astype(np.float32)
@@ -65,7 +65,9 @@ def _heights(harmonics: np.ndarray, angle: np.ndarray) -> np.ndarray:
     return np.maximum(sum(waves) + 0.8 * harmonics[:, 1].max(), 0.0)
 
 
-def _paint_ground(planes, rows, drive: Drive, frames: np.ndarray, camera: Camera, light: Light) -> None:
+def _paint_ground(
+    planes: np.ndarray, rows: np.ndarray, drive: Drive, frames: np.ndarray, camera: Camera, light: Light
+) -> None:
     """`rows` [n, R]: upper edge of each pixel row below the horizon, pixels."""
     style, scale = drive.style, camera.focal * CAMERA_HEIGHT_M
     nearest, middle, farthest = (scale / np.maximum(rows + part, scale / FARTHEST_M) for part in (1.0, 0.5, 0.0))
@@ -144,16 +146,18 @@ def _band(across: np.ndarray, place: float, pixels: np.ndarray, lean: np.ndarray
     return np.clip(cover, 0.0, np.minimum(2 * half / blur, 1.0)[:, :, None], out=cover)
 
 
-def _texture(across, pixels, along, footprint, shift) -> np.ndarray:
+def _texture(
+    across: np.ndarray, pixels: np.ndarray, along: np.ndarray, footprint: np.ndarray, shift: np.ndarray
+) -> np.ndarray:
     """Patches of the land, fading where a pixel row covers more than a patch."""
     u = across * (1.0 / (TILE_CELL_M * pixels))[:, :, None]
     u += 64.0 * TILE + shift[0] / TILE_CELL_M
-    u = u.astype(np.int32)
-    u &= TILE - 1
+    cells = u.astype(np.int32)
+    cells &= TILE - 1
     v = ((along + shift[1]) / TILE_CELL_M).astype(np.int32) % TILE
-    u += (v * TILE)[:, :, None]
+    cells += (v * TILE)[:, :, None]
     fade = np.clip(1.6 - footprint / 4.0, 0.0, 1.0).astype(np.float32)
-    return np.take(_tile().ravel(), u) * fade[:, :, None]
+    return np.take(_tile().ravel(), cells) * fade[:, :, None]
 
 
 @lru_cache(maxsize=1)

@@ -106,12 +106,13 @@ def make_scenery(rng: np.random.Generator, length: float, style: Style, cars: in
     columns = [np.concatenate(column) for column in zip(*groups, strict=True)]
     order = np.argsort(columns[1], kind="stable")
     trucks = rng.random(cars) < 0.2
+    kinds, positions, laterals, widths, heights, primary, secondary = (column[order] for column in columns)
     return Scenery(
-        *[column[order] for column in columns],
+        kinds, positions, laterals, widths, heights, primary, secondary,
         car_width=np.where(trucks, 2.5, rng.uniform(1.9, 2.2, cars)),
         car_height=np.where(trucks, rng.uniform(2.7, 3.3, cars), rng.uniform(1.5, 1.9, cars)),
         car_colour=_CAR[rng.integers(0, len(_CAR), cars)],
-    )
+    )  # fmt: skip
 
 
 def _harmonics(rng: np.random.Generator, waves: list[int], amplitude: float) -> np.ndarray:
@@ -124,7 +125,10 @@ def _poisson(rng: np.random.Generator, length: float, mean_gap: float) -> np.nda
     return np.sort(rng.uniform(0, length, count))
 
 
-def _group(rng, kind, position, lateral, width, height, primaries, secondaries) -> tuple[np.ndarray, ...]:
+def _group(
+    rng: np.random.Generator, kind: int, position: np.ndarray, lateral: np.ndarray | float,
+    width: tuple[float, float], height: tuple[float, float], primaries: np.ndarray, secondaries: np.ndarray,
+) -> tuple[np.ndarray, ...]:  # fmt: skip
     count = len(position)
     return (
         np.full(count, kind),

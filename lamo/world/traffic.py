@@ -147,7 +147,7 @@ class _Agents:
     def _lane_centre(self) -> np.ndarray:
         return self.direction * np.asarray(LANES_M)[self.lane] + self.wander
 
-    def _lane_free(self, agent: int, lane: int) -> bool:
+    def _lane_free(self, agent: int | np.integer, lane: int) -> bool:
         near = np.abs(self.position - self.position[agent]) < 9.0
         same = (self.lane == lane) & (self.direction == self.direction[agent])
         near[agent] = False

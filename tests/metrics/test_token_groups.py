@@ -119,7 +119,7 @@ def test_levels_that_are_not_decoded_change_only_their_own_features(swaps):
 def test_with_laterals_and_without_anchors(clips, windows):
     swaps = swap_groups(make_world(anchors=False, laterals=True), clips, windows, 0)
     assert swaps.owner is None
-    found = dict((change.group.name, one) for change, one in measure_all(swaps, BOOTSTRAP) if change.values.any())
+    found = {change.group.name: one for change, one in measure_all(swaps, BOOTSTRAP) if change.values.any()}
     assert np.isnan(found["token_0"].region.mean)
     assert 0.25 <= found["token_0"].quarter.mean <= 1
 

@@ -44,7 +44,7 @@ def trained(name: str, folder: Path, count: int, parts: int = 1) -> tuple[list[d
         if not child:
             try:
                 _train(name, folder, Processes(rank, count, rank), port, parts)
-            except BaseException:
+            except BaseException:  # noqa: BLE001 - the forked process must not go on as pytest
                 traceback.print_exc()
                 os._exit(1)
             os._exit(0)
@@ -91,7 +91,7 @@ def test_losses_agree_and_batches_are_the_same_on_any_number_of_processes(tmp_pa
                 "dino",
                 "loss_held",
             }:
-                assert row[key] == pytest.approx(expected[key], rel=0.01), (count, row["step"], key)
+                assert row[key] == pytest.approx(expected[key], rel=1e-3), (count, row["step"], key)
     assert len({row["loss"] for row in alone if "loss" in row}) > 1
 
 
@@ -100,7 +100,7 @@ def test_a_batch_computed_in_parts_is_the_batch(tmp_path, name):
     alone, _ = trained(name, tmp_path / "whole", 1)
     parts, _ = trained(name, tmp_path / "parts", 1, parts=3)
     for row, expected in zip(parts, alone, strict=True):
-        assert row["loss"] == pytest.approx(expected["loss"], rel=0.01)
+        assert row["loss"] == pytest.approx(expected["loss"], rel=1e-3)
 
 
 @given(total=st.integers(1, 40), processes=st.integers(1, 6), parts=st.integers(1, 4))

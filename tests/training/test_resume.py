@@ -34,7 +34,7 @@ def in_child(body: Callable[[], None]) -> int:
             body()
         except Stopped:
             os._exit(3)
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - the forked process must not go on as pytest
             traceback.print_exc()
             os._exit(1)
         os._exit(0)

@@ -179,17 +179,17 @@ IDLE = [
     Case(
         "comments, blank lines and formatting",
         NOTHING,
-        edits={
-            file: reformatted
-            for file in (
+        edits=dict.fromkeys(
+            (
                 *("lamo/errors.py", "lamo/predictors/flow_head.py", "lamo/midway/network.py", "lamo/stores/rows.py"),
                 *(
                     "workflow/scripts/02_midway_train.py",
                     "workflow/scripts/07_metrics_score.py",
                     "lamo/world/render.py",
                 ),
-            )
-        },
+            ),
+            reformatted,
+        ),
     ),
     Case(
         "docstrings",

@@ -97,7 +97,7 @@ def forget_code() -> None:
             name.cache_clear()
 
 
-ALL = {name: AGREES for name in ("01/0.manifest.json", "01/0.zarr", "02/log", "02/model", "03/table.md")}
+ALL = dict.fromkeys(("01/0.manifest.json", "01/0.zarr", "02/log", "02/model", "03/table.md"), AGREES)
 
 
 def test_untouched_run_agrees(run):
@@ -128,7 +128,7 @@ def test_damaged_store_is_found_in_its_files_and_not_by_a_quick_look(run):
     content = bytearray(chunk.read_bytes())
     content[-1] ^= 1
     chunk.write_bytes(bytes(content))
-    downstream = {name: DOWNSTREAM for name in ("02/log", "02/model", "03/table.md")}
+    downstream = dict.fromkeys(("02/log", "02/model", "03/table.md"), DOWNSTREAM)
     assert kinds(run) == {**ALL, "01/0.zarr": CHANGED, **downstream}
     assert str(chunk.relative_to(run)) in text_of(run, "01/0.zarr")
     assert text_of(run, "03/table.md") == f"{DOWNSTREAM} 01/0.zarr"
@@ -147,7 +147,7 @@ def test_code_that_changed_is_named_and_comments_are_none(run, root):
     module.write_text('"""Doc."""\n# comment\n' + SCRIPTS["lamo/decode.py"])
     assert kinds(run) == ALL
     module.write_text("def f():\n    return 2\n")
-    downstream = {name: DOWNSTREAM for name in ("02/log", "02/model", "03/table.md")}
+    downstream = dict.fromkeys(("02/log", "02/model", "03/table.md"), DOWNSTREAM)
     assert kinds(run) == {"01/0.zarr": CODE, "01/0.manifest.json": CODE, **downstream}
     assert text_of(run, "01/0.zarr") == f"{CODE}: lamo/decode.py"
     module.unlink()
@@ -171,8 +171,8 @@ def test_missing_files_and_strays(run):
 def test_what_was_made_of_a_file_without_record_is_downstream_of_it(run):
     next((run / "provenance" / "01").iterdir()).unlink()
     assert kinds(run) == {
-        **{name: STRAY for name in ("01/0.manifest.json", "01/0.zarr")},
-        **{name: DOWNSTREAM for name in ("02/log", "02/model", "03/table.md")},
+        **dict.fromkeys(("01/0.manifest.json", "01/0.zarr"), STRAY),
+        **dict.fromkeys(("02/log", "02/model", "03/table.md"), DOWNSTREAM),
     }
 
 
