@@ -55,6 +55,8 @@ def handed_over(resources: Mapping[str, Any], threads: int) -> bool:
         environment[STEP] = "1"
     else:
         command, forwarded = _torchrun(each), signal.SIGTERM
+    # For the record of the job, which this process writes.
+    os.environ["WORLD_SIZE"] = str(nodes * each)
     status = _run(command, environment, forwarded)
     if status:
         raise LamoError(

@@ -1,22 +1,29 @@
-"""A run that is killed again and again ends with the tables of one that was left alone."""
+"""A run that is killed again and again, at random moments, ends with the tables of one that was left alone."""
 
 import os
+import random
+import shutil
 import subprocess
-import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
-# The rule during which each kill falls, and by which file it is known to be at work.
-MOMENTS = {
-    "frames_decode": "logs/01_frames/frames_decode.train.0.log",
-    "midway_train": "logs/02_midway/midway_train.log",
-    "latents_encode": "logs/03_latents/latents_encode.val.0.log",
-    "rollouts_predict": "logs/06_rollouts/rollouts_predict.gmm.seed0.gmm.log",
-    "metrics_score": "logs/07_metrics/metrics_score.log",
-}
-LIMIT_S = 300
+ROUNDS = int(os.environ.get("LAMO_KILL_ROUNDS", "10"))
+SEED = int(os.environ.get("LAMO_KILL_SEED", "0"))
+# From the start of Snakemake, which takes the first seconds to read the workflow.
+LONGEST_S = 14.0
+TABLES = ("table.csv", "table.md", "table.tex")
+
+
+@dataclass(frozen=True)
+class Kill:
+    """What a round came to: seconds after which it was killed, whether the run had ended, how many jobs had."""
+
+    after_s: float
+    ended: bool
+    records: int
 
 
 def kill_all(process: subprocess.Popen) -> None:
@@ -31,38 +38,44 @@ def kill_all(process: subprocess.Popen) -> None:
     psutil.wait_procs(family, timeout=10)
 
 
-def run_until(workflow, file: str) -> None:
-    """Start the workflow and kill it as soon as `file` is there."""
-    sign = workflow.results / file
+def run_and_kill(workflow, after_s: float) -> Kill:
     with (workflow.directory / "output.txt").open("w") as output:
         process = subprocess.Popen(
             workflow.command(), cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env=os.environ.copy()
         )
-        end = time.monotonic() + LIMIT_S
-        while not sign.exists() and process.poll() is None and time.monotonic() < end:
-            time.sleep(0.02)
-        finished = process.poll()
-        if finished is None:
+        try:
+            process.wait(timeout=after_s)
+        except subprocess.TimeoutExpired:
             kill_all(process)
-    assert finished is None, (workflow.directory / "output.txt").read_text()[-4000:]
-    assert sign.exists(), f"{sign} did not appear in {LIMIT_S} s"
+    ended = process.returncode == 0
+    assert ended or process.returncode == -9, (workflow.directory / "output.txt").read_text()[-4000:]
+    records = len(list((workflow.results / "provenance").rglob("*.json")))
+    return Kill(round(after_s, 1), ended, records)
 
 
-def unfinished(workflow) -> list[Path]:
-    return [s for s in workflow.results.rglob("*.zarr") if not s.with_suffix(".manifest.json").exists()]
-
-
-def test_killed_run_ends_as_an_undisturbed_one(tiny, new_workflow):
-    workflow = new_workflow()
-    for rule, file in MOMENTS.items():
-        run_until(workflow, file)
-        assert rule in workflow.would_run(), "what was at work when it was killed runs again"
-    workflow.run()
-    for name in ("table.csv", "table.md", "table.tex"):
+def check_end(workflow, tiny) -> None:
+    """Tables and all manifests of a finished run are those of the undisturbed one, and nothing is left over."""
+    for name in TABLES:
         expected = (tiny.results / "07_metrics" / name).read_bytes()
         assert (workflow.results / "07_metrics" / name).read_bytes() == expected
     for path in tiny.results.rglob("*.manifest.json"):
         assert (workflow.results / path.relative_to(tiny.results)).read_bytes() == path.read_bytes()
-    assert not unfinished(workflow)
+    assert not [s for s in workflow.results.rglob("*.zarr") if not s.with_suffix(".manifest.json").exists()]
     assert not list(workflow.results.rglob("*.partial*"))
+    assert not list(workflow.results.rglob("step-*"))
+
+
+def test_killed_run_ends_as_an_undisturbed_one(tiny, new_workflow):
+    workflow, draw, kills = new_workflow(), random.Random(SEED), []
+    while len(kills) < ROUNDS:
+        kill = run_and_kill(workflow, draw.uniform(0.5, LONGEST_S))
+        if kill.ended:
+            check_end(workflow, tiny)
+            shutil.rmtree(workflow.results)
+        else:
+            kills.append(kill)
+    print("\n", *kills, sep="\n")
+    assert len({kill.records for kill in kills}) > 3, "the kills fell on different stages"
+    workflow.run()
+    check_end(workflow, tiny)
     assert "Nothing to be done" in workflow.run()
