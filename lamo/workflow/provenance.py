@@ -17,7 +17,7 @@ from typing import Any
 from lamo.errors import LamoError
 from lamo.stores.atomic import write_json
 from lamo.stores.checksums import FOREIGN
-from lamo.workflow.code_hash import PACKAGE, ROOT, code_modules
+from lamo.workflow.code_hash import PACKAGE, ROOT, code_modules, predictor_modules
 
 FORMAT = 1
 FOLDER = "provenance"
@@ -73,7 +73,8 @@ class Job:
 
     def start(self) -> None:
         """Take note of the code as it is now: it may be edited while the job runs."""
-        code_modules(self._script)
+        predictor = self._snakemake.wildcards.get("predictor")
+        code_modules(self._script, predictor_modules(predictor) if predictor else ())
         self._git, self._imported = git_state(), set(sys.modules)
 
     def write_record(self) -> None:

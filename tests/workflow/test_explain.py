@@ -1,6 +1,5 @@
 """Why jobs would run, in words: on a finished tiny run, and on the text in which Snakemake says it."""
 
-import json
 import shutil
 import subprocess
 from dataclasses import replace
@@ -9,7 +8,6 @@ import pytest
 from rerun_cases import flip
 from test_reruns import copy_repository
 
-from lamo.workflow.code_hash import ROOT, code_modules, predictor_modules
 from lamo.workflow.values import changed_values, parse_change
 
 REASON = "Params have changed since last execution: Union of exclusive params before and now across all output: "
@@ -26,14 +24,6 @@ def explained(workflow, *config: str, succeeds: bool = True) -> list[str]:
     return [line.strip() for line in (done.stdout if succeeds else done.stderr).splitlines() if line]
 
 
-def leave_record(workflow, predictor: str, /, **params) -> None:
-    """The record of the training of a predictor, as far as it is read here."""
-    modules = code_modules(ROOT / "workflow/scripts/05_predictors_train.py", predictor_modules(predictor))
-    path = workflow.results / "provenance" / "05_predictors" / f"predictors_train.{predictor}.seed0.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"rule": "predictors_train", "params": params, "code": {"modules": modules}}))
-
-
 @pytest.fixture
 def copy(tiny, tmp_path):
     shutil.copytree(tiny.directory, tmp_path / "run", symlinks=True)
@@ -45,14 +35,11 @@ def test_nothing_to_do(tiny):
 
 
 def test_a_config_value_is_named_with_what_it_was_and_what_follows(copy):
-    config = json.loads((copy.results / "05_predictors/flow/seed0/config.json").read_text())["predictor"]
-    leave_record(copy, "flow", predictor=config)
     lines = explained(copy, "predictors={flow: {training: {learning_rate: 0.01}}}", "metrics={probe: {clips: 3}}")
     assert lines[0] == "8 jobs would run. First causes:"
     name = "config value predictor.head.training.learning_rate"
     assert f"predictors_train flow seed 0: {name} was 0.001, is 0.01" in lines
-    # Without a record the name of the parameter is not known, only that of the key in it.
-    assert "metrics_probe: config value clips was 300, is 3" in lines
+    assert "metrics_probe: config value probe.clips was 300, is 3" in lines
     follows = lines[lines.index("What follows from them:") :]
     rolled = "rollouts_predict flow seed 0 flow-2, flow seed 0 flow-4"
     assert f"{rolled}: because predictors_train flow seed 0 will run again" in follows
@@ -61,7 +48,7 @@ def test_a_config_value_is_named_with_what_it_was_and_what_follows(copy):
 
 
 def test_the_module_that_changed_is_named_where_there_is_a_record(copy, tmp_path):
-    leave_record(copy, "flow")
+    (copy.results / "provenance/05_predictors/predictors_train.state.seed0.json").unlink()
     changed = replace(copy, root=copy_repository(tmp_path / "repository"))
     with (changed.root / "lamo/predictors/flow_head.py").open("a") as file:
         file.write("\n_NEW_LINE = 1\n")
