@@ -95,7 +95,7 @@ class DynamicsTraining:
         modules = [model, *([self.dino.student_head] if self.dino else [])]
         self.optimizer = adamw(modules, config.learning_rate, config.weight_decay)
         self.learner: Learner[FrameWindows] = Learner(
-            self._losses, modules, self.optimizer, config.clip, session, [self.draws]
+            self._losses, modules, self.optimizer, config.clip, session, [self.draws], every_step_trains_all=False
         )
         self.learner.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         self.objective = DynamicsObjective(model, self._readout(train, seed))

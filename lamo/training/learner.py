@@ -21,21 +21,22 @@ class Learner(Generic[Rows]):
     `loss(rows)` gives named values, of which "loss", a mean over its rows, is minimised over the parameters of
     `modules`.
     `generators` are those that it draws from beside the global ones: with parts they are turned back for each, so that
-    together the parts draw what the whole batch would.
+    together the parts draw what the whole batch would. `every_step_trains_all`: whether each loss depends on all
+    parameters; processes have to look for those that it does not, which takes time.
     """
 
     def __init__(
         self, loss: Callable[[Rows], Mapping[str, Tensor]], modules: Sequence[nn.Module],
         optimizer: torch.optim.Optimizer, clip: float, session: Session, generators: Sequence[Generator] = (),
+        every_step_trains_all: bool = True,
     ) -> None:  # fmt: skip
         self.optimizer, self.clip, self.session, self.generators = optimizer, clip, session, generators
         # In this order the norm is summed, to which its last bits owe what they are.
         self.parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
         self.objective: nn.Module = _Objective(loss, modules)
         if session.processes.count > 1:
-            # Unused: what is trained may change with the step (frozen prototypes, levels that are not unrolled).
             self.objective = DistributedDataParallel(
-                self.objective, broadcast_buffers=False, find_unused_parameters=True
+                self.objective, broadcast_buffers=False, find_unused_parameters=not every_step_trains_all
             )
 
     def shares(self, total: int) -> list[Share]:
