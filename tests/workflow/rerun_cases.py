@@ -221,8 +221,8 @@ IDLE = [
     edited(
         "the profile's GPUs",
         "workflow/profiles/default/profile.yaml",
-        "gpu: 1\n",
-        "gpu: 1\n    loader_workers: 3\n",
+        "gpu: ?max(gpus, 1)\n",
+        "gpu: 2\n    loader_workers: 3\n",
         NOTHING,
     ),
     edited(
