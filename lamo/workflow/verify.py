@@ -13,7 +13,7 @@ from lamo.clips.fingerprints import CACHE
 from lamo.clips.listing import FOLDER
 from lamo.errors import LamoError
 from lamo.stores.atomic import read_json
-from lamo.stores.checksums import FOREIGN
+from lamo.stores.checksums import FOREIGN, checksums
 from lamo.stores.manifest import check_manifest
 from lamo.workflow import provenance
 from lamo.workflow.code_hash import ROOT, code_modules
@@ -107,7 +107,7 @@ class Verification:
         known = path in self.made_by and now == self.made_by[path].outputs[path]
         if known and not quick and place.is_dir() and manifest.is_file():
             try:
-                check_manifest(place, manifest, read_json(manifest)["kind"], whole=True)
+                _check_folder(place, manifest)
             except LamoError as error:
                 self._damage[path] = str(error)
 
@@ -187,6 +187,19 @@ def changed_modules(script: str, modules: tuple[tuple[str, str], ...]) -> list[s
     names = [path.parent if path.name == "__init__.py" else path.with_suffix("") for path in paths]
     now = code_modules(ROOT / script, tuple(".".join(name.parts) for name in names))
     return [path for path, digest in modules if now.get(path) != digest]
+
+
+def _check_folder(folder: Path, manifest: Path) -> None:
+    """Compare a store, or a folder of videos, with the manifest beside it; `LamoError` if they do not agree."""
+    content = read_json(manifest)
+    if "kind" in content:
+        check_manifest(folder, manifest, content["kind"], whole=True)
+        return
+    found, expected = checksums(folder), content["files"]
+    if wrong := sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name)):
+        raise LamoError(
+            f"{folder / wrong[0]}: is not what {manifest} says, nor are {len(wrong) - 1} others; make it again"
+        )
 
 
 def _sentence(kind: str, detail: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from rerun_cases import CASES, COLLECTED, FEATURES, FOUND, FRAMES, SHARDS, Case, flip
+from rerun_cases import CASES, FEATURES, FOUND, FRAMES, SHARDS, Case, flip
 
 ROOT = Path(__file__).resolve().parents[2]
 REPOSITORY = ("lamo", "workflow", "config", "envs", "docs", "profiles", "Snakefile", "README.md", "pyproject.toml")
@@ -75,9 +75,10 @@ def test_videos_that_were_rendered_before_the_run_was_stopped_are_decoded_in_the
 
 
 def test_a_store_that_was_written_anew_before_the_run_was_stopped_is_read_in_the_next(tiny, tmp_path):
-    workflow, value = copied(tiny, tmp_path), "frames={fit: stretch}"
+    # Of other frames: where a store that is written anew has the bytes of the old one, there is nothing to do.
+    workflow, value = copied(tiny, tmp_path), "world={cars: 3}"
     workflow.run("--until", "frames_decode", config=(value,))
-    assert workflow.jobs(value) == FRAMES - {f"decoding {shard}" for shard in SHARDS} - COLLECTED
+    assert workflow.jobs(value) == FRAMES - {f"decoding {shard}" for shard in SHARDS} | FEATURES
 
 
 def test_an_imported_model_whose_time_is_new_as_after_a_clone_is_not_imported_again(new_workflow, tmp_path):
