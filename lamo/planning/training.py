@@ -192,10 +192,3 @@ def predictor_step(sizes: Sizes, name: str, batch: int) -> Run:
         learn(loss)
 
     return run
-
-
-def _learner(*modules: nn.Module) -> Callable[[Tensor], object]:
-    """The backward pass and the optimiser's step for a loss."""
-    optimizer = adamw(modules, 1e-4, 0.01)
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    return lambda loss: descend(optimizer, loss, parameters, 1.0)

@@ -48,13 +48,13 @@ class Processes:
         dist.all_reduce(values, dist.ReduceOp.MAX)
         return int(values)
 
-    def mean(self, values: Mapping[str, float], weight: float) -> dict[str, float]:
-        """Means of `values`, under the same names in every process, over all processes by their `weight`."""
+    def mean(self, values: Mapping[str, float]) -> dict[str, float]:
+        """Means of `values`, under the same names in every process, over all processes."""
         if self.count == 1:
             return dict(values)
-        sums = torch.tensor([weight, *(weight * value for value in values.values())], dtype=torch.float64)
+        sums = torch.tensor(list(values.values()), dtype=torch.float64)
         dist.all_reduce(sums)
-        return dict(zip(values, (sums[1:] / sums[0]).tolist(), strict=True))
+        return dict(zip(values, (sums / self.count).tolist(), strict=True))
 
     def gather(self, text: str) -> list[str]:
         """The `text` of every process, by rank."""

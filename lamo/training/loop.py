@@ -143,7 +143,7 @@ class Training:
     ) -> dict[str, float]:  # fmt: skip
         # Turning values into numbers waits for the device: only then has the time passed that the steps took.
         numbers = {name: float(value) for name, value in values.items()}
-        numbers = self.session.processes.mean(numbers, weight=1.0)
+        numbers = self.session.processes.mean(numbers)
         row = self.log.add(i, {**numbers, **self._pace.read(), "samples": (i + 1) * samples_per_step})
         if check:
             check(i, row)

@@ -11,17 +11,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
 # Results depend on the number of threads in the last bits, so it is the same here and in the local run.
-RULES_OF_MANY_THREADS = (
-    "world_render",
-    "midway_train",
-    "decoder_train",
-    "predictors_train",
-    "metrics_features",
-    "metrics_score",
-)
-ONE_THREAD = [f"{rule}=1" for rule in RULES_OF_MANY_THREADS]
+from workflow.conftest import ONE_THREAD, ROOT
+
 LOCAL_RULES = {"all", "frames_find", "frames_collect", "frames_sheet", "metrics_table", "metrics_figures"}
 GPU_RULES = {
     "midway_train",

@@ -156,5 +156,5 @@ def test_an_environment_of_no_numbers_is_refused():
 
 def test_one_process_agrees_with_itself():
     alone = Processes()
-    assert (alone.agree(2), alone.gather("a"), alone.mean({"x": 2.0}, 3.0)) == (2, ["a"], {"x": 2.0})
+    assert (alone.agree(2), alone.gather("a"), alone.mean({"x": 2.0})) == (2, ["a"], {"x": 2.0})
     assert np.isclose(sum(share.weight for share in alone.shares(7, 3)), 1.0)
