@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from lamo.errors import LamoError
+from lamo.workflow.source_memo import Import, Source, SourceMemo
 
 ROOT = Path(__file__).resolve().parents[2]
+MEMO = Path(".snakemake", "code_hashes.json")
+"""What was made of sources that were read before, below the working directory, which is that of a run."""
 PACKAGE = "lamo"
 OUTSIDE = f"{PACKAGE}.workflow"
 """A package of plumbing that does not count."""
@@ -37,7 +40,9 @@ def code_modules(
     docstrings and the descriptions of config fields do not count, nor do the modules in `OUTSIDE`. Raises `LamoError`
     if a file is missing or not Python.
     """
-    return dict(_code_modules(Path(script).resolve(), tuple(modules), Path(root).resolve(), package))
+    found = _code_modules(Path(script).resolve(), tuple(modules), Path(root).resolve(), package)
+    _memo().save()
+    return dict(found)
 
 
 @cache
@@ -69,27 +74,39 @@ def _outside(name: str) -> bool:
 
 
 @cache
+def _memo() -> SourceMemo:
+    """Of this process: every job of a run starts Snakemake, and so asks for the hash of all code again."""
+    return SourceMemo(MEMO, made_by=Path(__file__))
+
+
+@cache
 def _read(path: Path, shown: str, parent: str, root: Path, package: str) -> tuple[str, tuple[str, ...]]:
     """Hash of what counts of a module, and the modules of `package` that it imports."""
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        source = _memo().get(path.read_bytes(), _source)
     except (OSError, SyntaxError, ValueError) as error:
         raise LamoError(f"{shown}: cannot be read as Python ({error}); correct the file") from None
-    names = tuple(dict.fromkeys(_imports(tree, parent, root, package)))
-    return _short(json.dumps(_plain(tree), sort_keys=True)), names
+    return source.digest, tuple(dict.fromkeys(_modules(source.imports, parent, root, package)))
 
 
-def _imports(tree: ast.Module, parent: str, root: Path, package: str) -> Iterator[str]:
-    """Names of the modules of `package` that `tree`, a module inside the package `parent`, imports."""
+def _source(code: bytes) -> Source:
+    """Hash of what counts of some code, and its import statements."""
+    tree = ast.parse(code)
+    imports: list[Import] = []
     for node in ast.walk(tree):
-        names: list[str] = []
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            imports += [(0, alias.name, ()) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            above = parent.split(".")[: len(parent.split(".")) - node.level + 1] if node.level else []
-            base = ".".join([*above, *([node.module] if node.module else [])])
-            names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
-        for name in names:
+            imports.append((node.level, node.module or "", tuple(alias.name for alias in node.names)))
+    return Source(_short(json.dumps(_plain(tree), sort_keys=True)), tuple(imports))
+
+
+def _modules(imports: Sequence[Import], parent: str, root: Path, package: str) -> Iterator[str]:
+    """Names of the modules of `package` that a module inside the package `parent` imports."""
+    for level, module, names in imports:
+        above = parent.split(".")[: len(parent.split(".")) - level + 1] if level else []
+        base = ".".join([*above, *([module] if module else [])])
+        for name in (base, *(f"{base}.{name}" for name in names)):
             parts = name.split(".")
             if parts[0] == package:
                 prefixes = (".".join(parts[:end]) for end in range(1, len(parts) + 1))
