@@ -116,9 +116,15 @@ def _named(jobs: Iterable[Job]) -> str:
         rules.setdefault(job.rule, []).append(job.label)
     names = []
     for rule, labels in rules.items():
+        labels.sort(key=_numbers_apart)  # Snakemake lists jobs in an order that differs from call to call
         more = f" (and {len(labels) - AT_MOST} more)" if len(labels) > AT_MOST else ""
         names.append(f"{rule} {', '.join(labels[:AT_MOST])}".rstrip() + more)
     return "; ".join(names)
+
+
+def _numbers_apart(label: str) -> list[tuple[int, str]]:
+    """Key that sorts flow-5 before flow-20."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", label)]
 
 
 def _upstream(job: Job, makers: Mapping[str, Job]) -> list[Job]:
