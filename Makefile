@@ -30,10 +30,10 @@ demo: install
 	@$(BIN)/python -m lamo.workflow.results results/demo
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
 
 test-slurm: install
-	$(BIN)/python -m pytest tests/slurm
+	$(BIN)/python -m pytest -n 3 --dist loadfile tests/slurm
 
 lint: install
 	$(BIN)/ruff check .

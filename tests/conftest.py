@@ -1,13 +1,35 @@
-"""Puts this folder on the path: tests of several packages share its modules. Real footage for those that can use it."""
+"""Puts this folder on the path: tests of several packages share its modules. What all of them may need."""
 
+import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 
 # The tests' tensors are tiny: a second thread gains nothing, and beside other work it costs many times as much.
 torch.set_num_threads(1)
 DASHCAM = Path(__file__).resolve().parents[1] / ".." / "shared" / "data" / "dashcam"
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """A folder of that name, filled by the function in whichever of the processes that share the tests comes first."""
+    base = tmp_path_factory.getbasetemp()
+    common = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def folder(name: str, fill: Callable[[Path], None]) -> Path:
+        made, finished = common / name, common / f"{name}.finished"
+        with FileLock(common / f"{name}.lock"):
+            if not finished.exists():
+                shutil.rmtree(made, ignore_errors=True)
+                fill(made)
+                finished.touch()
+        return made
+
+    return folder
 
 
 @pytest.fixture(scope="session")

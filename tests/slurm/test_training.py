@@ -1,14 +1,13 @@
 """Trainings through a real SLURM: taken away and queued again, and on two nodes at once."""
 
 import json
-import os
 import shutil
 import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from test_slurm import LIMIT_S, command, jobs_since, on_cluster, rule_of, run, start, tiny
+from runs import LIMIT_S, command, jobs_since, locally, on_cluster, rule_of, run, start, tiny
 
 MODEL = "results/tiny/02_midway/model.safetensors"
 TRAINING = "training: {steps: 400, batch: 4, validate_every: 100, mixed_precision: false}"
@@ -18,25 +17,20 @@ OFTEN = "midway_train:checkpoint_minutes=0"
 
 
 @pytest.fixture(scope="module")
-def frames(tmp_path_factory) -> Path:
+def frames(made_once) -> Path:
     """A working directory with the frames of the tiny run."""
-    directory = tmp_path_factory.mktemp("frames") / "run"
     targets = [f"results/tiny/01_frames/frames/{place}.manifest.json" for place in ("train/0", "train/1", "val/0")]
-    run(command(directory, *tiny(directory), "--cores", "2", "--", *targets), dict(os.environ))
-    return directory
+    return made_once("frames", lambda made: locally(made, "--", *targets))
 
 
 @pytest.fixture(scope="module")
-def straight(frames, tmp_path_factory) -> Path:
+def straight(made_once, frames) -> Path:
     """The results of the long training by one process that was left alone."""
-    directory = copied(frames, tmp_path_factory.mktemp("straight"))
-    run(command(directory, *tiny(directory), "--cores", "2", *LONG, "--", MODEL), dict(os.environ))
-    return directory
+    return made_once("straight", lambda made: locally(copied(frames, made), *LONG, "--", MODEL))
 
 
-def copied(frames: Path, folder: Path) -> Path:
-    shutil.copytree(frames, folder / "run", symlinks=True)
-    return folder / "run"
+def copied(frames: Path, directory: Path) -> Path:
+    return shutil.copytree(frames, directory, symlinks=True)
 
 
 def through_slurm(directory: Path, *resources: str) -> list[str]:
@@ -60,7 +54,7 @@ def log(directory: Path) -> str:
 
 
 def test_a_training_that_is_queued_again_ends_with_the_same_bits(cluster, frames, straight, tmp_path):
-    directory, first = copied(frames, tmp_path), len(cluster.jobs())
+    directory, first = copied(frames, tmp_path / "run"), len(cluster.jobs())
     process = start(through_slurm(directory, OFTEN), cluster.environment)
     until_it_is_at_work(directory, process)
     job = next(job for job in jobs_since(cluster, first) if rule_of(job) == "midway_train")
@@ -77,7 +71,7 @@ def test_a_training_that_is_queued_again_ends_with_the_same_bits(cluster, frames
 def test_a_training_that_is_asked_to_stop_keeps_a_checkpoint_and_the_next_attempt_goes_on(
     cluster, frames, straight, tmp_path
 ):
-    directory, first = copied(frames, tmp_path), len(cluster.jobs())
+    directory, first = copied(frames, tmp_path / "run"), len(cluster.jobs())
     # No checkpoints but the one of the signal.
     process = start(through_slurm(directory, "midway_train:checkpoint_minutes=600"), cluster.environment)
     end = time.monotonic() + LIMIT_S
@@ -94,7 +88,7 @@ def test_a_training_that_is_asked_to_stop_keeps_a_checkpoint_and_the_next_attemp
 
 
 def test_two_nodes_share_the_batches_of_one(cluster, frames, straight, tmp_path):
-    directory, first = copied(frames, tmp_path), len(cluster.jobs())
+    directory, first = copied(frames, tmp_path / "run"), len(cluster.jobs())
     shape = ("nodes=2", "tasks=2", "tasks_per_gpu=0", "mpi=srun", "gpu=2")
     environment = {**cluster.environment, "GLOO_SOCKET_IFNAME": "lo"}
     run(through_slurm(directory, *(f"midway_train:{one}" for one in shape)), environment)

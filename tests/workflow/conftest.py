@@ -2,9 +2,10 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,10 @@ class Workflow:
             *("--", *(f"results/tiny/{target}" for target in targets)),
         ]
 
+    def copied(self, directory: Path) -> "Workflow":
+        """A copy to change, or to run for real: tests in other processes may be reading this one."""
+        return replace(self, directory=Path(shutil.copytree(self.directory, directory, symlinks=True)))
+
     def run(
         self, *arguments: str, config: tuple[str, ...] = (), targets: tuple[str, ...] = (), succeeds: bool = True
     ) -> str:
@@ -66,10 +71,14 @@ class Workflow:
 
     def jobs(self, *config: str) -> set[str]:
         """Jobs that a dry-run with other config values lists, by their messages without the stage."""
-        output = self.run("--dry-run", config=config)
-        found = re.findall(r"^Job \d+: Stage \d\d: (.*)$", output, re.MULTILINE)
-        assert found or "Nothing to be done" in output, output[-6000:]
-        return set(found)
+        return listed(self.run("--dry-run", config=config))
+
+
+def listed(output: str) -> set[str]:
+    """The jobs that a dry-run names in its output."""
+    found = re.findall(r"^Job \d+: Stage \d\d: (.*)$", output, re.MULTILINE)
+    assert found or "Nothing to be done" in output, output[-6000:]
+    return set(found)
 
 
 def environment() -> dict[str, str]:
@@ -96,9 +105,10 @@ def new_workflow(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory):
+def tiny(made_once):
     """The finished tiny run; tests may read it, or copy it to change it."""
-    workflow = make(tmp_path_factory.mktemp("tiny") / "run")
-    output = workflow.run()
-    (workflow.directory / "output.txt").write_text(output)
-    return workflow
+
+    def run(directory: Path) -> None:
+        (directory / "output.txt").write_text(make(directory).run())
+
+    return Workflow(made_once("tiny", run))

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import Workflow, make
 from PIL import Image
+from workflow.conftest import Workflow, make
 
 from lamo.world.write import write_video
 

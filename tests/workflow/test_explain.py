@@ -1,6 +1,5 @@
 """Why jobs would run, in words: on a finished tiny run, and on the text in which Snakemake says it."""
 
-import shutil
 import subprocess
 from dataclasses import replace
 
@@ -26,8 +25,7 @@ def explained(workflow, *config: str, succeeds: bool = True) -> list[str]:
 
 @pytest.fixture
 def copy(tiny, tmp_path):
-    shutil.copytree(tiny.directory, tmp_path / "run", symlinks=True)
-    return replace(tiny, directory=tmp_path / "run")
+    return tiny.copied(tmp_path / "run")
 
 
 def test_nothing_to_do(tiny):

@@ -10,7 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from dry_run import called, processes
 from rerun_cases import CASES, FEATURES, FOUND, FRAMES, SHARDS, Case, flip
+from workflow.conftest import environment, listed
 
 ROOT = Path(__file__).resolve().parents[2]
 REPOSITORY = ("lamo", "workflow", "config", "envs", "docs", "profiles", "Snakefile", "README.md", "pyproject.toml")
@@ -28,7 +30,7 @@ def copy_repository(to: Path) -> Path:
     return to
 
 
-def jobs_of(case: Case, finished, folder: Path) -> set[str]:
+def jobs_of(case: Case, finished, folder: Path, pool) -> set[str]:
     """The jobs that a dry-run lists after the edits of `case`."""
     workflow = finished
     if case.edits:
@@ -40,18 +42,20 @@ def jobs_of(case: Case, finished, folder: Path) -> set[str]:
             assert path.read_text(encoding="utf-8") != before, f"{file} was not edited"
         workflow = replace(workflow, root=root)
     if case.change:
-        workflow = replace(workflow, directory=folder / "run")
-        shutil.copytree(finished.directory, workflow.directory, symlinks=True)
+        workflow = workflow.copied(folder / "run")
         case.change(workflow.results)
-    return workflow.jobs(*case.config)
+    arguments = workflow.command("--dry-run", config=case.config)[3:]
+    status, output = pool.submit(called, arguments, workflow.root, environment(), folder / "output.txt").result()
+    assert status == 0, output[-6000:]
+    return listed(output)
 
 
 @pytest.fixture(scope="module")
 def outcomes(request, tiny, tmp_path_factory):
     """A future per case that was selected: two dry-runs at a time, since each spends seconds on one core."""
     chosen = [item.callspec.params["case"] for item in request.session.items if item.name.startswith("test_matrix[")]
-    with ThreadPoolExecutor(2) as pool:
-        yield {c.name: pool.submit(jobs_of, c, tiny, tmp_path_factory.mktemp("case")) for c in chosen}
+    with processes(2) as pool, ThreadPoolExecutor(2) as threads:
+        yield {c.name: threads.submit(jobs_of, c, tiny, tmp_path_factory.mktemp("case"), pool) for c in chosen}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -63,20 +67,15 @@ def test_the_matrix_is_as_large_as_it_should_be_and_names_are_unique():
     assert len({case.name for case in CASES}) == len(CASES) >= 60
 
 
-def copied(finished, folder: Path):
-    shutil.copytree(finished.directory, folder / "run", symlinks=True)
-    return replace(finished, directory=folder / "run")
-
-
 def test_videos_that_were_rendered_before_the_run_was_stopped_are_decoded_in_the_next(tiny, tmp_path):
-    workflow, value = copied(tiny, tmp_path), "world={cars: 3}"
+    workflow, value = tiny.copied(tmp_path / "run"), "world={cars: 3}"
     workflow.run("--until", "world_render", config=(value,))
     assert workflow.jobs(value) == FOUND | FEATURES
 
 
 def test_a_store_that_was_written_anew_before_the_run_was_stopped_is_read_in_the_next(tiny, tmp_path):
     # Of other frames: where a store that is written anew has the bytes of the old one, there is nothing to do.
-    workflow, value = copied(tiny, tmp_path), "world={cars: 3}"
+    workflow, value = tiny.copied(tmp_path / "run"), "world={cars: 3}"
     workflow.run("--until", "frames_decode", config=(value,))
     assert workflow.jobs(value) == FRAMES - {f"decoding {shard}" for shard in SHARDS} | FEATURES
 

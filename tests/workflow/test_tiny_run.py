@@ -2,7 +2,6 @@
 
 import csv
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -120,8 +119,8 @@ def test_stores_stand_beside_their_manifests_and_nothing_partial_is_left(tiny):
     assert not list(tiny.results.rglob("*.partial*"))
 
 
-def test_second_run_has_nothing_to_do(tiny):
-    assert "Nothing to be done" in tiny.run()
+def test_second_run_has_nothing_to_do(tiny, tmp_path):
+    assert "Nothing to be done" in tiny.copied(tmp_path / "copy").run()
 
 
 PICTURES = {"metrics_videos"}
@@ -129,15 +128,13 @@ SCORED = {"metrics_score", "metrics_table", "metrics_figures"}
 
 
 def test_missing_manifest_means_an_unfinished_store(tiny, tmp_path):
-    copy = type(tiny)(tmp_path / "copy")
-    shutil.copytree(tiny.directory, copy.directory, symlinks=True)
+    copy = tiny.copied(tmp_path / "copy")
     (copy.results / "06_rollouts" / "truth.manifest.json").unlink()
     assert copy.would_run("metrics={sheet: {windows: 1}}") == {"rollouts_controls", *SCORED, *PICTURES}
 
 
 def test_damaged_store_is_refused_in_one_line(tiny, tmp_path):
-    copy = type(tiny)(tmp_path / "copy")
-    shutil.copytree(tiny.directory, copy.directory, symlinks=True)
+    copy = tiny.copied(tmp_path / "copy")
     store = copy.results / "06_rollouts" / "truth.zarr"
     chunk = next(path for path in (store / "frames" / "c").rglob("*") if path.is_file())
     chunk.write_bytes(chunk.read_bytes()[:-1])
@@ -163,7 +160,7 @@ def test_catalogue_finds_the_same_workflow(new_workflow):
 
 def test_report_shows_table_pictures_and_videos(tiny, tmp_path):
     path = tmp_path / "report.html"
-    tiny.run("--report", str(path))
+    tiny.copied(tmp_path / "copy").run("--report", str(path))
     report = path.read_text(encoding="utf-8")
     for name in ("table.csv", "contact_sheet.png", "metrics.png", "predictors.png", "rollout-1.mp4"):
         assert name in report
