@@ -14,6 +14,11 @@ torch.set_num_threads(1)
 DASHCAM = Path(__file__).resolve().parents[1] / ".." / "shared" / "data" / "dashcam"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole runs first: where processes share the tests, those that take longest must not be begun last."""
+    items.sort(key=lambda item: "workflow" not in item.path.parts)
+
+
 @pytest.fixture(scope="session")
 def made_once(tmp_path_factory) -> Callable[[str, Callable[[Path], None]], Path]:
     """A folder of that name, filled by the function in whichever of the processes that share the tests comes first."""

@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,9 @@ MEMO = Path(".snakemake", "code_hashes.json")
 PACKAGE = "lamo"
 OUTSIDE = f"{PACKAGE}.workflow"
 """A package of plumbing that does not count."""
+
+# By what digests are made; those of another version are forgotten.
+MADE_BY = f"{sys.version_info[:2]} {hashlib.sha256(Path(__file__).read_bytes()).hexdigest()}"
 
 
 def predictor_modules(predictor: str) -> list[str]:
@@ -76,20 +80,21 @@ def _outside(name: str) -> bool:
 @cache
 def _memo() -> SourceMemo:
     """Of this process: every job of a run starts Snakemake, and so asks for the hash of all code again."""
-    return SourceMemo(MEMO, made_by=Path(__file__))
+    return SourceMemo(MEMO, MADE_BY)
 
 
 @cache
 def _read(path: Path, shown: str, parent: str, root: Path, package: str) -> tuple[str, tuple[str, ...]]:
     """Hash of what counts of a module, and the modules of `package` that it imports."""
+    memo = _memo()
     try:
-        source = _memo().get(path.read_bytes(), _source)
+        source = memo.get(path.read_text(encoding="utf-8"), _source)
     except (OSError, SyntaxError, ValueError) as error:
         raise LamoError(f"{shown}: cannot be read as Python ({error}); correct the file") from None
     return source.digest, tuple(dict.fromkeys(_modules(source.imports, parent, root, package)))
 
 
-def _source(code: bytes) -> Source:
+def _source(code: str) -> Source:
     """Hash of what counts of some code, and its import statements."""
     tree = ast.parse(code)
     imports: list[Import] = []

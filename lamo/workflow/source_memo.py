@@ -1,12 +1,18 @@
 """A memo of what was made of sources, on disk, by their content: code is read far more often than it changes."""
 
 import hashlib
+import json
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lamo.errors import LamoError
-from lamo.stores.atomic import read_json, write_json
+from lamo.stores.atomic import write_json
+
+logger = logging.getLogger(__name__)
+
+FORMAT = 1
+"""Of the file; another number makes files of before be forgotten."""
 
 # Level of a relative import (0: absolute), module, names that are taken from it.
 Import = tuple[int, str, tuple[str, ...]]
@@ -21,25 +27,27 @@ class Source:
 
 
 class SourceMemo:
-    """`Source`s by the SHA-256 of the bytes that they were made of.
+    """`Source`s by the SHA-256 of the text that they were made of, and of `made_by`, which names their maker's version.
 
-    They are kept in `file` if the folder that it is to lie in exists. Those that another version of the module
-    `made_by` made are dropped. Processes that write at the same time lose entries to each other, which costs time.
+    They are kept in `file` if the folder that it is to lie in exists. A file that cannot be read or written costs time
+    and is warned of. Processes that write at the same time lose entries to each other, which costs time too.
     """
 
-    def __init__(self, file: Path, made_by: Path) -> None:
-        self.file, self._made_by, self._changed = file.absolute(), _sha(made_by.read_bytes()), False
+    def __init__(self, file: Path, made_by: str) -> None:
+        self.file, self._made_by, self._changed = file.absolute(), f"{FORMAT} {made_by}", False
         self._sources: dict[str, Source] = {}
-        kept = read_json(self.file) if self.file.exists() else {}
         try:
-            if kept and kept["made_by"] == self._made_by:
+            kept = json.loads(self.file.read_text(encoding="utf-8"))
+            if kept["made_by"] == self._made_by:
                 self._sources = {name: _of_json(*value) for name, value in kept["sources"].items()}
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise LamoError(f"{self.file}: found no memo of sources in it ({error}); delete the file") from None
+        except FileNotFoundError:
+            pass  # as before the first run
+        except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
+            logger.warning("%s: found no memo of sources in it (%s); all code is read again", self.file, error)
 
-    def get(self, code: bytes, make: Callable[[bytes], Source]) -> Source:
+    def get(self, code: str, make: Callable[[str], Source]) -> Source:
         """What `make` makes of `code`, from the memo if it is there."""
-        key = _sha(code)
+        key = hashlib.sha256(code.encode()).hexdigest()
         if key not in self._sources:
             self._sources[key], self._changed = make(code), True
         return self._sources[key]
@@ -47,13 +55,12 @@ class SourceMemo:
     def save(self) -> None:
         """Keep what is new."""
         if self._changed and self.file.parent.is_dir():
-            sources = {name: [source.digest, source.imports] for name, source in self._sources.items()}
-            write_json(self.file, {"made_by": self._made_by, "sources": sources})
             self._changed = False
-
-
-def _sha(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+            sources = {name: [source.digest, source.imports] for name, source in self._sources.items()}
+            try:
+                write_json(self.file, {"made_by": self._made_by, "sources": sources})
+            except OSError as error:
+                logger.warning("%s: cannot be written (%s); code will be read again", self.file, error)
 
 
 def _of_json(digest: str, imports: list[tuple[int, str, list[str]]]) -> Source:

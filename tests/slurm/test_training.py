@@ -17,16 +17,20 @@ OFTEN = "midway_train:checkpoint_minutes=0"
 
 
 @pytest.fixture(scope="module")
-def frames(made_once) -> Path:
+def frames(tmp_path_factory) -> Path:
     """A working directory with the frames of the tiny run."""
     targets = [f"results/tiny/01_frames/frames/{place}.manifest.json" for place in ("train/0", "train/1", "val/0")]
-    return made_once("frames", lambda made: locally(made, "--", *targets))
+    directory = tmp_path_factory.mktemp("frames") / "run"
+    locally(directory, "--", *targets)
+    return directory
 
 
 @pytest.fixture(scope="module")
-def straight(made_once, frames) -> Path:
+def straight(frames, tmp_path_factory) -> Path:
     """The results of the long training by one process that was left alone."""
-    return made_once("straight", lambda made: locally(copied(frames, made), *LONG, "--", MODEL))
+    directory = copied(frames, tmp_path_factory.mktemp("straight") / "run")
+    locally(directory, *LONG, "--", MODEL)
+    return directory
 
 
 def copied(frames: Path, directory: Path) -> Path:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from lamo.workflow import code_hash
+
 ROOT = Path(__file__).resolve().parents[2]
 # One thread per job: results of a run depend on it, and tiny models gain nothing from more.
 ONE_THREAD = [
@@ -50,7 +52,8 @@ class Workflow:
 
     def copied(self, directory: Path) -> "Workflow":
         """A copy to change, or to run for real: tests in other processes may be reading this one."""
-        return replace(self, directory=Path(shutil.copytree(self.directory, directory, symlinks=True)))
+        memo = shutil.ignore_patterns("*code_hashes.json*")  # which dry-runs of others replace meanwhile
+        return replace(self, directory=Path(shutil.copytree(self.directory, directory, symlinks=True, ignore=memo)))
 
     def run(
         self, *arguments: str, config: tuple[str, ...] = (), targets: tuple[str, ...] = (), succeeds: bool = True
@@ -65,13 +68,24 @@ class Workflow:
 
     def would_run(self, *config: str) -> set[str]:
         """Rules that a dry-run with other config values lists."""
-        lines = self.run("--dry-run", config=config).partition("Job stats:")[2].splitlines()[3:]
+        output = self.run("--dry-run", config=config)
+        assert ("Job stats:" in output) != ("Nothing to be done" in output), output[-6000:]
+        lines = output.partition("Job stats:")[2].splitlines()[3:]
         names = (line.split()[0] for line in lines[: lines.index("") if "" in lines else None] if line.strip())
         return {name for name in names if name not in ("all", "total")}
 
     def jobs(self, *config: str) -> set[str]:
         """Jobs that a dry-run with other config values lists, by their messages without the stage."""
         return listed(self.run("--dry-run", config=config))
+
+
+@pytest.fixture(autouse=True)
+def no_memo(monkeypatch):
+    """Hashes of code are computed here, and not taken from what an earlier run in the same folder remembered."""
+    monkeypatch.setattr(code_hash, "MEMO", Path("nowhere", "code_hashes.json"))
+    code_hash._memo.cache_clear()
+    yield
+    code_hash._memo.cache_clear()
 
 
 def listed(output: str) -> set[str]:

@@ -34,6 +34,8 @@ def called(arguments: list[str], directory: Path, environment: dict[str, str], o
         status = 0
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if isinstance(end.code, str):
+            print(end.code)
     sys.stdout.flush()
     sys.stderr.flush()
     return status, output.read_text(encoding="utf-8")

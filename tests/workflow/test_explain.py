@@ -7,6 +7,7 @@ import pytest
 from rerun_cases import flip
 from test_reruns import copy_repository
 
+from lamo.workflow.explain import Job, _named
 from lamo.workflow.values import changed_values, parse_change
 
 REASON = "Params have changed since last execution: Union of exclusive params before and now across all output: "
@@ -26,6 +27,12 @@ def explained(workflow, *config: str, succeeds: bool = True) -> list[str]:
 @pytest.fixture
 def copy(tiny, tmp_path):
     return tiny.copied(tmp_path / "run")
+
+
+def test_jobs_of_a_rule_are_named_in_the_order_of_their_numbers():
+    samplers = ("flow-20", "flow-5", "flow-50")
+    jobs = [Job("rollouts_predict", {"predictor": "flow", "sampler": name}, (), (), None, "") for name in samplers]
+    assert _named(jobs) == "rollouts_predict flow flow-5, flow flow-20, flow flow-50"
 
 
 def test_nothing_to_do(tiny):

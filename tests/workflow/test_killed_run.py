@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,15 +13,19 @@ import psutil
 ROOT = Path(__file__).resolve().parents[2]
 ROUNDS = int(os.environ.get("LAMO_KILL_ROUNDS", "10"))
 SEED = int(os.environ.get("LAMO_KILL_SEED", "0"))
-# From the start of Snakemake, which takes the first seconds to read the workflow.
-LONGEST_S = 14.0
+# A round is killed up to this long after up to so many further jobs have ended. Both are drawn, no other clock counts:
+# so the kills fall on all stages, however fast the machine is.
+LONGEST_S = 3.0
+MOST_JOBS = 4
 TABLES = ("table.csv", "table.md", "table.tex")
 
 
 @dataclass(frozen=True)
 class Kill:
-    """What a round came to: seconds after which it was killed, whether the run had ended, how many jobs had."""
+    """What a round came to: after how many further jobs and seconds it was killed, whether the run had ended, how many
+    jobs had."""
 
+    after_jobs: int
     after_s: float
     ended: bool
     records: int
@@ -38,19 +43,25 @@ def kill_all(process: subprocess.Popen) -> None:
     psutil.wait_procs(family, timeout=10)
 
 
-def run_and_kill(workflow, after_s: float) -> Kill:
+def ended_jobs(workflow) -> int:
+    return len(list((workflow.results / "provenance").rglob("*.json")))
+
+
+def run_and_kill(workflow, after_jobs: int, after_s: float) -> Kill:
+    begin = ended_jobs(workflow)
     with (workflow.directory / "output.txt").open("w") as output:
         process = subprocess.Popen(
             workflow.command(), cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env=os.environ.copy()
         )
+        while process.poll() is None and ended_jobs(workflow) < begin + after_jobs:
+            time.sleep(0.05)
         try:
             process.wait(timeout=after_s)
         except subprocess.TimeoutExpired:
             kill_all(process)
     ended = process.returncode == 0
     assert ended or process.returncode == -9, (workflow.directory / "output.txt").read_text()[-4000:]
-    records = len(list((workflow.results / "provenance").rglob("*.json")))
-    return Kill(round(after_s, 1), ended, records)
+    return Kill(after_jobs, round(after_s, 1), ended, ended_jobs(workflow))
 
 
 def check_end(workflow, tiny) -> None:
@@ -68,7 +79,7 @@ def check_end(workflow, tiny) -> None:
 def test_killed_run_ends_as_an_undisturbed_one(tiny, new_workflow):
     workflow, draw, kills = new_workflow(), random.Random(SEED), []
     while len(kills) < ROUNDS:
-        kill = run_and_kill(workflow, draw.uniform(0.5, LONGEST_S))
+        kill = run_and_kill(workflow, draw.randint(0, MOST_JOBS), draw.uniform(0.5, LONGEST_S))
         if kill.ended:
             check_end(workflow, tiny)
             shutil.rmtree(workflow.results)

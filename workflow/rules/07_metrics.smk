@@ -5,6 +5,9 @@ INCEPTION = CONFIG.metrics.fid.weights
 PROBE = ["<results>/07_metrics/figures/token_groups.png"]
 if WORLD:
     PROBE += expand("<results>/07_metrics/{name}", name=["probe.csv", "probe.md", "figures/probe.png"])
+# A model that was imported has no training to draw. The target names them all: one that is missing is drawn again.
+DRAWN = ["metrics", "decoder", "predictors"] + ([] if CHECKPOINT else ["midway", "learning_curve"])
+FIGURES = expand("<results>/07_metrics/figures/{name}.png", name=DRAWN)
 
 
 rule metrics_features:
