@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import textwrap
 from collections.abc import Sequence
 
 from lamo.metrics.comparisons import Difference
@@ -36,15 +37,16 @@ def comparisons_markdown(found: Sequence[Difference], missing: Sequence[str], ru
             texts = [f"**{_text(one)}**" if one.favours else _text(one) for one in cells]
             lines.append(f"| {name} | " + " | ".join(texts) + " |")
         lines.append("")
-    return "\n".join([*lines, f"{run}: {_note(found)} Bold: the interval does not contain 0.{_left_out(missing)}", ""])
+    caption = f"{run}: {_note(found, '[95 % interval over {}]')} Bold: the interval does not contain 0."
+    return "\n".join([*lines, caption + _left_out(missing), ""])
 
 
 def comparisons_text(found: Sequence[Difference], missing: Sequence[str]) -> str:
-    """The same for a terminal; a star stands where the interval does not contain 0."""
+    """The same for a terminal, with half the width of the interval; a star stands where it does not contain 0."""
     lines = []
     for horizon, titles, rows in _blocks(found):
         table = [(f"after {horizon:g} s", [f"{one} " for one in titles])]
-        table += [(name, [_text(one) + ("*" if one.favours else " ") for one in cells]) for name, cells in rows]
+        table += [(name, [_short_text(one) + ("*" if one.favours else " ") for one in cells]) for name, cells in rows]
         first = max(len(name) for name, _ in table)
         widths = [max(len(cells[i]) for _, cells in table) for i in range(len(titles))]
         for number, (name, cells) in enumerate(table):
@@ -53,7 +55,9 @@ def comparisons_text(found: Sequence[Difference], missing: Sequence[str]) -> str
             if number == 0:
                 lines.append("-" * len(lines[-1]))
         lines.append("")
-    return "\n".join([*lines, f"{_note(found)} *: the interval does not contain 0.{_left_out(missing)}", ""])
+    note = _note(found, "± half the 95 % interval over {}")
+    note += f" *: the interval does not contain 0.{_left_out(missing)}"
+    return "\n".join([*lines, *textwrap.wrap(note, 98), ""])
 
 
 def _blocks(found: Sequence[Difference]) -> list[tuple[float, list[str], list[tuple[str, list[Difference]]]]]:
@@ -70,20 +74,33 @@ def _blocks(found: Sequence[Difference]) -> list[tuple[float, list[str], list[tu
 
 
 def _text(one: Difference) -> str:
-    decimals = decimals_of(one.metric, [one.second_mean])
-    found = one.difference
-    mean, low, high = (f"{value:+.{decimals}f}" for value in (found.mean, found.low, found.high))
+    """ "+0.61 [+0.32, +0.90]" """
+    found, decimals = one.difference, _decimals(one)
+    mean, low, high = (f"{value:+z.{decimals}f}" for value in (found.mean, found.low, found.high))
     return f"{mean} [{low}, {high}]" if math.isfinite(found.low) else mean
 
 
-def _note(found: Sequence[Difference]) -> str:
+def _short_text(one: Difference) -> str:
+    """ "+0.61 ±0.29" """
+    found, decimals = one.difference, _decimals(one)
+    half = f" ±{(found.high - found.low) / 2:.{decimals}f}" if math.isfinite(found.low) else ""
+    return f"{found.mean:+z.{decimals}f}{half}"
+
+
+def _decimals(one: Difference) -> int:
+    found = one.difference
+    size = [abs(value) for value in (found.mean, found.low, found.high) if math.isfinite(value)]
+    return decimals_of(one.metric, [max(size, default=1.0)])
+
+
+def _note(found: Sequence[Difference], interval: str) -> str:
     if not found:
         return "no comparison of this run."
     seeds = max(one.seeds for one in found)
     over = f"clips ({found[0].clips}) and training seeds ({seeds}, paired by number)"
     if seeds == 1:
         over = f"clips ({found[0].clips}), for one training seed each"
-    return f"First less second on the same context windows, means over samples, [95 % interval over {over}]."
+    return f"First less second on the same context windows, means over samples, {interval.format(over)}."
 
 
 def _left_out(missing: Sequence[str]) -> str:

@@ -162,6 +162,6 @@ def table_text(grid: Grid) -> str:
             if r == 0:
                 lines.append("-" * len(lines[-1]))
     over = "clips and training seeds" if grid.seeds > 1 else "clips"
-    lines += ["", f"mean ± half of the 95 % interval over {over}; PSNR in dB; sharpness 1 is right, below is blur"]
-    lines.append(grid.run)
+    lines += ["", f"mean ± half the 95 % interval over {over}; of single samples, energy of all"]
+    lines += ["PSNR in dB; sharpness 1 is right, below is blur; of energy and distance less is better", grid.run]
     return "\n".join(lines) + "\n"

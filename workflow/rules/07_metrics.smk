@@ -72,6 +72,7 @@ rule metrics_score:
 rule metrics_table:
     input:
         values="<results>/07_metrics/metrics.parquet",
+        replicates="<results>/07_metrics/replicates.parquet",
         summary="<results>/07_metrics/summary.parquet",
         facts="<results>/07_metrics/scores.json",
         midway="<results>/02_midway/config.json",
