@@ -29,6 +29,7 @@ rule all:
         ["<results>/01_frames/stills.parquet"] if STILLS else [],
         "<results>/07_metrics/table.csv",
         "<results>/07_metrics/table.md",
+        "<results>/07_metrics/comparisons.md",
         FIGURES,
         "<results>/07_metrics/contact_sheet.png",
         "<results>/07_metrics/videos",

@@ -28,6 +28,30 @@ def _known_row(label: str) -> str:
 
 RowLabel = Annotated[str, AfterValidator(_known_row)]
 
+EVERY_LEARNED = "learned"
+_OVER = " over "
+
+
+def split_comparison(text: str) -> tuple[str, str]:
+    """The two rows of "flow-20 over gmm"; the first may be "learned", which stands for every learned sampler. Raises
+    ValueError for anything else."""
+    first, over, second = text.partition(_OVER)
+    if not over:
+        raise ValueError("expected two rows as in 'flow-20 over gmm' or 'learned over constant_motion'")
+    for label in (first, second) if first != EVERY_LEARNED else (second,):
+        _known_row(label)
+    if first == second:
+        raise ValueError("expected two different rows")
+    return first, second
+
+
+def _known_comparison(text: str) -> str:
+    split_comparison(text)
+    return text
+
+
+Comparison = Annotated[str, AfterValidator(_known_comparison)]
+
 
 class BootstrapConfig(Section):
     """Bootstrap over clips, from which every interval is made."""
@@ -38,7 +62,7 @@ class BootstrapConfig(Section):
     frechet_resamples: int = Field(
         200,
         ge=50,
-        description="clip resamples for the Frechet distance (slower by far); count; own choice",
+        description="clip resamples for distances of distributions (slower by far); count; own choice",
     )
     seed: int = Field(0, ge=0, description="seed of the resampling, the same for all methods; own choice")
 
@@ -133,6 +157,18 @@ class MetricsConfig(Section):
     )
     batch: int = Field(256, ge=1, description="frames scored at a time; count; memory only")
     bootstrap: BootstrapConfig = Field(BootstrapConfig(), description="intervals")
+    comparisons: tuple[Comparison, ...] = Field(
+        (
+            "flow-20 over state-20",
+            "gmm over flow-20",
+            "flow-20 over gmm",
+            "flow-20 over flow-5",
+            "flow-20 over flow-50",
+            "learned over constant_motion",
+        ),
+        description="rows compared window by window; learned: every learned sampler; those a run lacks are left out; "
+        "claims of the paper",
+    )
     fid: FidConfig = Field(FidConfig(), description="Frechet distance on Inception features")
     world_features: WorldFeaturesConfig = Field(WorldFeaturesConfig(), description="Frechet distance without Inception")
     sheet: SheetConfig = Field(SheetConfig(), description="contact sheet")

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lamo.errors import LamoError
+from lamo.metrics.names import is_frechet, title
 from lamo.metrics.rows import row_label
 from lamo.metrics.style import line_style, readable
 from lamo.stores.atomic import replacing
@@ -20,6 +21,8 @@ _AXES = {
     "psnr": "PSNR (dB), higher is better",
     "ssim": "SSIM, higher is better",
     "sharpness": "sharpness, 1 is right",
+    "energy_score": "energy score of pixels, lower is better",
+    "skill": "skill against the last frame, 0 is none",
     "fid": "FID, lower is better",
     "drift": "state norm over the true one, 1 is right",
 }
@@ -28,11 +31,12 @@ _NOT_SERIES = re.compile(r"step|samples|samples_per_s|minutes|data_wait_share|.*
 
 
 def metric_curves(path: str | Path, summary: pa.Table) -> None:
-    """Write a PNG with one panel per metric of a summary (all steps) against time, with the 95 % intervals.
+    """Write a PNG with one panel per metric (of those with a title here) of a summary against time, all steps, with the
+    95 % intervals.
 
     Learned methods are solid with a marker per sampler, controls dashed; colours are the same in every figure.
     """
-    rows = summary.to_pylist()
+    rows = [row for row in summary.to_pylist() if row["metric"] in _AXES or is_frechet(row["metric"])]
     metrics = list(dict.fromkeys(row["metric"] for row in rows))
     keys = list(dict.fromkeys((row["method"], row["sampler"]) for row in rows))
     figure, axes, spare = panels(len(metrics), columns=2, width=5.2, height=3.5)
@@ -42,9 +46,9 @@ def metric_curves(path: str | Path, summary: pa.Table) -> None:
         if metric in ("sharpness", "drift"):
             axis.axhline(1.0, color="#bbbbbb", linewidth=0.8, zorder=0)
         axis.set_xlabel("time after the last context frame (s)")
-        axis.set_title(
-            _AXES.get(metric, f"{metric.replace('_', ' ').replace('fd', 'FD')}, lower is better"), fontsize=10
-        )
+        if metric == "skill":
+            axis.axhline(0.0, color="#bbbbbb", linewidth=0.8, zorder=0)
+        axis.set_title(_AXES.get(metric, f"{title(metric)}, lower is better"), fontsize=10)
         axis.set_ylim(*_limits([r for r in rows if r["metric"] == metric]))
     handles, labels = axes[0].get_legend_handles_labels()
     _legend(figure, spare, handles, labels)

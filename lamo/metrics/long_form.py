@@ -25,16 +25,31 @@ _LONG = pa.schema(
     ]
 )
 
+_REPLICATES = pa.schema(
+    [
+        *(_LONG.field(name) for name in ("method", "sampler", "step", "horizon_s", "metric")),
+        ("resample", pa.int64()),
+        ("value", pa.float64()),
+    ]
+)
+
 
 @dataclass(frozen=True)
 class ScoredSet:
-    """What is kept of a `RolloutSet`: pixel scores [W, S, T] by metric, features [W, S, F, d] at F Frechet steps."""
+    """What is kept of a `RolloutSet`: scores of single samples [W, S, T] and of all samples together [W, 1, T], by
+    metric; features [W, S, F, d] at F Frechet steps."""
 
     method: str
     sampler: str
     seed: int | None
-    values: dict[str, np.ndarray]
+    single: dict[str, np.ndarray]
+    joint: dict[str, np.ndarray]
     features: np.ndarray
+
+    @property
+    def values(self) -> dict[str, np.ndarray]:
+        """Both kinds."""
+        return self.single | self.joint
 
 
 @dataclass(frozen=True)
@@ -42,27 +57,31 @@ class Scores:
     """All scores of a run.
 
     `values`: long form, columns method, sampler, seed, clip, window_start, sample, step, horizon_s, metric, value; a
-    Frechet distance belongs to a set of windows and has neither clip nor window_start.
+    distance of distributions belongs to a set of windows and has neither clip nor window_start, a score of all samples
+    together has no sample.
+    `replicates`: the Frechet distances of each row under resampling of clips (the same resamples for all rows), columns
+    method, sampler, step, horizon_s, metric, resample, value.
     `summary`: columns method, sampler, step, horizon_s, metric, mean, ci_low, ci_high, n_clips, n_samples, n_seeds, for
     every step scored; n_samples counts the samples per context window. Rows stand in the table's order.
     `frechet_bias`: smallest and largest bootstrap estimate of the bias of the distances in the summary, NaN if unknown.
     """
 
     values: pa.Table
+    replicates: pa.Table
     summary: pa.Table
     windows: int
     frechet_bias: tuple[float, float]
 
 
 def pixel_table(one: ScoredSet, windows: Sequence[Window], rate_hz: float) -> pa.Table:
-    """Long form of the pixel scores of one set, windows slowest and steps fastest."""
+    """Long form of the scores of one set, windows slowest and steps fastest."""
     tables = []
     for metric, values in one.values.items():
         window, sample, step = (axis.ravel() for axis in np.indices(values.shape))
         columns = {
             "clip": np.array([w.clip_id for w in windows])[window],
             "window_start": np.array([w.start for w in windows])[window],
-            "sample": sample,
+            "sample": pa.nulls(len(step), pa.int64()) if metric in one.joint else sample,
             "step": step + 1,
             "value": values.ravel().astype(np.float64),
         }
@@ -74,8 +93,18 @@ def pixel_table(one: ScoredSet, windows: Sequence[Window], rate_hz: float) -> pa
 
 
 def distance_table(rows: list[dict[str, Any]], rate_hz: float) -> pa.Table:
-    """Long form of Frechet distances; clip and window_start are null."""
+    """Long form of distances of distributions; clip and window_start are null."""
     return pa.Table.from_pylist([{**row, "horizon_s": round(row["step"] / rate_hz, 6)} for row in rows], schema=_LONG)
+
+
+def replicates_table(rows: list[dict[str, Any]], rate_hz: float) -> pa.Table:
+    """Replicates of rows, each with `values` of all its resamples, as one line per resample."""
+    lines = [
+        {**row, "horizon_s": round(row["step"] / rate_hz, 6), "resample": resample, "value": value}
+        for row in rows
+        for resample, value in enumerate(row["values"])
+    ]
+    return pa.Table.from_pylist(lines, schema=_REPLICATES)
 
 
 def summary_table(entries: list[dict[str, Any]], rate_hz: float) -> pa.Table:

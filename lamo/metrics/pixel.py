@@ -21,12 +21,14 @@ _BLANK_ENERGY = 2 * (0.25 / 255) ** 2
 class PixelScores:
     """Scores of each predicted frame, float32 [W, S, T] each: W windows, S samples, T steps.
 
-    `psnr` in dB; `ssim` in -1..1; `sharpness` as a ratio, NaN where the true frame is blank.
+    `psnr` in dB; `ssim` in -1..1; `sharpness` as a ratio, NaN where the true frame is blank; `mse`, mean squared error
+    of values in 0..1.
     """
 
     psnr: np.ndarray
     ssim: np.ndarray
     sharpness: np.ndarray
+    mse: np.ndarray
 
 
 def score_frames(predicted: np.ndarray, truth: np.ndarray, batch: int = 256) -> PixelScores:
@@ -37,13 +39,13 @@ def score_frames(predicted: np.ndarray, truth: np.ndarray, batch: int = 256) -> 
     """
     check_frames(predicted, truth)
     windows, samples, steps = predicted.shape[:3]
-    scores = np.empty((3, windows, samples, steps), np.float32)
+    scores = np.empty((4, windows, samples, steps), np.float32)
     rows = max(1, batch // (samples * steps))
     for begin in range(0, windows, rows):
         block = slice(begin, begin + rows)
         x = to_images(predicted[block])
         y = to_images(np.broadcast_to(truth[block], predicted[block].shape))
-        for row, values in enumerate((psnr(x, y), ssim(x, y), sharpness(x, y))):
+        for row, values in enumerate((psnr(x, y), ssim(x, y), sharpness(x, y), (x - y).square().mean(dim=(1, 2, 3)))):
             scores[row, block] = values.numpy().reshape(-1, samples, steps)
     return PixelScores(*scores)
 

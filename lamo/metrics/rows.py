@@ -6,6 +6,9 @@ from lamo.errors import LamoError
 from lamo.metrics.config import CONTROLS, LEARNED
 
 PIXEL_METRICS = ("psnr", "ssim", "sharpness")
+REFERENCE = "persistence_pixels"
+"""What skill is measured against."""
+
 _ORDER = ("decoder_ceiling", "oracle_motion", *LEARNED, *CONTROLS[2:])
 
 

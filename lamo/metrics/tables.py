@@ -1,4 +1,4 @@
-"""The table of metrics as CSV, Markdown, LaTeX and plain text."""
+"""The tables of metrics as CSV, Markdown, LaTeX and plain text."""
 
 import csv
 import io
@@ -9,12 +9,15 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from lamo.errors import LamoError
+from lamo.metrics.captions import main_caption, samples_caption
 from lamo.metrics.long_form import Scores
-from lamo.metrics.rows import PIXEL_METRICS, row_label
+from lamo.metrics.names import arrow, decimals_of, is_frechet, title
+from lamo.metrics.rows import row_label
 
 COLUMNS = ("method", "sampler", "horizon_s", "metric", "mean", "ci_low", "ci_high", "n_clips", "n_samples", "n_seeds")
-_TITLES = {"psnr": "PSNR", "ssim": "SSIM", "sharpness": "sharpness", "fid": "FID"}
-_ARROWS = {"psnr": "↑", "ssim": "↑", "sharpness": "→1"}
+MAIN = ("psnr", "ssim", "sharpness", "energy_score")
+"""Metrics of the main table, beside the Frechet distance; the others stand in the table of samples."""
+_NOT_SHOWN = ("drift", "mse")
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Grid:
-    """The table as it is read: `cells[row][horizon][metric]`, rows named by `labels` and horizons in s."""
+    """A table as it is read: `cells[row][horizon][metric]`, rows named by `labels` and horizons in s."""
 
     labels: list[str]
     horizons: list[float]
@@ -35,18 +38,11 @@ class Grid:
     cells: list[list[list[Cell]]]
     run: str
     caption: str
-
-    def decimals(self, metric: int) -> int:
-        """Decimals that a metric is printed with; a Frechet distance gets three digits at its median."""
-        if self.metrics[metric] in PIXEL_METRICS:
-            return {"psnr": 2, "ssim": 3, "sharpness": 2}[self.metrics[metric]]
-        values = sorted(abs(horizon[metric].mean) for row in self.cells for horizon in row)
-        median = max(values[len(values) // 2], 1e-9)
-        return min(4, max(0, 2 - math.floor(math.log10(median))))
+    seeds: int
 
     def text(self, cell: Cell, metric: int, joint: str = " ±") -> str:
         """A cell as text, "23.41 ±0.21"; the interval is left out if there is none."""
-        decimals = self.decimals(metric)
+        decimals = decimals_of(self.metrics[metric], [horizon[metric].mean for row in self.cells for horizon in row])
         value = f"{cell.mean:.{decimals}f}" if math.isfinite(cell.mean) else "n/a"
         return f"{value}{joint}{cell.half:.{decimals}f}" if math.isfinite(cell.half) else value
 
@@ -54,7 +50,7 @@ class Grid:
 def at_horizons(summary: pa.Table, horizons_s: Sequence[float]) -> list[dict]:
     """Rows of a summary at the horizons, with the columns of table.csv, in the table's order."""
     wanted = [round(h, 6) for h in horizons_s]
-    rows = [row for row in summary.to_pylist() if row["horizon_s"] in wanted and row["metric"] != "drift"]
+    rows = [row for row in summary.to_pylist() if row["horizon_s"] in wanted]
     missing = set(wanted) - {row["horizon_s"] for row in rows}
     if missing:
         raise LamoError(f"metrics.horizons_s: no scores at {sorted(missing)} s; run the scoring again")
@@ -62,48 +58,38 @@ def at_horizons(summary: pa.Table, horizons_s: Sequence[float]) -> list[dict]:
 
 
 def make_grid(scores: Scores, horizons_s: Sequence[float], run: str, description: str, midway: str) -> Grid:
-    """Arrange the summary for reading. `run` says which run it is; `description` is the feature extractor's, `midway`
-    that of the latent model."""
+    """The main table. `run` says which run it is; `description` is the feature extractor's, `midway` that of the latent
+    model."""
     rows = at_horizons(scores.summary, horizons_s)
+    names = _metrics(rows)
+    shown = [name for name in names if name in MAIN or is_frechet(name)]
+    caption = f"{main_caption(rows, scores, shown[-1], run, description)} {midway}"
+    return _grid(rows, horizons_s, shown, run, caption)
+
+
+def make_samples_grid(scores: Scores, horizons_s: Sequence[float], run: str) -> Grid:
+    """The table beside the main one: several samples together, latent states, and the other distances."""
+    rows = at_horizons(scores.summary, horizons_s)
+    shown = [name for name in _metrics(rows) if name not in MAIN + _NOT_SHOWN and not is_frechet(name)]
+    return _grid(rows, horizons_s, shown, run, samples_caption(rows, scores, run))
+
+
+def _metrics(rows: list[dict]) -> list[str]:
+    return list(dict.fromkeys(row["metric"] for row in rows))
+
+
+def _grid(rows: list[dict], horizons_s: Sequence[float], metrics: list[str], run: str, caption: str) -> Grid:
     labels = list(dict.fromkeys(row_label(row["method"], row["sampler"]) for row in rows))
     horizons = [round(h, 6) for h in horizons_s]
-    metrics = list(dict.fromkeys(row["metric"] for row in rows))
     cells = {
         (row_label(row["method"], row["sampler"]), row["horizon_s"], row["metric"]): Cell(
             row["mean"], (row["ci_high"] - row["ci_low"]) / 2
         )
         for row in rows
     }
-    table = [[[cells[label, h, m] for m in metrics] for h in horizons] for label in labels]
-    caption = _caption(rows, scores, metrics[-1], run, description) + f" {midway}"
-    return Grid(labels, horizons, metrics, table, run, caption)
-
-
-def _caption(rows: list[dict], scores: Scores, distance: str, run: str, description: str) -> str:
-    learned = [row for row in rows if row["sampler"] != "-"] or rows
-    samples = sorted({row["n_samples"] for row in learned})
-    seeds = sorted({row["n_seeds"] for row in learned})
-    bias = "not estimated: one clip"
-    if all(math.isfinite(b) for b in scores.frechet_bias):
-        bias = f"by {scores.frechet_bias[0]:.2g} to {scores.frechet_bias[1]:.2g}, bootstrap estimate"
-    return (
-        f"{run}: {scores.windows} context windows from {rows[0]['n_clips']} held-out clips; learned rows with "
-        f"{_span(samples, 'sample')} per window and {_span(seeds, 'training seed')}. Values are means of the scores of "
-        "single samples, never of the best of several; ± is half the width of the 95 % bootstrap interval over clips, "
-        "which does not contain what another training seed would change. PSNR (dB) and SSIM are of single frames, "
-        "higher is better; sharpness is the gradient energy over that of the truth, 1 is right and 0.5 is blur. "
-        f"{_title(distance)}: lower is better. {description} It compares {scores.windows} predicted with as many true "
-        f"frames, one per window, and is biased upwards at that number ({bias}): compare within this table only."
-    )
-
-
-def _span(counts: list[int], noun: str) -> str:
-    text = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return f"{text} {noun}{'' if counts[-1] == 1 else 's'}"
-
-
-def _title(metric: str) -> str:
-    return _TITLES.get(metric, "FD " + metric.removeprefix("fd_"))
+    nothing = Cell(math.nan, math.nan)
+    table = [[[cells.get((label, h, m), nothing) for m in metrics] for h in horizons] for label in labels]
+    return Grid(labels, horizons, metrics, table, run, caption, max(row["n_seeds"] for row in rows))
 
 
 def _readable(label: str) -> str:
@@ -124,33 +110,37 @@ def table_csv(summary: pa.Table, horizons_s: Sequence[float]) -> str:
 
 
 def table_markdown(grid: Grid) -> str:
-    """Caption and a table with one row per method and sampler, the metrics of each horizon side by side."""
-    titles = [f"{h:g} s {_title(m)} {_ARROWS.get(m, '↓')}" for h in grid.horizons for m in grid.metrics]
-    lines = ["| method | " + " | ".join(titles) + " |", "|---|" + "---:|" * len(titles)]
-    for label, row in zip(grid.labels, grid.cells, strict=True):
-        cells = [grid.text(cell, m) for horizon in row for m, cell in enumerate(horizon)]
-        lines.append(f"| {_readable(label)} | " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", grid.caption, ""])
+    """A table for each horizon with one row per method and sampler; below them the caption."""
+    lines = []
+    for h, horizon in enumerate(grid.horizons):
+        titles = [f"{title(m)} {arrow(m)}".strip() for m in grid.metrics]
+        lines += [f"| after {horizon:g} s | " + " | ".join(titles) + " |", "|---|" + "---:|" * len(titles)]
+        for label, row in zip(grid.labels, grid.cells, strict=True):
+            cells = [grid.text(cell, m) for m, cell in enumerate(row[h])]
+            lines.append(f"| {_readable(label)} | " + " | ".join(cells) + " |")
+        lines.append("")
+    return "\n".join([*lines, grid.caption, ""])
 
 
 def table_latex(grid: Grid) -> str:
-    """A `table*` with booktabs rules (needs \\usepackage{booktabs})."""
+    """A `table*` with booktabs rules, horizons below each other (needs \\usepackage{booktabs})."""
     width = len(grid.metrics)
-    groups = " & ".join(rf"\multicolumn{{{width}}}{{c}}{{{h:g}\,s}}" for h in grid.horizons)
-    rules = " ".join(rf"\cmidrule(lr){{{2 + i * width}-{1 + (i + 1) * width}}}" for i in range(len(grid.horizons)))
-    titles = " & ".join(_escape(_title(m)) for m in grid.metrics * len(grid.horizons))
-    columns = "l" + "r" * width * len(grid.horizons)
-    lines = [r"\begin{table*}", r"\centering", rf"\begin{{tabular}}{{{columns}}}", r"\toprule"]
-    lines += [rf" & {groups} \\", rules, rf"method & {titles} \\", r"\midrule"]
-    for label, row in zip(grid.labels, grid.cells, strict=True):
-        texts = [grid.text(cell, m, joint=" \\pm ") for horizon in row for m, cell in enumerate(horizon)]
-        cells = [text if text == "n/a" else f"${text}$" for text in texts]
-        lines.append(rf"{_escape(_readable(label))} & {' & '.join(cells)} \\")
+    titles = " & ".join(_escape(title(m)) for m in grid.metrics)
+    lines = [r"\begin{table*}", r"\centering", rf"\begin{{tabular}}{{l{'r' * width}}}", r"\toprule"]
+    lines.append(rf"method & {titles} \\")
+    for h, horizon in enumerate(grid.horizons):
+        lines += [r"\midrule", rf"\multicolumn{{{1 + width}}}{{l}}{{after {horizon:g}\,s}} \\"]
+        for label, row in zip(grid.labels, grid.cells, strict=True):
+            texts = [grid.text(cell, m, joint=" \\pm ") for m, cell in enumerate(row[h])]
+            cells = [text if text == "n/a" else f"${text}$" for text in texts]
+            lines.append(rf"{_escape(_readable(label))} & {' & '.join(cells)} \\")
     lines += [r"\bottomrule", r"\end{tabular}", rf"\caption{{{_escape(grid.caption)}}}", r"\end{table*}", ""]
     return "\n".join(lines)
 
 
-_LATEX = {"\\": r"\textbackslash{}", "^": r"\^{}", "~": r"\~{}", "±": r"$\pm$"} | {c: rf"\{c}" for c in "&%$#_{}"}
+_LATEX = {"\\": r"\textbackslash{}", "^": r"\^{}", "~": r"\~{}", "±": r"$\pm$", "∞": r"$\infty$"} | {
+    c: rf"\{c}" for c in "&%$#_{}"
+}
 
 
 def _escape(text: str) -> str:
@@ -158,11 +148,11 @@ def _escape(text: str) -> str:
 
 
 def table_text(grid: Grid) -> str:
-    """The table for a terminal of 80 columns, a block per horizon."""
+    """The table for a terminal, a block per horizon."""
     first = max(len(label) for label in grid.labels)
     lines = []
     for h, horizon in enumerate(grid.horizons):
-        columns = [[_title(m), *(grid.text(row[h][i], i) for row in grid.cells)] for i, m in enumerate(grid.metrics)]
+        columns = [[title(m), *(grid.text(row[h][i], i) for row in grid.cells)] for i, m in enumerate(grid.metrics)]
         widths = [max(map(len, column)) for column in columns]
         lines.append("")
         names = [f"after {horizon:g} s", *map(_readable, grid.labels)]
@@ -171,6 +161,7 @@ def table_text(grid: Grid) -> str:
             lines.append(f"{name.ljust(first)}  {cells}")
             if r == 0:
                 lines.append("-" * len(lines[-1]))
-    lines += ["", "mean ± half of the 95 % interval over clips; PSNR in dB; sharpness 1 is right, below is blur"]
-    lines.append(grid.run)
+    over = "clips and training seeds" if grid.seeds > 1 else "clips"
+    lines += ["", f"mean ± half the 95 % interval over {over}; of single samples, energy of all"]
+    lines += ["PSNR in dB; sharpness 1 is right, below is blur; of energy and distance less is better", grid.run]
     return "\n".join(lines) + "\n"

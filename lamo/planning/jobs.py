@@ -29,7 +29,7 @@ def count_jobs(config: Config) -> dict[str, dict[str, int]]:
     info, stills = _companions(config)
     frames = {"frames_find": 1, "frames_decode": shards, "frames_info": info, "frames_collect": 1, "frames_sheet": 1}
     frames |= {"frames_stills_find": stills, "frames_stills": shards * stills, "frames_stills_collect": stills}
-    metrics = dict.fromkeys(("score", "table", "figures", "videos", "token_groups"), 1)
+    metrics = dict.fromkeys(("score", "table", "comparisons", "figures", "videos", "token_groups"), 1)
     metrics |= {"features": int(config.metrics.fid.weights is None), "probe": int(world)}
     stages = {
         "01_frames": {"world_render": 2 * world, **frames},

@@ -18,6 +18,7 @@ import torch
 
 from lamo.config import Config
 from lamo.metrics.pixel import score_frames
+from lamo.metrics.samples import score_samples
 from lamo.metrics.world_examples import render_examples
 from lamo.metrics.world_features import WorldNet
 from lamo.planning.geometry import Sizes
@@ -95,7 +96,8 @@ def _latents(sizes: Sizes, folder: Path) -> tuple[float, float]:
 
 def _scoring(sizes: Sizes) -> float:
     frames = np.random.default_rng(0).integers(0, 256, (2, 4, 1, 1, *sizes.image, 3), dtype=np.uint8)
-    return timed(lambda: score_frames(*frames)) / frames.shape[1]
+    predicted, truth = frames
+    return timed(lambda: score_samples(predicted, truth, score_frames(predicted, truth))) / frames.shape[1]
 
 
 def _blurring(sizes: Sizes) -> float:

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from lamo.errors import LamoError
 from lamo.predictors.interface import Context, Predictor, Sampler
+from lamo.rollout.latent_scores import LatentScores, latent_scores, no_latent_scores
 from lamo.rollout.windows import ClipFrames
 from lamo.rollout.world import Scene, World
 from lamo.stores.rollouts import Rollouts, Window
@@ -52,10 +53,11 @@ class Plan:
 
 @dataclass(frozen=True)
 class Future:
-    """Predictions for a batch: frames uint8 [B, T, H, W, 3] and drift float32 [B, T]."""
+    """Predictions for a batch: frames uint8 [B, T, H, W, 3] and normalised states [B, T, P, D_z], None where a method
+    has none."""
 
     frames: np.ndarray
-    drift: np.ndarray
+    states: Tensor | None
 
 
 # Predicts one future of every window of a scene; the second argument is the number of the sample.
@@ -73,7 +75,7 @@ def window_generator(seed: int, window: Window, sample: int) -> Generator:
 
 
 def decode_states(scene: Scene, states: Sequence[Tensor], method: str) -> Future:
-    """Frames and drift of T normalised states [B, P, D_z].
+    """Frames of T normalised states [B, P, D_z].
 
     Raises:
         LamoError: a state is not finite.
@@ -87,7 +89,7 @@ def decode_states(scene: Scene, states: Sequence[Tensor], method: str) -> Future
                 "not finite; the rollout diverged, train the predictor (or Midway) longer or at a lower learning rate"
             )
     frames = np.stack([scene.world.pixels(state) for state in states], axis=1)
-    return Future(frames, scene.drift(torch.stack(list(states), dim=1)))
+    return Future(frames, torch.stack(list(states), dim=1))
 
 
 def _append(window: Tensor, newest: Tensor) -> Tensor:
@@ -132,22 +134,29 @@ def predictor_method(predictor: Predictor, sampler: Sampler, seed: int) -> Metho
 def run_windows(
     method: Method, world: World, clips: ClipFrames, windows: Sequence[Window], plan: Plan, samples: int, name: str
 ) -> Rollouts:
-    """Applies `method` to all windows, batch by batch, with a progress bar."""
-    futures = []
+    """Applies `method` to all windows, batch by batch, with a progress bar; latent states are kept for a batch only."""
+    frames, scores = [], []
     with tqdm(total=len(windows), desc=name, unit="window", mininterval=2.0) as bar:
         for begin in range(0, len(windows), plan.batch):
             scene = Scene(world, clips, windows[begin : begin + plan.batch], plan.history, plan.steps)
             with mixed_precision(world.device, plan.mixed_precision):
                 drawn = [method(scene, sample) for sample in range(samples)]
-            frames = np.stack([future.frames for future in drawn], axis=1)
-            futures.append(Future(frames, np.stack([future.drift for future in drawn], axis=1)))
+                frames.append(np.stack([future.frames for future in drawn], axis=1))
+                scores.append(_latent_scores(scene, drawn))
             bar.update(len(scene.windows))
-    frames = np.concatenate([future.frames for future in futures])
-    drift = np.concatenate([future.drift for future in futures])
-    logger.info(
-        "%s: %d windows, median drift at the last step %.3f", name, len(windows), float(np.median(drift[..., -1]))
+    drift, error, spread = (
+        np.concatenate([getattr(one, name) for one in scores]) for name in ("drift", "error", "spread")
     )
-    return Rollouts(frames, drift, list(windows))
+    median = float(np.median(drift[..., -1]))
+    logger.info("%s: %d windows, median drift at the last step %.3f", name, len(windows), median)
+    return Rollouts(np.concatenate(frames), drift, error, spread, list(windows))
+
+
+def _latent_scores(scene: Scene, drawn: Sequence[Future]) -> LatentScores:
+    states = [future.states for future in drawn if future.states is not None]
+    if not states:
+        return no_latent_scores(len(scene.windows), len(drawn), scene.steps)
+    return latent_scores(states, scene.true_states())
 
 
 def roll_out(
@@ -156,7 +165,7 @@ def roll_out(
     """Rolls a trained predictor out from every window.
 
     Returns:
-        frames [W, S, T, H, W, 3] and drift [W, S, T]; S is 1 for a sampler without chance.
+        frames [W, S, T, H, W, 3] and what is known of their latent states; S is 1 for a sampler without chance.
 
     Raises:
         LamoError: the sampler is of another predictor, a window reaches beyond its clip, or a state is not finite.

@@ -65,14 +65,9 @@ def persistence_latent(scene: Scene, sample: int) -> Future:
     return decode_states(scene, [scene.state(scene.history)] * scene.steps, "persistence_latent")
 
 
-def _without_state(frames: np.ndarray) -> Future:
-    """Frames of a method that has no latent state."""
-    return Future(frames, np.full(frames.shape[:2], np.nan, dtype=np.float32))
-
-
 def persistence_pixels(scene: Scene, sample: int) -> Future:
     """The last observed frame at every step."""
-    return _without_state(np.repeat(scene.frames[:, scene.history, None], scene.steps, axis=1))
+    return Future(np.repeat(scene.frames[:, scene.history, None], scene.steps, axis=1), None)
 
 
 def persistence_blurred(sigmas: Sequence[float]) -> Method:
@@ -82,7 +77,7 @@ def persistence_blurred(sigmas: Sequence[float]) -> Method:
         if len(sigmas) != scene.steps:
             raise ValueError(f"{len(sigmas)} blurs for {scene.steps} steps")
         last = scene.frames[:, scene.history]
-        return _without_state(np.stack([blur(last, sigma) for sigma in sigmas], axis=1))
+        return Future(np.stack([blur(last, sigma) for sigma in sigmas], axis=1), None)
 
     return method
 
@@ -154,12 +149,15 @@ def roll_out_control(
 
 
 def true_frames(clips: ClipFrames, windows: Sequence[Window], plan: Plan) -> Rollouts:
-    """The frames that were to be predicted, in the form of a rollout: [W, 1, T, H, W, 3], drift 1."""
-    frames = clips.read(windows, plan.history + 1, plan.length)[:, None]
-    return Rollouts(frames, np.ones(frames.shape[:3], dtype=np.float32), list(windows))
+    """The frames that were to be predicted, in the form of a rollout: [W, 1, T, H, W, 3], drift 1, error 0."""
+    return _as_rollouts(clips.read(windows, plan.history + 1, plan.length), windows)
 
 
 def context_frames(clips: ClipFrames, windows: Sequence[Window], plan: Plan) -> Rollouts:
-    """The observed frames: [W, 1, K + 1, H, W, 3], drift 1."""
-    frames = clips.read(windows, 0, plan.history + 1)[:, None]
-    return Rollouts(frames, np.ones(frames.shape[:3], dtype=np.float32), list(windows))
+    """The observed frames: [W, 1, K + 1, H, W, 3], drift 1, error 0."""
+    return _as_rollouts(clips.read(windows, 0, plan.history + 1), windows)
+
+
+def _as_rollouts(frames: np.ndarray, windows: Sequence[Window]) -> Rollouts:
+    right = np.ones((len(frames), 1, frames.shape[1]), dtype=np.float32)
+    return Rollouts(frames[:, None], right, 0 * right, np.nan * right[:, 0], list(windows))

@@ -109,11 +109,6 @@ class Scene:
         empty = self.world.statistics.motion_mean.new_zeros((len(states), 0, *self.world.statistics.motion_mean.shape))
         return Context(empty, states)
 
-    def drift(self, states: Tensor) -> np.ndarray:
-        """Root mean square of predicted normalised states [B, T, P, D_z] over that of the true ones: float32 [B, T].
-
-        Normalised states are centred, so that fading towards the mean state shows as a ratio below 1.
-        """
-        truth = torch.stack([self.state(self.history + 1 + i) for i in range(self.steps)], dim=1)
-        ratio = states.square().mean((2, 3)).sqrt() / truth.square().mean((2, 3)).sqrt().clamp_min(1e-12)
-        return ratio.cpu().numpy().astype(np.float32)
+    def true_states(self) -> Tensor:
+        """Normalised states of the frames to predict, [B, T, P, D_z]."""
+        return torch.stack([self.state(self.history + 1 + i) for i in range(self.steps)], dim=1)

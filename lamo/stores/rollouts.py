@@ -7,12 +7,14 @@ from typing import Any, cast
 import numpy as np
 import zarr
 
+from lamo.errors import LamoError
 from lamo.stores.atomic import replacing
 from lamo.stores.frames import CODEC
 from lamo.stores.manifest import check_manifest, read_column, write_manifest
 from lamo.stores.rows import RowReader, RowWriter
 
 KIND = "rollouts"
+LATENT = ("drift", "latent_error", "latent_spread")
 
 
 @dataclass(frozen=True)
@@ -25,15 +27,18 @@ class Window:
 
 @dataclass(frozen=True)
 class Rollouts:
-    """Rolled-out frames and how far their latent states drift.
+    """Rolled-out frames and how their latent states z_s compare with the true ones z and with each other.
 
-    `frames` uint8 [W, S, T, H, W, 3] for W windows, S samples, T steps; `drift` float32 [W, S, T]: root mean square of
-    the predicted latent state over that of the true one (NaN where a method has no latent state); `windows`: one per
-    row.
+    `frames` uint8 [W, S, T, H, W, 3] for W windows, S samples, T steps; `windows`: one per row. Of normalised states,
+    with |.| the root mean square over all numbers of a state, and NaN where a method has no latent state:
+    `drift` float32 [W, S, T]: |z_s| / |z|; `latent_error` float32 [W, S, T]: |z_s - z|; `latent_spread` float32 [W, T]:
+    mean of |z_s - z_s'| over pairs of different samples, NaN with one sample.
     """
 
     frames: np.ndarray
     drift: np.ndarray
+    latent_error: np.ndarray
+    latent_spread: np.ndarray
     windows: list[Window]
 
 
@@ -46,14 +51,36 @@ def write_rollouts(store: str | Path, manifest: str | Path, rollouts: Rollouts) 
         frames = RowWriter(path, "frames", rollouts.frames.shape[1:], "uint8", CODEC)
         frames.append(rollouts.frames)
         frames.close()
-        group.create_array("drift", data=rollouts.drift.astype(np.float32))
+        for name in LATENT:
+            group.create_array(name, data=getattr(rollouts, name).astype(np.float32))
         group.attrs["windows"] = [asdict(window) for window in rollouts.windows]
     write_manifest(store, manifest, KIND, windows=len(rollouts.windows))
 
 
 def read_rollouts(store: str | Path, manifest: str | Path) -> Rollouts:
-    """Read a finished store, checked against its manifest."""
+    """Read a finished store, checked against its manifest.
+
+    Raises `LamoError` if the store is unfinished or damaged, is of an older version, or holds numbers that are not
+    finite though others of their kind are.
+    """
     check_manifest(Path(store), Path(manifest), KIND)
     group = zarr.open_group(str(store), mode="r")
     windows = [Window(**window) for window in cast(list[dict[str, Any]], group.attrs["windows"])]
-    return Rollouts(frames=RowReader(Path(store) / "frames")[:], drift=read_column(group, "drift"), windows=windows)
+    latent = {name: _read_latent(Path(store), group, name) for name in LATENT}
+    return Rollouts(frames=RowReader(Path(store) / "frames")[:], windows=windows, **latent)
+
+
+def _read_latent(store: Path, group: zarr.Group, name: str) -> np.ndarray:
+    if name not in group:
+        raise LamoError(
+            f"{store}: found no array {name}, expected {', '.join(LATENT)}; the store was written by an older version, "
+            "delete it and run stage 06 again"
+        )
+    values = read_column(group, name)
+    finite = np.isfinite(values)
+    if finite.any() and not finite.all():
+        raise LamoError(
+            f"{store}/{name}: found {(~finite).sum()} of {values.size} numbers that are not finite, expected all or "
+            "none (methods without a latent state); the rollout diverged, run stage 06 again"
+        )
+    return values

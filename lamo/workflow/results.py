@@ -5,13 +5,17 @@ from pathlib import Path
 
 
 def show_results(results: str | Path) -> None:
-    """Print the table of a run, if it has come that far, and where its files lie."""
+    """Print the table of a run, if it has come that far, with the comparisons below it, and where its files lie."""
     folder = Path(results) / "07_metrics"
     if not (folder / "table.txt").exists():
         return
-    print((folder / "table.txt").read_text(encoding="utf-8"))
+    for name in ("table.txt", "comparisons.txt"):
+        if (folder / name).exists():
+            print((folder / name).read_text(encoding="utf-8"))
     kinds = (
         ("table.csv", "the table for programs; table.md and table.tex for people"),
+        ("table_samples.md", "best and mean of several samples, spread, coverage, skill, other distances"),
+        ("comparisons.md", "differences between methods on the same windows; comparisons.csv for programs"),
         ("probe.md", "what the motion tokens say of speed and yaw rate"),
         ("contact_sheet.png", "truth and methods as rows, time as columns"),
         ("figures", "metrics against time, training losses"),

@@ -53,7 +53,9 @@ def run() -> Run:
     def rollouts(noise: float, samples: int, drift: float = np.nan) -> Rollouts:
         steps = np.arange(1, 9)[None, None, :, None, None, None] ** 0.5
         frames = truth[:, None] + noise * steps * generator.normal(size=(8, samples, *truth.shape[1:]))
-        return Rollouts(frames.clip(0, 255).astype(np.uint8), np.full((8, samples, 8), drift, np.float32), windows)
+        latent = np.full((8, samples, 8), drift, np.float32)
+        spread = 0.4 * latent[:, 0] if samples > 1 else np.full((8, 8), np.nan, np.float32)
+        return Rollouts(frames.clip(0, 255).astype(np.uint8), latent, 0.5 * latent, spread, windows)
 
     sets = [
         RolloutSet("persistence_pixels", "-", None, rollouts(30, 1)),
@@ -65,7 +67,8 @@ def run() -> Run:
         RolloutSet("decoder_ceiling", "-", None, rollouts(1, 1)),
         RolloutSet("oracle_motion", "-", None, rollouts(2, 1)),
     ]
-    true = Rollouts(truth[:, None], np.ones((8, 1, 8), np.float32), windows)
+    right = np.ones((8, 1, 8), np.float32)
+    true = Rollouts(truth[:, None], right, 0 * right, np.nan * right[:, 0], windows)
     config = MetricsConfig.model_validate({"bootstrap": {"resamples": 200, "frechet_resamples": 50}})
     return Run(context, true, sets, config, GridFeatures())
 

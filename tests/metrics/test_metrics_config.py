@@ -15,7 +15,16 @@ def test_defaults_are_the_papers_horizons_without_inception():
 
 @pytest.mark.parametrize(
     "values",
-    [{"horizon_s": [0.2]}, {"horizons_s": []}, {"sheet": {"rows": ["flaw-20"]}}, {"bootstrap": {"resamples": 3}}],
+    [
+        {"horizon_s": [0.2]},
+        {"horizons_s": []},
+        {"sheet": {"rows": ["flaw-20"]}},
+        {"bootstrap": {"resamples": 3}},
+        {"comparisons": ["flow-20"]},
+        {"comparisons": ["flow-20 over flaw"]},
+        {"comparisons": ["gmm over learned"]},
+        {"comparisons": ["gmm over gmm"]},
+    ],
 )
 def test_nonsense_is_refused(values):
     with pytest.raises(ValidationError):

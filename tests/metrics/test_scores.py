@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lamo.errors import LamoError
@@ -27,6 +28,9 @@ def test_long_form_has_every_value(run, scores):
     distances = table[table.metric == "fd_grid"]
     assert distances["clip"].isna().all()
     assert len(distances) == 3 * (3 + 2 + 2 * 4)
+    together = table[table.metric.isin(["psnr_best", "energy_score", "energy_score_latent", "fd_grid_inf"])]
+    assert together["sample"].isna().all()
+    assert table[table.metric.isin(["psnr", "mse", "kid_grid"])]["sample"].notna().all()
     assert table[table.method == "persistence_pixels"].seed.isna().all()
 
 
@@ -34,9 +38,14 @@ def test_summary_means_are_those_of_the_long_form(scores):
     values = scores.values.to_pandas().groupby(["method", "sampler", "step", "metric"]).value.mean()
     rows = scores.summary.to_pylist()
     for row in rows:
+        if row["metric"] == "skill":
+            continue
         expected = values.loc[row["method"], row["sampler"], row["step"], row["metric"]]
-        assert row["mean"] == pytest.approx(expected, rel=1e-6)
-        assert row["ci_low"] <= row["mean"] <= row["ci_high"]
+        assert row["mean"] == pytest.approx(expected, rel=1e-6, abs=1e-9, nan_ok=True)
+        if row["metric"] in ("spread", "coverage") and row["n_samples"] == 1:
+            assert np.isnan(row["mean"])
+        else:
+            assert row["ci_low"] <= row["mean"] <= row["ci_high"]
     one = next(row for row in rows if row["sampler"] == "flow-20")
     assert (one["n_clips"], one["n_samples"], one["n_seeds"]) == (4, 2, 2)
     assert {row["n_seeds"] for row in rows if row["sampler"] == "-"} == {1}
@@ -50,6 +59,63 @@ def test_frechet_distance_is_the_mean_over_samples_and_seeds(run, scores):
         r for r in scores.summary.to_pylist() if (r["sampler"], r["step"], r["metric"]) == ("flow-20", 8, "fd_grid")
     )
     assert row["mean"] == pytest.approx(np.mean([frechet_distance(target, one) for one in sets]))
+
+
+def of(scores, metric: str, sampler: str, step: int) -> dict:
+    """The line of a summary; `sampler` may be a control."""
+    rows = [r for r in scores.summary.to_pylist() if (r["metric"], r["step"]) == (metric, step)]
+    return next(r for r in rows if sampler in (r["sampler"], r["method"]))
+
+
+def test_skill_is_a_ratio_of_means_not_a_mean_of_ratios(run, scores):
+    def error(label, step):
+        frames = np.stack([one.rollouts.frames[:, :, step - 1] for one in run.sets if one.label == label])
+        return np.square((frames.astype(float) - run.truth.frames[None, :, :, step - 1]) / 255).mean()
+
+    for label in ("flow-20", "gmm", "decoder_ceiling"):
+        expected = 1 - error(label, 5) / error("persistence_pixels", 5)
+        assert of(scores, "skill", label, 5)["mean"] == pytest.approx(expected, rel=1e-5)
+    still = of(scores, "skill", "persistence_pixels", 5)
+    assert (still["mean"], still["ci_low"], still["ci_high"]) == (0.0, 0.0, 0.0)
+    assert "skill" not in run.score(sets=run.sets[1:]).summary["metric"].to_pylist()
+
+
+def test_scores_of_one_sample_alone_are_those_of_its_best_and_mean(scores):
+    for step in (1, 8):
+        for metric in ("psnr", "ssim"):
+            for label in ("persistence_pixels", "oracle_motion"):
+                single = of(scores, metric, label, step)["mean"]
+                assert of(scores, f"{metric}_best", label, step)["mean"] == pytest.approx(single)
+                assert of(scores, f"{metric}_mean", label, step)["mean"] == pytest.approx(single, rel=1e-6)
+            assert of(scores, f"{metric}_best", "flow-20", step)["mean"] > of(scores, metric, "flow-20", step)["mean"]
+
+
+def test_latent_scores_are_there_where_there_are_latent_states(scores):
+    assert of(scores, "energy_score_latent", "flow-20", 3)["mean"] == pytest.approx(0.5 - 0.4 / 2)
+    assert of(scores, "spread_latent", "gmm", 3)["mean"] == pytest.approx(0.4 * 1.1)
+    labels = {r["method"] for r in scores.summary.to_pylist() if r["metric"] == "energy_score_latent"}
+    assert labels == {"flow", "gmm"}
+
+
+def test_intervals_of_several_seeds_hold_what_seeds_change(run):
+    """Two seeds of which one is far worse: the interval must be far wider than that of either alone."""
+    good, bad = (one for one in run.sets if one.label == "flow-5")
+    worse = (bad.rollouts.frames // 2).astype(np.uint8)
+    bad = replace(bad, rollouts=replace(bad.rollouts, frames=worse))
+    for metric in ("psnr", "energy_score", "fd_grid", "skill"):
+        widths = []
+        for sets in ([good, bad], [good], [bad]):
+            row = of(run.score(sets=[run.sets[0], *sets]), metric, "flow-5", 3)
+            assert row["n_seeds"] == len(sets)
+            widths.append(row["ci_high"] - row["ci_low"])
+        assert widths[0] > 2 * max(widths[1:])
+
+
+def test_replicates_are_kept_for_comparisons(run, scores):
+    table = scores.replicates.to_pandas()
+    assert set(table["metric"]) == {"fd_grid"}
+    assert (table.groupby(["method", "sampler", "step"]).size() == run.config.bootstrap.frechet_resamples).all()
+    assert len(table) == 6 * 3 * 50
 
 
 def test_rows_stand_in_order(scores):
@@ -84,7 +150,8 @@ def test_drift_is_kept_where_there_is_one(scores):
 
 
 def test_order_of_stores_does_not_change_the_summary(run, scores):
-    assert run.score(sets=run.sets[::-1]).summary.equals(scores.summary)
+    reversed_order = run.score(sets=run.sets[::-1]).summary.to_pandas()
+    pd.testing.assert_frame_equal(reversed_order, scores.summary.to_pandas(), check_exact=True)
 
 
 def test_frechet_distance_at_every_step(run):

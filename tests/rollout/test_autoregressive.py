@@ -125,6 +125,32 @@ def test_drift_is_the_ratio_of_norms(world, random_clips, windows, plan):
     np.testing.assert_allclose(rollouts.drift[:, 0], norm(last) / norm(truth), rtol=1e-4)
 
 
+@pytest.mark.parametrize("predicts", ["motion", "state"])
+@pytest.mark.parametrize("samples", [1, 3])
+def test_error_and_spread_of_states_are_those_of_frames_that_show_them(predicts, samples, world, linear_clips, plan):
+    """The decoder of this world paints the state, so that states can be read from the frames, to 8 bits."""
+    plan = replace(plan, samples=samples, steps=4)
+    windows = choose_windows(linear_clips.lengths(), plan.length, 2, 3)
+    rollouts = roll_out(world, Straight(predicts, 0.01), SAMPLER[predicts], linear_clips, windows, plan)
+    assert 0 < rollouts.frames.min() < rollouts.frames.max() < 255  # nothing was cut off
+
+    def states(frames):
+        return (frames[..., ::4, ::4, :] / 255.0 - 0.5) / [0.1, 0.2, 0.3]
+
+    def norm(difference):
+        return np.sqrt(np.square(difference).mean((-3, -2, -1)))
+
+    seen, truth = states(rollouts.frames), states(true_frames(linear_clips, windows, plan).frames)
+    np.testing.assert_allclose(rollouts.latent_error, norm(seen - truth), atol=0.02)
+    assert (rollouts.latent_error > 0).all()
+    if samples == 1:
+        assert np.isnan(rollouts.latent_spread).all()
+    else:
+        pairs = [norm(seen[:, a] - seen[:, b]) for a, b in ((0, 1), (0, 2), (1, 2))]
+        np.testing.assert_allclose(rollouts.latent_spread, np.mean(pairs, axis=0), atol=0.02)
+        assert (rollouts.latent_spread > 0).all()
+
+
 def test_each_window_is_encoded_once(world, random_clips, windows, plan):
     roll_out(world, real_predictor("flow"), Sampler.parse("flow-2"), random_clips, windows, plan)
     assert world.dynamics.encoded == len(windows) * plan.length

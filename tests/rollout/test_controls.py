@@ -22,7 +22,11 @@ def test_all_controls_give_one_future_per_window(name, world, random_clips, wind
     assert rollouts.frames.dtype == np.uint8
     assert rollouts.drift.shape == (len(windows), 1, 8)
     without_state = name in ("persistence_pixels", "persistence_blurred")
-    assert np.isnan(rollouts.drift).all() if without_state else np.isfinite(rollouts.drift).all()
+    assert rollouts.latent_error.shape == rollouts.drift.shape
+    for values in (rollouts.drift, rollouts.latent_error):
+        assert np.isnan(values).all() if without_state else np.isfinite(values).all()
+    assert rollouts.latent_spread.shape == (len(windows), 8)
+    assert np.isnan(rollouts.latent_spread).all()  # one sample has no pairs
     write_rollouts(tmp_path / "r.zarr", tmp_path / "r.manifest.json", rollouts)
     read = read_rollouts(tmp_path / "r.zarr", tmp_path / "r.manifest.json")
     np.testing.assert_array_equal(read.frames, rollouts.frames)
@@ -34,6 +38,7 @@ def test_oracle_and_ceiling_are_the_truth_where_the_models_are_perfect(name, wor
     rollouts = roll_out_control(name, world, random_clips, windows, plan)
     np.testing.assert_array_equal(rollouts.frames, true_frames(random_clips, windows, plan).frames)
     np.testing.assert_allclose(rollouts.drift, 1.0, rtol=1e-3)
+    np.testing.assert_allclose(rollouts.latent_error, 0.0, atol=1e-3)
 
 
 def test_shuffled_motion_is_far_from_the_truth_and_comes_from_the_partner(world, random_clips, windows, plan):

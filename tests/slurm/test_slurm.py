@@ -6,7 +6,15 @@ from collections import Counter
 import pytest
 from runs import command, jobs_since, on_cluster, rule_of, run, tables, tiny
 
-LOCAL_RULES = {"all", "frames_find", "frames_collect", "frames_sheet", "metrics_table", "metrics_figures"}
+LOCAL_RULES = {
+    "all",
+    "frames_find",
+    "frames_collect",
+    "frames_sheet",
+    "metrics_table",
+    "metrics_comparisons",
+    "metrics_figures",
+}
 GPU_RULES = {
     "midway_train",
     "latents_encode",

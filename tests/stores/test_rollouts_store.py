@@ -1,19 +1,23 @@
 """Rolled-out frames with their windows."""
 
+import shutil
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from lamo.errors import LamoError
-from lamo.stores.rollouts import Rollouts, Window, read_rollouts, write_rollouts
+from lamo.stores.manifest import write_manifest
+from lamo.stores.rollouts import LATENT, Rollouts, Window, read_rollouts, write_rollouts
 
 
 def made(windows: int, seed: int) -> Rollouts:
     rng = np.random.default_rng(seed)
-    drift = rng.uniform(0.5, 2.0, (windows, 2, 3)).astype(np.float32)
-    drift[0, 0] = np.nan
     return Rollouts(
         frames=rng.integers(0, 256, (windows, 2, 3, 4, 6, 3), dtype=np.uint8),
-        drift=drift,
+        drift=rng.uniform(0.5, 2.0, (windows, 2, 3)).astype(np.float32),
+        latent_error=rng.uniform(0, 1, (windows, 2, 3)).astype(np.float32),
+        latent_spread=np.full((windows, 3), np.nan, dtype=np.float32),
         windows=[Window(f"clip {i}", 7 * i) for i in range(windows)],
     )
 
@@ -25,8 +29,9 @@ def test_rollouts_come_back_as_written(tmp_path):
         write_rollouts(*where, written)
         back = read_rollouts(*where)
         np.testing.assert_array_equal(back.frames, written.frames)
-        np.testing.assert_array_equal(back.drift, written.drift)
-        assert back.drift.dtype == np.float32
+        for name in LATENT:
+            np.testing.assert_array_equal(getattr(back, name), getattr(written, name))
+            assert getattr(back, name).dtype == np.float32
         assert back.windows == written.windows
 
 
@@ -44,6 +49,26 @@ def test_a_failed_write_invalidates_the_old_rollouts(tmp_path):
     write_rollouts(*where, made(2, 0))
     broken = made(2, 1)
     with pytest.raises(ValueError, match="array frames"):
-        write_rollouts(*where, Rollouts(broken.frames.astype(np.float32), broken.drift, broken.windows))
+        write_rollouts(*where, replace(broken, frames=broken.frames.astype(np.float32)))
     with pytest.raises(LamoError, match=r"gmm\.manifest\.json: not found"):
         read_rollouts(*where)
+
+
+@pytest.mark.parametrize("name", LATENT)
+def test_numbers_that_are_not_finite_among_others_are_named(tmp_path, name):
+    where, diverged = (tmp_path / "gmm.zarr", tmp_path / "gmm.manifest.json"), made(2, 0)
+    values = np.ones_like(getattr(diverged, name))
+    values[1, 1] = np.inf
+    write_rollouts(*where, replace(diverged, **{name: values}))
+    message = rf"gmm\.zarr/{name}: found {(~np.isfinite(values)).sum()} of {values.size} numbers that are not finite"
+    with pytest.raises(LamoError, match=message):
+        read_rollouts(*where)
+
+
+def test_a_store_of_an_older_version_is_named(tmp_path):
+    store, manifest = tmp_path / "gmm.zarr", tmp_path / "gmm.manifest.json"
+    write_rollouts(store, manifest, made(2, 0))
+    shutil.rmtree(store / "latent_error")
+    write_manifest(store, manifest, "rollouts", windows=2)
+    with pytest.raises(LamoError, match=r"gmm\.zarr: found no array latent_error.*run stage 06 again"):
+        read_rollouts(store, manifest)

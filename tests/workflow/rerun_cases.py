@@ -45,7 +45,8 @@ def changed(name: str, change: Callable[[Path], None], expected: set[str]) -> Ca
 # ---- The jobs of the tiny run, from the last to the first ------------------------------------------------------------
 TABLE = {"the table"}
 CURVES = {"curves of metrics and losses"}
-SCORED = {"scoring all rollouts", *TABLE, *CURVES}
+COMPARED = {"comparisons on the same windows"}
+SCORED = {"scoring all rollouts", *TABLE, *COMPARED, *CURVES}
 SHEET = {"contact sheet and videos of rollouts"}
 GROUPS = {"which patches move when a group of motion tokens is swapped"}
 PROBE = {"reading the world's true motion from motion tokens"}
@@ -117,6 +118,7 @@ VALUES = [
     configured("metrics={bootstrap: {resamples: 120}}", SCORED | GROUPS | PROBE),
     configured("metrics={bootstrap: {frechet_resamples: 60}}", SCORED),
     configured("metrics={horizons_s: [0.2, 1.6]}", SCORED),
+    configured("metrics={comparisons: [gmm over flow-4]}", COMPARED),
     configured("metrics={probe: {clips: 3}}", PROBE),
     configured("metrics={probe: {windows: 5}}", GROUPS),
     configured("metrics={world_features: {steps: 5}}", FEATURES | SCORED),
@@ -143,6 +145,11 @@ CODE = [
     line_in("lamo/rollout/blur.py", CONTROLS | SHOWN | GROUPS),
     line_in("lamo/metrics/pixel.py", SHOWN),
     line_in("lamo/metrics/tables.py", TABLE),
+    line_in("lamo/metrics/names.py", TABLE | COMPARED | CURVES),
+    line_in("lamo/metrics/comparisons.py", COMPARED),
+    line_in("lamo/metrics/samples.py", SCORED),
+    line_in("lamo/metrics/intervals.py", SCORED | GROUPS | PROBE),
+    line_in("lamo/rollout/latent_scores.py", ROLLED | GROUPS),
     line_in("lamo/metrics/probe.py", PROBE),
     line_in("lamo/metrics/world_features.py", FEATURES | SCORED),
     line_in("lamo/clips/summary.py", COLLECTED),
@@ -287,6 +294,7 @@ FILES = [
     changed("another manifest of rendered videos", flip("01_frames/world/videos/val.manifest.json"), FOUND),
     changed("other labels", flip("01_frames/world/labels/val.parquet"), PROBE),
     changed("no table", remove("07_metrics/table.csv"), TABLE),
+    changed("no comparisons", remove("07_metrics/comparisons.md"), COMPARED),
     changed("no logs", lambda results: shutil.rmtree(results / "logs"), NOTHING),
     changed("no benchmarks", lambda results: shutil.rmtree(results / "benchmarks"), NOTHING),
 ]

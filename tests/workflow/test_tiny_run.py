@@ -17,6 +17,12 @@ METHODS = {
     *("persistence_pixels", "persistence_blurred", "persistence_latent", "decoder_ceiling"),
 }
 
+EVERYWHERE = {
+    *("psnr", "ssim", "sharpness", "mse", "psnr_best", "psnr_mean", "ssim_best", "ssim_mean", "skill"),
+    *("energy_score", "spread", "coverage", "fd_world", "fd_world_inf", "kid_world"),
+}
+LATENT = {"drift", "energy_score_latent", "spread_latent"}
+
 
 @pytest.fixture(scope="module")
 def table(tiny):
@@ -27,23 +33,44 @@ def table(tiny):
 def test_table_has_the_agreed_columns_methods_and_metrics(table):
     assert list(table[0]) == COLUMNS
     assert {row["method"] for row in table} == METHODS
-    assert {row["metric"] for row in table} == {"psnr", "ssim", "sharpness", "fd_world"}
+    assert {row["metric"] for row in table} == {*EVERYWHERE, *LATENT}
     assert {row["horizon_s"] for row in table} == {"0.2", "0.6", "1.6"}
     assert {row["sampler"] for row in table if row["method"] == "flow"} == {"flow-2", "flow-4"}
-    assert len(table) == 11 * 4 * 3
+    assert len(table) == (11 * len(EVERYWHERE) + 9 * len(LATENT)) * 3
 
 
-def test_table_holds_numbers(table):
+def test_table_holds_numbers_but_where_two_samples_or_more_clips_are_needed(table):
     for row in table:
-        assert float(row["ci_low"]) <= float(row["mean"]) <= float(row["ci_high"])
         assert (row["n_clips"], row["n_seeds"]) == ("2", "1")
+        pairs = row["metric"] in ("spread", "coverage", "spread_latent") and row["n_samples"] == "1"
+        if pairs or row["metric"] == "fd_world_inf":
+            assert row["mean"] == row["ci_low"] == row["ci_high"] == ""
+        else:
+            assert float(row["ci_low"]) <= float(row["mean"]) <= float(row["ci_high"])
+
+
+def test_comparisons_are_made_where_both_rows_are_there(tiny):
+    folder = tiny.results / "07_metrics"
+    found = pd.read_csv(folder / "comparisons.csv")
+    learned = ["flow-2", "flow-4", "gmm", "state-2"]
+    assert list(found.groupby(["first", "second"], sort=False).size().index) == [
+        ("flow-4", "state-2"),
+        *((name, "constant_motion") for name in learned),
+    ]
+    assert (found.groupby(["first", "second", "horizon_s"]).size() == 4).all()
+    assert found[["difference", "ci_low", "ci_high"]].notna().all(axis=None)
+    for name in ("comparisons.md", "comparisons.txt"):
+        text = " ".join((folder / name).read_text(encoding="utf-8").split())
+        assert "this run lacks a row: flow-4 over flow-50" in text
+    assert "fewer than 4" in (folder / "table_samples.md").read_text(encoding="utf-8")
 
 
 def test_people_see_the_table_and_where_the_files_lie(tiny):
     output = (tiny.directory / "output.txt").read_text()
     assert "after 1.6 s" in output
     assert "oracle motion" in output
-    for name in ("table.csv", "contact_sheet.png", "figures", "videos"):
+    assert "flow-4 over state-2" in output
+    for name in ("table.csv", "table_samples.md", "comparisons.md", "contact_sheet.png", "figures", "videos"):
         assert f"results/tiny/07_metrics/{name}" in output
 
 
@@ -109,7 +136,7 @@ def test_every_job_has_a_log_a_benchmark_and_a_record(tiny):
         for folder in (tiny.results / name for name in ("logs", "benchmarks", "provenance"))
     )
     assert logs == benchmarks == records
-    assert len(logs) == 29
+    assert len(logs) == 30
 
 
 def test_stores_stand_beside_their_manifests_and_nothing_partial_is_left(tiny):
@@ -124,7 +151,7 @@ def test_second_run_has_nothing_to_do(tiny, tmp_path):
 
 
 PICTURES = {"metrics_videos"}
-SCORED = {"metrics_score", "metrics_table", "metrics_figures"}
+SCORED = {"metrics_score", "metrics_table", "metrics_comparisons", "metrics_figures"}
 
 
 def test_missing_manifest_means_an_unfinished_store(tiny, tmp_path):
@@ -162,7 +189,15 @@ def test_report_shows_table_pictures_and_videos(tiny, tmp_path):
     path = tmp_path / "report.html"
     tiny.copied(tmp_path / "copy").run("--report", str(path))
     report = path.read_text(encoding="utf-8")
-    for name in ("table.csv", "contact_sheet.png", "metrics.png", "predictors.png", "rollout-1.mp4"):
+    for name in (
+        "table.csv",
+        "table_samples.md",
+        "comparisons.md",
+        "contact_sheet.png",
+        "metrics.png",
+        "predictors.png",
+        "rollout-1.mp4",
+    ):
         assert name in report
     for name in ("probe.csv", "probe.png", "token_groups.png", "01_frames/contact_sheet.png", "clips.md"):
         assert name in report

@@ -47,6 +47,7 @@ rule metrics_score:
         control_manifests=controls(".manifest.json"),
     output:
         values="<results>/07_metrics/metrics.parquet",
+        replicates="<results>/07_metrics/replicates.parquet",
         summary="<results>/07_metrics/summary.parquet",
         facts="<results>/07_metrics/scores.json",
     log:
@@ -61,7 +62,7 @@ rule metrics_score:
         runtime=lambda wildcards, attempt: 240 * attempt,
         gpu=1 if INCEPTION else 0,
     params:
-        metrics=section("metrics", exclude={"sheet", "videos", "world_features", "probe"}),
+        metrics=section("metrics", exclude={"sheet", "videos", "world_features", "probe", "comparisons"}),
         rate_hz=CONFIG.frames.rate_hz,
         rollouts=ROLLOUTS,
         code=code("07_metrics_score.py"),
@@ -74,6 +75,7 @@ rule metrics_score:
 rule metrics_table:
     input:
         values="<results>/07_metrics/metrics.parquet",
+        replicates="<results>/07_metrics/replicates.parquet",
         summary="<results>/07_metrics/summary.parquet",
         facts="<results>/07_metrics/scores.json",
         midway="<results>/02_midway/config.json",
@@ -82,6 +84,7 @@ rule metrics_table:
         markdown="<results>/07_metrics/table.md",
         latex="<results>/07_metrics/table.tex",
         text="<results>/07_metrics/table.txt",
+        samples=report("<results>/07_metrics/table_samples.md", category="Table", caption="../report/samples.rst"),
     log:
         "<logs>/07_metrics/metrics_table.log",
     benchmark:
@@ -101,6 +104,36 @@ rule metrics_table:
         "Stage 07: the table"
     script:
         "../scripts/07_metrics_table.py"
+
+
+rule metrics_comparisons:
+    input:
+        values="<results>/07_metrics/metrics.parquet",
+        replicates="<results>/07_metrics/replicates.parquet",
+    output:
+        csv="<results>/07_metrics/comparisons.csv",
+        markdown=report("<results>/07_metrics/comparisons.md", category="Table", caption="../report/comparisons.rst"),
+        text="<results>/07_metrics/comparisons.txt",
+    log:
+        "<logs>/07_metrics/metrics_comparisons.log",
+    benchmark:
+        "<benchmarks>/07_metrics/metrics_comparisons.tsv"
+    conda:
+        "../../envs/metrics.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
+    params:
+        run=CONFIG.run,
+        horizons_s=list(CONFIG.metrics.horizons_s),
+        comparisons=list(CONFIG.metrics.comparisons),
+        bootstrap=CONFIG.metrics.bootstrap.model_dump(mode="json", exclude={"frechet_resamples"}),
+        code=code("07_metrics_comparisons.py"),
+    message:
+        "Stage 07: comparisons on the same windows"
+    script:
+        "../scripts/07_metrics_comparisons.py"
 
 
 rule metrics_figures:

@@ -48,6 +48,7 @@ localrules:
     frames_collect,
     frames_sheet,
     metrics_table,
+    metrics_comparisons,
     metrics_figures,
 
 

@@ -31,7 +31,12 @@ def main(files, output, params):
         extractor = WorldFeatures.load(Path(files.features[0]).parent)
     truth = read_rollouts(files.truth, files.truth_manifest)
     scores = score_rollouts(sets(files, params), truth, params.rate_hz, extractor, config)
-    for table, path in ((scores.values, output.values), (scores.summary, output.summary)):
+    tables = {
+        output.values: scores.values,
+        output.replicates: scores.replicates,
+        output.summary: scores.summary,
+    }
+    for path, table in tables.items():
         with replacing(path) as temporary:
             pq.write_table(table, temporary, compression="zstd")
     facts = {"windows": scores.windows, "frechet_bias": scores.frechet_bias, "features": extractor.description}

@@ -4,7 +4,7 @@ import pyarrow.parquet as pq
 
 from lamo.metrics.motion_check import check_text, motion_checks
 from lamo.metrics.scores import Scores
-from lamo.metrics.tables import make_grid, table_csv, table_latex, table_markdown, table_text
+from lamo.metrics.tables import make_grid, make_samples_grid, table_csv, table_latex, table_markdown, table_text
 from lamo.midway.config import MidwayConfig
 from lamo.midway.published import describe
 from lamo.stores.atomic import read_json, replacing
@@ -13,8 +13,8 @@ from lamo.workflow.job import job
 
 def main(files, output, params, run_id):
     facts = read_json(files.facts)
-    values, summary = pq.read_table(files.values), pq.read_table(files.summary)
-    scores = Scores(values, summary, facts["windows"], tuple(facts["frechet_bias"]))
+    values, replicates, summary = (pq.read_table(file) for file in (files.values, files.replicates, files.summary))
+    scores = Scores(values, replicates, summary, facts["windows"], tuple(facts["frechet_bias"]))
     midway = MidwayConfig.model_validate(read_json(files.midway)["midway"])
     run = f"{params.run} (run id {run_id})"
     grid = make_grid(scores, params.horizons_s, run, facts["features"], describe(midway))
@@ -25,6 +25,7 @@ def main(files, output, params, run_id):
         output.markdown: table_markdown(grid) + f"\n```\n{check_text(checks)}```\n",
         output.latex: table_latex(grid),
         output.text: table_text(grid) + "\n" + check_text(checks),
+        output.samples: table_markdown(make_samples_grid(scores, params.horizons_s, run)),
     }
     for path, text in texts.items():
         with replacing(path) as temporary:

@@ -1,0 +1,98 @@
+"""Scores of the S sampled futures of a window together: best and mean of them, energy score, spread, coverage.
+
+Energy score (Gneiting and Raftery 2007, eq. 21, with exponent 1): E|x - y| - 1/2 E|x - x'| for the truth y and
+independent samples x, x'; lower is better, and no distribution scores better in expectation than the true one. The
+second expectation is over pairs of different samples (the unbiased form). A point forecast has one sample; the second
+term is 0 and its score is its error.
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from lamo.metrics.pixel import PixelScores, check_frames, psnr, ssim, to_images
+
+
+@dataclass(frozen=True)
+class SampleScores:
+    """One value for all samples of a window, float32 [W, T] each: W windows, T steps.
+
+    `psnr_best` [dB], `ssim_best`: highest among the samples, step by step; it rises with S and needs the truth to pick.
+    `psnr_mean` [dB], `ssim_mean`: of the pixelwise mean of the samples. With S = 1 all are the score of the sample.
+    `energy_score`, `spread` (E|x - x'|, NaN with one sample): of frames, |.| the root mean square over pixels and
+    channels in 0..1 units.
+    `coverage`: share of values whose truth lies within the range of the samples; see `coverage_of`.
+    """
+
+    psnr_best: np.ndarray
+    ssim_best: np.ndarray
+    psnr_mean: np.ndarray
+    ssim_mean: np.ndarray
+    energy_score: np.ndarray
+    spread: np.ndarray
+    coverage: np.ndarray
+
+
+SAMPLE_METRICS = tuple(field.name for field in fields(SampleScores))
+
+
+def score_samples(predicted: np.ndarray, truth: np.ndarray, single: PixelScores, batch: int = 256) -> SampleScores:
+    """Scores of predicted frames uint8 [W, S, T, H, W, 3] against true frames uint8 [W, 1, T, H, W, 3].
+
+    `single` holds the samples' own scores. Works through at most about `batch` frames at a time. Raises `LamoError` if
+    the shapes do not fit or the frames are not uint8.
+    """
+    check_frames(predicted, truth)
+    windows, samples, steps = predicted.shape[:3]
+    scores = np.empty((5, windows, steps), np.float32)
+    rows = max(1, batch // (samples * steps))
+    for begin in range(0, windows, rows):
+        block = slice(begin, begin + rows)
+        x, y = predicted[block], truth[block]
+        images = to_images(y)
+        mean = to_images(x).unflatten(0, x.shape[:3]).mean(dim=1).flatten(0, 1)
+        error, spread = frame_distances(x, y)
+        values = (psnr(mean, images), ssim(mean, images), energy_score(error, spread), spread, coverage_of(x, y))
+        for row, value in enumerate(values):
+            scores[row, block] = np.asarray(value).reshape(-1, steps)
+    return SampleScores(single.psnr.max(axis=1), single.ssim.max(axis=1), *scores)
+
+
+def energy_score(error: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """Energy score [W, T] from |x_s - y| [W, S, T] and E|x - x'| [W, T], which is ignored where S = 1."""
+    mean = error.mean(axis=1)
+    return np.asarray(mean - spread / 2 if error.shape[1] > 1 else mean)
+
+
+def frame_distances(predicted: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """|x_s - y| [W, S, T] and the mean of |x_s - x_s'| over pairs s != s' [W, T] (NaN where S = 1) of frames as in
+    `score_samples`: root mean squares over H x W x 3 values in 0..1."""
+    windows, samples, steps = predicted.shape[:3]
+    # Products of differences from the truth, as whole numbers in float64: exact, so that equal frames have distance 0.
+    difference = (predicted.astype(np.float64) - truth).reshape(windows, samples, steps, -1).swapaxes(1, 2)
+    products = difference @ difference.swapaxes(2, 3) / (difference.shape[-1] * 255**2)
+    squares = np.diagonal(products, axis1=2, axis2=3)
+    error = np.sqrt(squares).swapaxes(1, 2)
+    if samples == 1:
+        return error, np.full((windows, steps), np.nan)
+    first, second = np.triu_indices(samples, 1)
+    between = squares[..., first] + squares[..., second] - 2 * products[..., first, second]
+    return error, np.sqrt(between.clip(min=0)).mean(axis=-1)
+
+
+def coverage_of(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Share of values (pixels and channels) whose truth lies within the range of the S samples: [W, T]; NaN where S =
+    1.
+
+    If truth and samples are drawn from one distribution, the truth is the lowest or the highest of the S + 1 values
+    with probability 2 / (S + 1), so that the coverage is nominally (S - 1) / (S + 1). With 8 bits the truth often ties
+    with samples; ties are broken at random, in expectation: a truth that is the lowest beside k equal samples counts
+    1 / (k + 1) as outside (as in rank histograms, Hamill 2001). The nominal value then holds with ties as well.
+    """
+    windows, samples, steps = predicted.shape[:3]
+    if samples == 1:
+        return np.full((windows, steps), np.nan)
+    below = np.add.reduce(predicted < truth, axis=1, dtype=np.uint16)
+    equal = np.add.reduce(predicted == truth, axis=1, dtype=np.uint16)
+    extreme = (below == 0).astype(np.float32) + (below + equal == samples)
+    return np.asarray(1 - (extreme / (equal + np.float32(1))).mean(axis=(-3, -2, -1)))

@@ -1,0 +1,108 @@
+"""Means of a table's rows with their intervals over clips and training seeds."""
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+from lamo.metrics.distribution import all_distances, distance_interval, metric_names
+from lamo.metrics.intervals import ClipBootstrap, Interval, Replicates
+from lamo.metrics.long_form import ScoredSet
+from lamo.metrics.rows import REFERENCE
+
+Row = Sequence[ScoredSet]
+
+
+def entry(row: Row, step: int, metric: str, interval: Interval, clips: int) -> dict[str, Any]:
+    """A line of the summary, but for the horizon."""
+    one = row[0]
+    return {
+        "method": one.method,
+        "sampler": one.sampler,
+        "step": step,
+        "metric": metric,
+        "mean": interval.mean,
+        "ci_low": interval.low,
+        "ci_high": interval.high,
+        "n_clips": clips,
+        "n_samples": one.features.shape[1],
+        "n_seeds": len(row),
+    }
+
+
+def mean_summary(row: Row, bootstrap: ClipBootstrap) -> list[dict[str, Any]]:
+    """Means over windows, samples and seeds of every metric of a row at every step."""
+    entries = []
+    for metric in row[0].values:
+        intervals = bootstrap.means(_stacked(row, metric), seeded=True)
+        entries += [entry(row, step, metric, one, bootstrap.clips) for step, one in enumerate(intervals, start=1)]
+    return entries
+
+
+def skill_summary(rows: Sequence[Row], bootstrap: ClipBootstrap) -> list[dict[str, Any]]:
+    """Skill against persistence at every step, 1 - MSE / MSE of the last observed frame, both means over windows and
+    single samples: 1 is perfect, 0 no better than a still. Nothing where the rows lack persistence."""
+    reference = next((row for row in rows if row[0].method == REFERENCE), None)
+    if reference is None:
+        return []
+    still = bootstrap.replicates(_stacked(reference, "mse"))
+    entries = []
+    for row in rows:
+        found = bootstrap.replicates(_stacked(row, "mse"))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            pairs = zip(
+                (found.value, found.resampled, found.seeds), (still.value, still.resampled, still.value), strict=True
+            )
+            skill = Replicates(*(1 - error / errors_of_still for error, errors_of_still in pairs))
+        for step, interval in enumerate(bootstrap.intervals(skill), start=1):
+            entries.append(entry(row, step, "skill", interval, bootstrap.clips))
+    return entries
+
+
+def _stacked(row: Row, metric: str) -> np.ndarray:
+    """Values of a row [W, K, S, T], K training seeds; S is 1 for a score of all samples together."""
+    return np.stack([one.values[metric] for one in row], axis=1)
+
+
+class DistanceSummary:
+    """Collects, step by step, the distances between distributions: `entries` of the summary, `long` form of the single
+    values, and `replicates` of the Frechet distances."""
+
+    def __init__(self, rows: Sequence[Row], metric: str, bootstrap: ClipBootstrap) -> None:
+        self._rows, self._bootstrap, self._names = rows, bootstrap, metric_names(metric)
+        self.entries: list[dict[str, Any]] = []
+        self.long: list[dict[str, Any]] = []
+        self.replicates: list[dict[str, Any]] = []
+        self._biases: list[float] = []
+
+    @property
+    def bias(self) -> tuple[float, float]:
+        """Smallest and largest bootstrap estimate of the bias of a Frechet distance; NaN if unknown."""
+        known = [bias for bias in self._biases if np.isfinite(bias)]
+        return (min(known), max(known)) if known else (float("nan"), float("nan"))
+
+    def add(self, step: int, index: int, truth: np.ndarray) -> None:
+        """Score the features number `index`, those of `step`, against the true ones [W, d]."""
+        members = [one for row in self._rows for one in row]
+        groups = [list(one.features[:, :, index].swapaxes(0, 1)) for one in members]
+        ends = list(accumulate(len(row) for row in self._rows))
+        for name, found in zip(self._names, all_distances(truth, groups, self._bootstrap), strict=True):
+            for row, end in zip(self._rows, ends, strict=True):
+                replicates = found.row(slice(end - len(row), end))
+                interval = distance_interval(replicates, self._bootstrap, signed=name != self._names[0])
+                self.entries.append(entry(row, step, name, interval, self._bootstrap.clips))
+                if name == self._names[0]:
+                    self._keep(row, step, replicates)
+            for one, values, value in zip(members, found.sets, found.value, strict=True):
+                self.long += _long(one, step, name, values or [float(value)], bool(values))
+
+    def _keep(self, row: Row, step: int, found: Replicates) -> None:
+        key = {"method": row[0].method, "sampler": row[0].sampler, "step": step, "metric": self._names[0]}
+        self.replicates.append({**key, "values": found.resampled[:, 0].tolist()})
+        self._biases.append(float(found.resampled.mean() - found.value[0]))
+
+
+def _long(one: ScoredSet, step: int, metric: str, values: Sequence[float], by_sample: bool) -> list[dict[str, Any]]:
+    key = {"method": one.method, "sampler": one.sampler, "seed": one.seed, "step": step, "metric": metric}
+    return [{**key, "sample": s if by_sample else None, "value": value} for s, value in enumerate(values)]
