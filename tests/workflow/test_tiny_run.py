@@ -174,5 +174,13 @@ def test_report_shows_table_pictures_and_videos(tiny, tmp_path):
     report = path.read_text(encoding="utf-8")
     for name in ("table.csv", "contact_sheet.png", "metrics.png", "predictors.png", "rollout-1.mp4"):
         assert name in report
-    for name in ("matched.csv", "matched.md", "probe.csv", "probe.png", "token_groups.png", "01_frames/contact_sheet.png", "clips.md"):
+    for name in (
+        "matched.csv",
+        "matched.md",
+        "probe.csv",
+        "probe.png",
+        "token_groups.png",
+        "01_frames/contact_sheet.png",
+        "clips.md",
+    ):
         assert name in report
