@@ -1,10 +1,12 @@
 # make demo    run the embedded example (synthetic driving videos) and print its table
 # make test    the whole test suite, including a tiny run of the workflow
+# make test-slow  a training step of each of the paper's predictors at full size: 35 s on one core, 5 GB of memory
 # make test-slurm  the tiny run through a real SLURM on this machine, as root; needs Debian's slurm-wlm and munge
 # make lint    check formatting, style and types;  make format  apply them
 # make config  regenerate config/config.yaml, config/README.md and the config schema from the code
 # make verify  say of every artefact of a run whether it still agrees with what made it: RUN=demo, QUICK=1 trusts the manifests of stores
 # make rulegraph  draw docs/images/rulegraph.svg again, after a rule was added or its inputs changed; needs Graphviz
+# make sizes   count the parameters in docs/predictors.md again, after a predictor or its defaults were changed
 # make report  HTML report of the demo run
 # make plan    what a run will cost, before it is started: CONFIG=config/bdd100k.yaml, VIDEOS=folder or CLIPS="train=70000 val=10000" SECONDS=40
 # make explain why each job would run, in words: CONFIG=config/bdd100k.yaml, ARGS="further arguments of snakemake"
@@ -21,7 +23,7 @@ STAMP := .venv/.installed
 SNAKEFILES := Snakefile workflow/Snakefile workflow/rules
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-slurm lint format config verify report plan explain rulegraph recurrence bench-data install clean
+.PHONY: demo test test-slow test-slurm lint format config verify report plan explain rulegraph sizes recurrence bench-data install clean
 .DEFAULT_GOAL := install
 
 # Hooks off: the table is printed below, also when there was nothing left to do.
@@ -31,6 +33,9 @@ demo: install
 
 test: install
 	$(BIN)/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
+
+test-slow: install
+	$(BIN)/python -m pytest -m slow
 
 test-slurm: install
 	$(BIN)/python -m pytest -n 3 --dist loadfile tests/slurm
@@ -55,6 +60,9 @@ verify: install
 
 rulegraph: install
 	$(BIN)/python -m docs.rulegraph
+
+sizes: install
+	$(BIN)/python -m docs.predictors
 
 report: install
 	$(BIN)/snakemake --report results/demo/report.html

@@ -27,6 +27,8 @@ rule all:
         "<results>/01_frames/clips.parquet",
         "<results>/01_frames/contact_sheet.png",
         ["<results>/01_frames/stills.parquet"] if STILLS else [],
+        "<results>/05_predictors/matched.csv",
+        "<results>/05_predictors/matched.md",
         "<results>/07_metrics/table.csv",
         "<results>/07_metrics/table.md",
         "<results>/07_metrics/comparisons.md",

@@ -84,7 +84,7 @@ def _explain(detail: ErrorDetails) -> str:
         return f"key {key} is missing"
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "value_error" and isinstance(detail["input"], Mapping):
-        return f"{key}: {message}"
+        return message if message.startswith(f"{key}.") else f"{key}: {message}"
     if message.startswith("Input should be "):
         return f"{key}: found {detail['input']!r}, expected {message.removeprefix('Input should be ')}"
     return f"{key}: found {detail['input']!r}; {message}"

@@ -66,6 +66,18 @@ def test_every_key_is_described():
         ({"predictors": 3}, "predictors: found 3, expected a valid dictionary"),
         ({"predictors": {"seeds": [0, "a"]}}, "predictors.seeds.1: found 'a', expected a valid integer"),
         ({"predictors": {"flow": {"anchor": "lst"}}}, "predictors.flow.anchor: found 'lst', expected 'none' or 'last'"),
+        (
+            {"predictors": {"gmm": {"components": 65}}},
+            "predictors.gmm.components: found 65, expected less than or equal to 64",
+        ),
+        (
+            {"predictors": {"flow": {"training": {"steps": 0}}}},
+            "predictors.flow.training.steps: found 0, expected greater than or equal to 1",
+        ),
+        (
+            {"rollouts": {"samplers": {"flow": ["flow-0"]}}},
+            "rollouts.samplers.flow: sampler 'flow-0' asks for 0 integration steps; expected at least 1",
+        ),
         ({"run": "../x"}, "run: found '../x'"),
         ({"videos": {"root": 3}}, "videos.root: found 3, expected a valid string"),
     ],

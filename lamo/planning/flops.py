@@ -1,15 +1,14 @@
-"""Floating-point operations of units of work, and how fast this machine does them."""
+"""Floating-point operations of units of work (`lamo.nn.flops`), and how fast this machine does them."""
 
 import math
 import time
 from dataclasses import dataclass
 
 import torch
-from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
-from lamo.planning.units import Make, Unit
+from lamo.nn.flops import count_flops
+from lamo.planning.units import Unit
 
 MATRIX = 1024
 # A unit is timed if it is done within this time at the full speed of matrix products, and is then as large as fits.
@@ -30,15 +29,6 @@ class Counted:
     def total_flops(self) -> float:
         """Of the whole run."""
         return self.unit.times * self.flops
-
-
-def count_flops(make: Make, batch: int = 1) -> int:
-    """Operations of what `make(batch)` runs, counted exactly on fake tensors."""
-    with FakeTensorMode(allow_non_fake_inputs=True):
-        run = make(batch)
-        with FlopCounterMode(display=False) as counter:
-            run()
-    return counter.get_total_flops()
 
 
 def measure(units: list[Unit], matmul: float) -> list[Counted]:

@@ -6,9 +6,10 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from lamo.nn.flops import Run, build
 from lamo.planning.geometry import Sizes
 from lamo.planning.pieces import Pieces
-from lamo.planning.units import CPU, Run, Unit, build, images
+from lamo.planning.units import CPU, Unit, images
 from lamo.predictors.config import PREDICTORS
 from lamo.predictors.sampler import Sampler
 from lamo.predictors.statistics import Statistics

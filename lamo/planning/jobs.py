@@ -36,7 +36,10 @@ def count_jobs(config: Config) -> dict[str, dict[str, int]]:
         "02_midway": {"midway_import" if config.midway.checkpoint else "midway_train": 1},
         "03_latents": {"latents_encode": shards, "latents_statistics": 1},
         "04_decoder": {"decoder_train": 1},
-        "05_predictors": {"predictors_train": len({(predictor, seed) for predictor, _, seed in rollouts})},
+        "05_predictors": {
+            "predictors_train": len({(predictor, seed) for predictor, _, seed in rollouts}),
+            "predictors_matched": 1,
+        },
         "06_rollouts": {"rollouts_predict": len(rollouts), "rollouts_controls": 1},
         "07_metrics": {f"metrics_{name}": count for name, count in metrics.items()},
     }

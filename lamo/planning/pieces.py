@@ -5,8 +5,9 @@ from functools import cached_property
 
 import torch
 
+from lamo.nn.flops import Make, Run, build
 from lamo.planning.geometry import Sizes
-from lamo.planning.units import CPU, Make, Run, build, context, images
+from lamo.planning.units import CPU, context, images
 from lamo.predictors.sampler import Sampler
 from lamo.training.device import mixed_precision
 

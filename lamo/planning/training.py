@@ -17,9 +17,10 @@ from lamo.midway.pretraining import Readout
 from lamo.midway.readout import FIT_FRAMES, PixelReadout
 from lamo.midway.training_config import VALIDATED_STEPS
 from lamo.midway.validation import WINDOWS
+from lamo.nn.flops import Make, Run, build, with_fake_weights
 from lamo.planning.geometry import Sizes
 from lamo.planning.pieces import Pieces
-from lamo.planning.units import CPU, Make, Run, Unit, build, context, images, with_fake_weights
+from lamo.planning.units import CPU, Unit, context, images
 from lamo.predictors.config import PREDICTORS
 from lamo.training.device import mixed_precision
 from lamo.training.optim import adamw, descend

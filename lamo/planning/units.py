@@ -4,21 +4,17 @@ A unit runs the code of the stage itself on inputs of the configured shapes: on 
 cost nothing at any size, to count its floating-point operations; on real ones to time it.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 import torch
-from torch import Tensor, nn
-from torch._subclasses.fake_tensor import unset_fake_temporarily
+from torch import Tensor
 
+from lamo.nn.flops import Make
 from lamo.planning.geometry import Sizes
+from lamo.predictors.cost import example
 from lamo.predictors.interface import Context
 
 CPU = torch.device("cpu")
-Run = Callable[[], object]
-Make = Callable[[int], Run]
-Net = TypeVar("Net", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -43,23 +39,6 @@ class Unit:
         return self.counted_as or ((self.batch, self.make),)
 
 
-def build(make: Callable[[], Net]) -> Net:
-    """make() on the CPU; where tensors are fake (`FakeTensorMode`) with fake weights, without initialising any."""
-    with unset_fake_temporarily() as faking, torch.device("meta" if faking else "cpu"):
-        module = make()
-    return module if faking is None else with_fake_weights(module)
-
-
-def with_fake_weights(module: Net) -> Net:
-    """The module with a fake CPU tensor in the place of every weight; inside of a `FakeTensorMode`."""
-    for part in module.modules():
-        for name, weight in part.named_parameters(recurse=False):
-            setattr(part, name, nn.Parameter(torch.empty(weight.shape, dtype=weight.dtype), weight.requires_grad))
-        for name, buffer in part.named_buffers(recurse=False):
-            setattr(part, name, torch.empty(buffer.shape, dtype=buffer.dtype))
-    return module
-
-
 def images(sizes: Sizes, *leading: int) -> Tensor:
     """Random images [..., 3, H, W] in 0..1."""
     return torch.rand(*leading, 3, *sizes.image)
@@ -67,7 +46,4 @@ def images(sizes: Sizes, *leading: int) -> Tensor:
 
 def context(sizes: Sizes, batch: int) -> tuple[Context, Tensor, Tensor]:
     """A random context, the next motion tokens and the next state."""
-    shape = sizes.geometry
-    motion = torch.randn(batch, shape.history + 1, shape.levels, shape.tokens, shape.motion_width)
-    states = torch.randn(batch, shape.history + 2, shape.patches, shape.state_width)
-    return Context(motion[:, :-1], states[:, :-1]), motion[:, -1], states[:, -1]
+    return example(sizes.geometry, batch)

@@ -1,28 +1,14 @@
-"""Predictors by name: made from their configuration, saved and loaded, and their sizes for matched comparisons."""
+"""Predictors by name: made from their configuration, saved and loaded."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 
 from lamo.errors import LamoError
 from lamo.predictors.config import PredictorConfig
 from lamo.predictors.interface import Geometry, Predictor
-from lamo.training.model_files import CONFIG, load_config, load_weights, save_model
-
-
-@dataclass(frozen=True)
-class Size:
-    """What "matched" is judged by.
-
-    Attributes:
-        parameters: trainable parameters.
-        context_tokens: tokens that the transformer attends over, queries included.
-        payload: values predicted per rollout step.
-    """
-
-    parameters: int
-    context_tokens: int
-    payload: int
+from lamo.predictors.saved import read_settings
+from lamo.training.model_files import load_weights, save_model
 
 
 def build_predictor(config: PredictorConfig, geometry: Geometry) -> Predictor:
@@ -41,15 +27,6 @@ def build_predictor(config: PredictorConfig, geometry: Geometry) -> Predictor:
     return module.build(geometry, config.backbone, config.head)
 
 
-def size_of(predictor: Predictor, geometry: Geometry) -> Size:
-    """Parameters, context tokens and payload of a predictor."""
-    values = geometry.slots * geometry.motion_width
-    if predictor.predicts == "state":
-        values = geometry.patches * geometry.state_width
-    parameters = sum(p.numel() for p in predictor.parameters() if p.requires_grad)
-    return Size(parameters, predictor.backbone.context_tokens, values)
-
-
 def save_predictor(folder: str | Path, predictor: Predictor, config: PredictorConfig, geometry: Geometry) -> None:
     """Writes model.safetensors and config.json into `folder`."""
     save_model(folder, predictor, {"predictor": config.model_dump(mode="json"), "geometry": asdict(geometry)})
@@ -61,14 +38,7 @@ def load_predictor(folder: str | Path) -> Predictor:
     Raises:
         LamoError: a file is missing, damaged or of another model.
     """
-    content = load_config(folder)
-    try:
-        config = PredictorConfig.model_validate(content["predictor"])
-        geometry = Geometry(**{**content["geometry"], "grid": tuple(content["geometry"]["grid"])})
-    except (KeyError, TypeError, ValueError) as error:
-        raise LamoError(
-            f"{Path(folder) / CONFIG}: not the configuration of a predictor ({error}); train it again"
-        ) from None
+    config, geometry = read_settings(folder)
     predictor = build_predictor(config, geometry)
     load_weights(folder, predictor)
     return predictor.eval().requires_grad_(False)

@@ -10,7 +10,7 @@ from torch import Tensor
 from lamo.errors import LamoError
 from lamo.predictors.interface import Context, Geometry
 from lamo.predictors.statistics import Statistics
-from lamo.stores.latents import LatentsStore
+from lamo.stores.latents import LatentsStore, all_finite
 from lamo.stores.windows import ShardArray, Windows
 
 
@@ -70,7 +70,7 @@ class LatentWindows:
     """
 
     def __init__(self, stores: Sequence[LatentsStore], history: int, statistics: Statistics) -> None:
-        self.history, self.statistics = history, statistics
+        self.history, self.statistics, self._stores = history, statistics, stores
         length = history + 2
         self._states = Windows([ShardArray(store.state, store.offsets) for store in stores], length)
         self._motion = Windows([ShardArray(store.motion, store.offsets) for store in stores], length)
@@ -79,10 +79,24 @@ class LatentWindows:
         return len(self._states)
 
     def read(self, picks: Sequence[int] | np.ndarray) -> LatentRows:
-        """The windows `picks` as they are stored."""
+        """The windows `picks` as they are stored.
+
+        Raises:
+            LamoError: a value is not finite; the statistics that stage 03 checks are of the training clips alone.
+        """
         # The motion row of the last frame leads beyond the window.
-        motion = self._motion.read(picks, self.history + 1)
-        return LatentRows(torch.from_numpy(self._states.read(picks)), torch.from_numpy(motion))
+        rows = {"state": self._states.read(picks), "motion": self._motion.read(picks, self.history + 1)}
+        for name, values in rows.items():
+            if not all_finite(values):
+                bad = next(pick for pick, window in zip(picks, values, strict=True) if not all_finite(window))
+                raise LamoError(f"{self._clip(int(bad))}: its {name} holds values that are not finite; encode it again")
+        return LatentRows(torch.from_numpy(rows["state"]), torch.from_numpy(rows["motion"]))
+
+    def _clip(self, pick: int) -> str:
+        """The clip that the window `pick` lies in, for people."""
+        shard, row = self._states.place(pick)
+        store = self._stores[shard]
+        return f"{store.path}: clip {store.clip_ids[int(np.searchsorted(store.offsets, row, side='right')) - 1]}"
 
     def normalise(self, rows: LatentRows, device: torch.device | str = "cpu") -> Batch:
         """What was read, on `device`, as normalised contexts and targets, float32."""

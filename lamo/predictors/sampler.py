@@ -38,7 +38,11 @@ class Sampler:
         if name in ("gmm", "gmm-mean"):
             return cls(name, cast(SamplerKind, name))
         match = re.fullmatch(r"(flow|state)-([0-9]+)(?:-(euler|midpoint|heun))?", name)
-        if match is None or int(match[2]) < 1:
+        if match is not None and int(match[2]) < 1:
+            raise LamoError(
+                f"sampler {name!r} asks for {match[2]} integration steps; expected at least 1 (e.g. {match[1]}-20)"
+            )
+        if match is None:
             raise LamoError(
                 f"sampler {name!r} is not known; expected gmm, gmm-mean, flow-N or state-N with N >= 1 integration "
                 "steps, optionally followed by -euler, -midpoint or -heun (e.g. flow-20, flow-10-heun)"
@@ -49,6 +53,11 @@ class Sampler:
     def predictor(self) -> Literal["flow", "gmm", "state"]:
         """Name of the predictor that it samples: flow, gmm or state."""
         return "gmm" if self.kind == "gmm-mean" else self.kind
+
+    @property
+    def evaluations(self) -> int:
+        """Evaluations of the head for one sample: two per step of midpoint and heun; the mixture's head runs once."""
+        return max(1, self.steps) * (1 if self.solver == "euler" else 2)
 
     @property
     def deterministic(self) -> bool:

@@ -65,7 +65,7 @@ class Statistics:
         """Reads what `save` wrote.
 
         Raises:
-            LamoError: the file is missing, damaged or holds other tensors.
+            LamoError: the file is missing, damaged or holds other tensors or values that nothing can be divided by.
         """
         try:
             tensors = load_file(path)
@@ -76,7 +76,15 @@ class Statistics:
             raise LamoError(
                 f"{path}: found {sorted(tensors)}, expected {sorted(expected)}; run stage 03 (latents) again"
             )
-        return cls(**tensors)
+        statistics = cls(**tensors)
+        if not all(tensor.isfinite().all() for tensor in tensors.values()) or not all(
+            (std > 0).all() for std in (statistics.motion_std, statistics.state_std)
+        ):
+            raise LamoError(
+                f"{path}: found means or deviations that are not finite, or deviations that are not above 0; "
+                "run stage 03 (latents) again"
+            )
+        return statistics
 
 
 class Moments:

@@ -77,11 +77,16 @@ def _half(values: np.ndarray, what: str) -> np.ndarray:
     """As float16, if all values fit: an infinity or no number among them means that they do not."""
     with np.errstate(over="ignore"):
         half = values.astype(np.float16, copy=False)
-    # All bits of the exponent set; many times faster than np.isfinite on float16.
-    if ((half.view(np.uint16) & 0x7C00) == 0x7C00).any():
+    if not all_finite(half):
         largest = float(np.abs(values).max())
         raise LamoError(f"{what} reaches {largest:g}, beyond float16 (65504); is the Midway model sane?")
     return half
+
+
+def all_finite(half: np.ndarray) -> bool:
+    """Whether a contiguous float16 array holds neither an infinity nor NaN."""
+    # All bits of the exponent set; many times faster than np.isfinite on float16.
+    return not ((half.view(np.uint16) & 0x7C00) == 0x7C00).any()
 
 
 class LatentsStore:

@@ -58,6 +58,11 @@ class Windows:
                 _read(self._arrays[owner], start + row, target[t : t + 1])
         return out
 
+    def place(self, pick: int) -> tuple[int, int]:
+        """Number of the shard that holds the window `pick`, and its first row there."""
+        owners, starts = self._places([pick], 0, 0)
+        return int(owners[0]), int(starts[0])
+
     def _places(self, picks: Sequence[int] | np.ndarray, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
         """Shard and first row of each of the windows."""
         picks = np.asarray(picks)

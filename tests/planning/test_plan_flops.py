@@ -9,7 +9,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from lamo.midway.network import Midway
 from lamo.midway.training import DynamicsTraining
 from lamo.midway.validation import Validation
-from lamo.planning.flops import count_flops, cpu_matmul, measure
+from lamo.nn.flops import count_flops
+from lamo.planning.flops import cpu_matmul, measure
 from lamo.planning.geometry import sizes_of
 from lamo.planning.inference import inference_units
 from lamo.planning.pieces import Pieces

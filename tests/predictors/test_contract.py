@@ -6,9 +6,8 @@ import pytest
 import torch
 
 from lamo.errors import LamoError
-from lamo.predictors.build import build_predictor, load_predictor, save_predictor, size_of
-from lamo.predictors.config import BackboneConfig, PredictorsConfig
-from lamo.predictors.interface import Context, Geometry, Predictor, Sampler
+from lamo.predictors.build import build_predictor, load_predictor, save_predictor
+from lamo.predictors.interface import Context, Predictor, Sampler
 
 NAMES = ("flow", "gmm", "state")
 SAMPLERS = {
@@ -170,18 +169,3 @@ def test_heads_are_at_least_as_wide_as_a_token(config, geometry):
     wide = replace(geometry, state_width=77, motion_width=55)
     assert build_predictor(config.of("state"), wide).head.width == 77
     assert build_predictor(config.of("flow"), wide).head.width == 55
-
-
-def test_size_counts_tokens_and_payload(config, geometry):
-    flow, gmm, state = (size_of(build_predictor(config.of(n), geometry), geometry) for n in NAMES)
-    assert (flow.context_tokens, gmm.context_tokens, state.context_tokens) == (3 * 6 + 6 + 6, 31, 4 * 6 + 6)
-    assert (flow.payload, gmm.payload, state.payload) == (24, 24, 30)
-
-
-def test_paper_size_instantiates():
-    backbone = BackboneConfig(depth=12, width=1152, heads=8)
-    geometry = Geometry(history=3, levels=3, tokens=10, motion_width=192, grid=(14, 14), state_width=384)
-    with torch.device("meta"):
-        for name in NAMES:
-            predictor = build_predictor(PredictorsConfig(backbone=backbone).of(name), geometry)
-            assert 1.8e8 < size_of(predictor, geometry).parameters < 2.2e8

@@ -62,6 +62,32 @@ def test_missing_or_damaged_statistics_are_named(tmp_path):
         Statistics.load(path)
 
 
+@pytest.mark.parametrize(("name", "value"), [("motion_mean", np.nan), ("state_std", np.inf), ("motion_std", 0.0)])
+def test_statistics_that_cannot_normalise_are_refused(latents, tmp_path, name, value):
+    statistics = compute_statistics([latents])
+    getattr(statistics, name).flatten()[1] = value
+    statistics.save(tmp_path / "statistics.safetensors")
+    with pytest.raises(LamoError, match=r"statistics\.safetensors: found means or deviations that are not finite"):
+        Statistics.load(tmp_path / "statistics.safetensors")
+
+
+@pytest.mark.parametrize("which", ["state", "motion"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_windows_name_the_clip_whose_values_are_not_finite(latents, which, value):
+    """Also in a store of validation clips, of which nobody computes statistics."""
+
+    class Broken:
+        path, clip_ids, offsets = latents.path, latents.clip_ids, latents.offsets
+        state, motion = latents.state[:], latents.motion[:]
+
+    windows = LatentWindows([latents, Broken], 3, compute_statistics([latents]))
+    # Clip c begins at row 17 and holds the last five windows of each store.
+    getattr(Broken, which)[20].flat[3] = value
+    assert torch.isfinite(windows.read([0, 13, 14, 22]).states).all()
+    with pytest.raises(LamoError, match=rf"latents\.zarr: clip c: its {which} holds values that are not finite"):
+        windows.read([0, 23])
+
+
 def test_values_that_are_not_finite_are_named(latents):
     class Broken:
         path, clip_ids, offsets, state = latents.path, latents.clip_ids, latents.offsets, latents.state

@@ -74,6 +74,7 @@ def test_a_predictors_part_does_not_change_with_another_predictors_section(confi
         ({"backbone": {"width": 130, "heads": 4}}, "multiple of the heads"),
         ({"gmm": {"log_sigma_min": 2.0}}, "must be below the maximum"),
         ({"gmm": {"components": 0}}, "greater than or equal to 1"),
+        ({"gmm": {"components": 65}}, "less than or equal to 64"),
         ({"seeds": [1, 1]}, "each seed may stand there once"),
         ({"history": 0, "flow": {"anchor": "last"}}, "no token is observed"),
         ({"flow": {"training": {"step": 3}}}, "Extra inputs"),
@@ -85,9 +86,15 @@ def test_nonsense_is_refused(section, message):
         PredictorsConfig.model_validate(section)
 
 
-@pytest.mark.parametrize("name", ["flow", "flow-0", "gmm-3", "state-20-rk4", "flow-5 ", "mean", "flow--1"])
+@pytest.mark.parametrize("name", ["flow", "gmm-3", "state-20-rk4", "flow-5 ", "mean", "flow--1"])
 def test_unknown_samplers_are_refused(name):
     with pytest.raises(LamoError, match="is not known"):
+        Sampler.parse(name)
+
+
+@pytest.mark.parametrize("name", ["flow-0", "state-00", "flow-0-heun"])
+def test_zero_steps_are_refused(name):
+    with pytest.raises(LamoError, match=f"sampler '{name}' asks for 0+ integration steps; expected at least 1"):
         Sampler.parse(name)
 
 

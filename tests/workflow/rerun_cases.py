@@ -46,6 +46,7 @@ def changed(name: str, change: Callable[[Path], None], expected: set[str]) -> Ca
 TABLE = {"the table"}
 CURVES = {"curves of metrics and losses"}
 COMPARED = {"comparisons on the same windows"}
+MATCHED = {"what every method was given and what it costs"}
 SCORED = {"scoring all rollouts", *TABLE, *COMPARED, *CURVES}
 SHEET = {"contact sheet and videos of rollouts"}
 GROUPS = {"which patches move when a group of motion tokens is swapped"}
@@ -61,14 +62,14 @@ ROLLED = PREDICTED | CONTROLS | SHOWN
 
 
 def training(*predictors: str) -> set[str]:
-    return {f"training predictor {predictor}, seed 0" for predictor in predictors}
+    return {f"training predictor {predictor}, seed 0" for predictor in predictors} | MATCHED
 
 
 TRAINED_FLOW = training("flow") | FLOW | SHOWN
 TRAINED_GMM = training("gmm") | GMM | SHOWN
 TRAINED_STATE = training("state") | STATE | SHOWN
 TRAINED = TRAINED_FLOW | TRAINED_GMM | TRAINED_STATE
-DECODER = {"training the pixel decoder"} | ROLLED | GROUPS
+DECODER = {"training the pixel decoder"} | ROLLED | GROUPS | MATCHED
 STATISTICS = {"statistics of latents and motion tokens"} | TRAINED | ROLLED | GROUPS
 SHARDS = {"train shard 0", "train shard 1", "val shard 0"}
 ENCODED = {f"latents and motion tokens of {shard}" for shard in SHARDS} | STATISTICS | DECODER | PROBE
@@ -94,9 +95,12 @@ VALUES = [
         "predictors={seeds: [0, 1]}",
         {job.replace("seed 0", "seed 1") for job in training("flow", "gmm", "state") | PREDICTED} | SCORED,
     ),
-    configured("rollouts={samplers: {flow: [flow-2, flow-3]}}", {"rollouts of flow, seed 0, sampler flow-3"} | SHOWN),
     configured(
-        "rollouts={samplers: {state: [state-2, state-3]}}", {"rollouts of state, seed 0, sampler state-3"} | SHOWN
+        "rollouts={samplers: {flow: [flow-2, flow-3]}}", {"rollouts of flow, seed 0, sampler flow-3"} | SHOWN | MATCHED
+    ),
+    configured(
+        "rollouts={samplers: {state: [state-2, state-3]}}",
+        {"rollouts of state, seed 0, sampler state-3"} | SHOWN | MATCHED,
     ),
     configured("rollouts={samples: 3}", ROLLED),
     configured("rollouts={seed: 1}", ROLLED),
@@ -132,6 +136,8 @@ CODE = [
     line_in("lamo/predictors/state_predictor.py", TRAINED_STATE),
     line_in("lamo/predictors/motion.py", TRAINED_FLOW | TRAINED_GMM),
     line_in("lamo/predictors/backbone.py", TRAINED),
+    line_in("lamo/predictors/cost.py", MATCHED),
+    line_in("lamo/rollout/matched_table.py", MATCHED),
     line_in("lamo/predictors/train.py", TRAINED),
     line_in("lamo/predictors/statistics.py", STATISTICS),
     line_in("lamo/midway/network.py", MIDWAY),

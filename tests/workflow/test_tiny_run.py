@@ -119,6 +119,16 @@ def test_token_groups_are_measured_in_windows_of_all_held_out_clips(tiny):
     assert groups["region_share"][:3].between(0, 1).all()
 
 
+def test_matched_comparison_has_a_row_for_every_sampler(tiny):
+    folder = tiny.results / "05_predictors"
+    matched = pd.read_csv(folder / "matched.csv")
+    assert list(matched["sampler"]) == ["flow-2", "flow-4", "gmm", "state-2"]
+    assert set(matched["training_samples"]) == {16}
+    assert (matched["training_s"] > 0).all()
+    assert (matched["forward_flops"] > 0).tolist() == [True, True, True, False]
+    assert "state beside flow: " in (folder / "matched.md").read_text(encoding="utf-8")
+
+
 def test_every_video_found_is_accounted_for(tiny):
     clips = pd.read_parquet(tiny.results / "01_frames" / "clips.parquet")
     videos = {path.name for path in (tiny.results / "01_frames" / "world" / "videos").rglob("*.mov")}
@@ -199,5 +209,13 @@ def test_report_shows_table_pictures_and_videos(tiny, tmp_path):
         "rollout-1.mp4",
     ):
         assert name in report
-    for name in ("probe.csv", "probe.png", "token_groups.png", "01_frames/contact_sheet.png", "clips.md"):
+    for name in (
+        "matched.csv",
+        "matched.md",
+        "probe.csv",
+        "probe.png",
+        "token_groups.png",
+        "01_frames/contact_sheet.png",
+        "clips.md",
+    ):
         assert name in report

@@ -31,3 +31,37 @@ rule predictors_train:
         "Stage 05: training predictor {wildcards.predictor}, seed {wildcards.seed}"
     script:
         "../scripts/05_predictors_train.py"
+
+
+rule predictors_matched:
+    input:
+        configs=trained("config.json"),
+        logs=trained("log.parquet"),
+        midway="<results>/02_midway/config.json",
+        decoder="<results>/04_decoder/config.json",
+    output:
+        csv=report(
+            "<results>/05_predictors/matched.csv", category="Matched comparison", caption="../report/matched.rst"
+        ),
+        markdown=report(
+            "<results>/05_predictors/matched.md", category="Matched comparison", caption="../report/matched.rst"
+        ),
+    log:
+        "<logs>/05_predictors/predictors_matched.log",
+    benchmark:
+        "<benchmarks>/05_predictors/predictors_matched.tsv"
+    conda:
+        "../../envs/models.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
+    params:
+        run=CONFIG.run,
+        rollouts=section("rollouts", include={"samplers"}),
+        latents=section("latents", include={"levels"}),
+        code=code("05_predictors_matched.py"),
+    message:
+        "Stage 05: what every method was given and what it costs"
+    script:
+        "../scripts/05_predictors_matched.py"

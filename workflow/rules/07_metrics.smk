@@ -142,7 +142,7 @@ rule metrics_figures:
         # A model that was imported has no logs of its training.
         midway=[] if CHECKPOINT else expand("<results>/02_midway/{log}.parquet", log=["log", "pretraining"]),
         decoder="<results>/04_decoder/log.parquet",
-        predictors=training_logs(),
+        predictors=trained("log.parquet"),
     output:
         metrics=report(
             "<results>/07_metrics/figures/metrics.png", category="Metrics against time", caption="../report/curves.rst"

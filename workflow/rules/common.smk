@@ -112,10 +112,10 @@ def rollouts(suffix, names=ROLLOUTS):
     return [f"<results>/06_rollouts/{predictor}/seed{seed}/{sampler}{suffix}" for predictor, sampler, seed in names]
 
 
-def training_logs():
-    """The training logs of all predictors that are rolled out."""
+def trained(name):
+    """That file of the training of every predictor that is rolled out."""
     names = dict.fromkeys((predictor, seed) for predictor, _, seed in ROLLOUTS)
-    return [f"<results>/05_predictors/{predictor}/seed{seed}/log.parquet" for predictor, seed in names]
+    return [f"<results>/05_predictors/{predictor}/seed{seed}/{name}" for predictor, seed in names]
 
 
 def controls(suffix):

@@ -1,0 +1,163 @@
+"""The matched comparison: what every method of a run was given and what it costs, side by side."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import torch
+
+from lamo.decoder.config import DecoderConfig
+from lamo.decoder.pixel_decoder import PixelDecoder
+from lamo.errors import LamoError
+from lamo.midway.config import MidwayConfig
+from lamo.midway.network import Midway
+from lamo.nn.flops import Run, build, count_flops
+from lamo.predictors.config import PREDICTORS, PredictorConfig
+from lamo.predictors.cost import Size, backbone_flops, sampling_flops, size_of, training_flops
+from lamo.predictors.interface import Geometry, Sampler
+from lamo.predictors.saved import read_settings
+from lamo.training.model_files import load_config
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained predictor of one seed: its settings, and the seconds that its training took (None: not logged)."""
+
+    config: PredictorConfig
+    geometry: Geometry
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """Operations that a step of a rollout takes beside the predictor, for one window.
+
+    Attributes:
+        forward: Midway's f_fwd, which methods that predict motion call.
+        decoder: the pixel decoder, which all methods call.
+    """
+
+    forward: int
+    decoder: int
+
+
+@dataclass(frozen=True)
+class Method:
+    """A sampler of a trained predictor.
+
+    Attributes:
+        predictor: flow, gmm or state.
+        sampler: as in file names.
+        seeds: trainings that it stands for; all but `training_s` is the same for each.
+        size: parameters, context tokens, values per step.
+        training_samples: context windows seen, steps times batch.
+        training_flops: operations of all training steps, validations left out.
+        backbone_flops: of the context transformer, once per rollout step and window.
+        head_evaluations: how often the head runs in a rollout step.
+        head_flops: of all these evaluations together.
+        forward_flops: of f_fwd, once per rollout step and window; 0 for the state baseline.
+        training_s: mean over the seeds of the seconds that training steps took; None if they were not logged.
+    """
+
+    predictor: str
+    sampler: str
+    seeds: int
+    size: Size
+    training_samples: int
+    training_flops: int
+    backbone_flops: int
+    head_evaluations: int
+    head_flops: int
+    forward_flops: int
+    training_s: float | None
+
+    @property
+    def step_flops(self) -> int:
+        """Operations of a rollout step of one window, without the decoder."""
+        return self.backbone_flops + self.head_flops + self.forward_flops
+
+
+def read_trained(folder: str | Path) -> Trained:
+    """The training in `folder`, from its config.json and log.parquet.
+
+    Raises:
+        LamoError: a file is missing, damaged or of another model.
+    """
+    config, geometry = read_settings(folder)
+    path = Path(folder) / "log.parquet"
+    try:
+        log = pq.read_table(path)
+    except (OSError, ValueError) as error:
+        raise LamoError(f"{path}: cannot be read ({error}); train the predictor again") from None
+    minutes = log["minutes"].drop_null().to_pylist() if "minutes" in log.column_names else []
+    return Trained(config, geometry, 60 * minutes[-1] if minutes else None)
+
+
+def count_step(midway: str | Path, decoder: str | Path, levels: Sequence[int]) -> Step:
+    """Counts what a rollout step takes beside the predictor, from the configurations in two folders.
+
+    `levels` are the pyramid levels of the latent state; f_fwd computes no others that it can do without.
+    """
+    saved = load_config(midway)
+    config, image = MidwayConfig.model_validate(saved["midway"]), (saved["image"][0], saved["image"][1])
+
+    def forward(batch: int) -> Run:
+        model = build(lambda: Midway(config, image)).eval().requires_grad_(False)
+        patches, shape = model.grid[0] * model.grid[1], config.inverse
+        z = tuple(torch.randn(batch, 1 + patches, config.encoder.width) for _ in range(model.levels + 1))
+        motion = torch.randn(batch, model.levels, shape.tokens, shape.width)
+        return lambda: model.step(z, motion, only=levels)
+
+    return Step(count_flops(forward), count_flops(lambda batch: _decoding(load_config(decoder), batch)))
+
+
+def _decoding(saved: dict[str, Any], batch: int) -> Run:
+    config, (rows, columns) = DecoderConfig.model_validate(saved["decoder"]), saved["grid"]
+    model = build(lambda: PixelDecoder(config, saved["state_width"], (rows, columns), saved["patch"])).eval()
+    state = torch.randn(batch, rows * columns, saved["state_width"])
+    return lambda: model.requires_grad_(False)(state)
+
+
+def compare(trained: Sequence[Trained], samplers: Mapping[str, Sequence[str]], step: Step) -> list[Method]:
+    """A row for every sampler in `samplers` (by predictor), in the order of the predictors.
+
+    Raises:
+        LamoError: a predictor was not trained, or its seeds not alike.
+    """
+    methods = []
+    for predictor in PREDICTORS:
+        names = samplers.get(predictor, ())
+        if names:
+            methods += _methods([one for one in trained if one.config.name == predictor], predictor, names, step)
+    return methods
+
+
+def _methods(seeds: Sequence[Trained], predictor: str, samplers: Sequence[str], step: Step) -> list[Method]:
+    if not seeds or any((one.config, one.geometry) != (seeds[0].config, seeds[0].geometry) for one in seeds):
+        raise LamoError(
+            f"predictor {predictor}: found {len(seeds)} trainings, expected at least one, all with the same settings; "
+            "train it again"
+        )
+    config, geometry = seeds[0].config, seeds[0].geometry
+    logged = [one.seconds for one in seeds if one.seconds is not None]
+    samples = config.head.training.steps * config.head.training.batch
+    size = size_of(config, geometry)
+    learning, backbone = training_flops(config, geometry), backbone_flops(config, geometry)
+    return [
+        Method(
+            predictor=predictor,
+            sampler=sampler.name,
+            seeds=len(seeds),
+            size=size,
+            training_samples=samples,
+            training_flops=samples * learning,
+            backbone_flops=backbone,
+            head_evaluations=sampler.evaluations,
+            head_flops=sampling_flops(config, geometry, sampler) - backbone,
+            forward_flops=0 if predictor == "state" else step.forward,
+            training_s=sum(logged) / len(logged) if len(logged) == len(seeds) else None,
+        )
+        for sampler in map(Sampler.parse, samplers)
+    ]
