@@ -28,7 +28,7 @@ def matched_csv(methods: Sequence[Method], step: Step) -> str:
         size = (one.size.backbone, one.size.head, one.size.parameters, one.size.context_tokens, one.size.payload)
         training = (one.training_samples, one.training_flops)
         rollout = (one.backbone_flops, one.head_evaluations, one.head_flops, one.forward_flops, one.step_flops)
-        seconds = "" if one.training_s is None else f"{one.training_s:.1f}"
+        seconds = "" if one.training_s is None else f"{one.training_s:.3f}"
         writer.writerow([one.predictor, one.sampler, one.seeds, *size, *training, *rollout, step.decoder, seconds])
     return buffer.getvalue()
 

@@ -50,7 +50,7 @@ def test_every_sampler_has_a_row_in_the_order_of_the_predictors(methods):
     assert tuple(rows[0]) == COLUMNS
     assert [row["sampler"] for row in rows] == [one.sampler for one in methods]
     assert {row["n_seeds"] for row in rows} == {"2"}
-    assert {row["training_s"] for row in rows} == {"12.0"}
+    assert {row["training_s"] for row in rows} == {"12.000"}
 
 
 def test_numbers_of_a_row(methods):

@@ -146,7 +146,7 @@ def test_every_job_has_a_log_a_benchmark_and_a_record(tiny):
         for folder in (tiny.results / name for name in ("logs", "benchmarks", "provenance"))
     )
     assert logs == benchmarks == records
-    assert len(logs) == 30
+    assert len(logs) == 31
 
 
 def test_stores_stand_beside_their_manifests_and_nothing_partial_is_left(tiny):
