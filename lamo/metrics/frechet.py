@@ -21,19 +21,21 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
     min(n, d) x d, so that no square root of a singular matrix is taken and n < d costs only n x m. Raises `LamoError`
     for fewer than two rows or values that are not finite.
     """
-    a, b = _checked(first), _checked(second)
+    a, b = checked_features(first), checked_features(second)
     difference = np.square(a.mean(axis=0) - b.mean(axis=0)).sum()
     factor_a, factor_b = _factor(a), _factor(b)
     cross = np.linalg.svd(factor_a @ factor_b.T, compute_uv=False).sum()
     return float(max(difference + np.square(factor_a).sum() + np.square(factor_b).sum() - 2 * cross, 0.0))
 
 
-def _checked(features: np.ndarray) -> np.ndarray:
+def checked_features(features: np.ndarray, distance: str = "Frechet distance") -> np.ndarray:
+    """Features [n, d] in float64. Raises `LamoError`, which names the `distance` that they are for, for fewer than two
+    rows or values that are not finite."""
     features = np.asarray(features, np.float64)
     if features.ndim != 2 or len(features) < 2:
-        raise LamoError(f"Frechet distance: found features of shape {features.shape}, expected at least 2 rows")
+        raise LamoError(f"{distance}: found features of shape {features.shape}, expected at least 2 rows")
     if not np.isfinite(features).all():
-        raise LamoError("Frechet distance: found features that are not finite; check the feature network")
+        raise LamoError(f"{distance}: found features that are not finite; check the feature network")
     return features
 
 
@@ -53,13 +55,13 @@ def bootstrap_frechet(
     and prediction of a window are drawn together). `budget` bounds the float64 numbers held at a time.
     Resampling with repetition biases the distance upwards: use the spread of the replicates, not their mean.
     """
-    origin = _checked(truth)
+    origin = checked_features(truth)
     centred = origin - origin.mean(axis=0)
     # tr (C_1 C_2)^(1/2) sees C_2 only within the span of C_1: at most W - 1 dimensions, whatever d is
     rank = min(len(centred) - 1, centred.shape[1])
     basis = torch.from_numpy(np.linalg.svd(centred, full_matrices=False)[2][:rank].T.copy())
     truth_set = _Projected.of(centred, basis)
-    sets = [[_Projected.of(_checked(one) - origin.mean(axis=0), basis) for one in group] for group in groups]
+    sets = [[_Projected.of(checked_features(one) - origin.mean(axis=0), basis) for one in group] for group in groups]
     chunk = max(1, budget // (rank * max(rank, len(origin))))
     columns = []
     for part in torch.from_numpy(np.ascontiguousarray(weights, dtype=np.float64)).split(chunk):

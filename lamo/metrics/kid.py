@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torchmetrics.image.kid import poly_kernel, poly_mmd
 
-from lamo.errors import LamoError
+from lamo.metrics.frechet import checked_features
 
 
 def kernel_distance(truth: np.ndarray, predicted: np.ndarray) -> float:
@@ -52,9 +52,4 @@ def _within(features: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
 
 
 def _checked(features: np.ndarray) -> torch.Tensor:
-    features = np.asarray(features, np.float64)
-    if features.ndim != 2 or len(features) < 2:
-        raise LamoError(f"kernel distance: found features of shape {features.shape}, expected at least 2 rows")
-    if not np.isfinite(features).all():
-        raise LamoError("kernel distance: found features that are not finite; check the feature network")
-    return torch.from_numpy(features)
+    return torch.from_numpy(checked_features(features, "kernel distance"))

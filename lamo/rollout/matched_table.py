@@ -20,7 +20,7 @@ MATCHED = 0.05
 
 
 def matched_csv(methods: Sequence[Method], step: Step) -> str:
-    """The machine-readable table; seconds with one decimal, empty where they were not logged."""
+    """The machine-readable table; seconds to the millisecond, empty where they were not logged."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(COLUMNS)

@@ -1,6 +1,7 @@
 """The tiny workflow through a real SLURM, with the profile that sites use."""
 
 import re
+import sys
 from collections import Counter
 
 import pytest
@@ -57,7 +58,7 @@ def test_same_tables_as_a_local_run(finished, local):
 def test_jobs_ask_for_what_their_rules_declare(finished, capsys):
     _, jobs = finished
     with capsys.disabled():
-        print(f"\n{job_table(jobs)}")
+        print(f"\n{job_table(jobs)}", file=sys.stderr)  # the output of a process of pytest-xdist is not shown
     assert {job["JobState"] for job in jobs} == {"COMPLETED"}
     rules = Counter(rule_of(job) for job in jobs)
     assert set(rules) >= GPU_RULES
