@@ -23,6 +23,7 @@ from lamo.midway.inverse_dynamics import EPS, InverseDynamics
 from lamo.midway.losses import MotionLoss, motion_loss
 from lamo.midway.recurrence import project, standardise, upper_levels
 from lamo.midway.state import State
+from lamo.nn.share import draw
 from lamo.nn.transformer import CrossBlock, init_weights
 from lamo.training.model_files import load_config, load_weights, save_model
 
@@ -206,6 +207,9 @@ class Midway(nn.Module):
         return motion_loss(predictions, z_source, z_target, self.config.training.distance)
 
     def _forward(self, level: int, source: Tensor, motion: Tensor) -> Prediction:
+        noise = self.config.training.motion_noise
+        if self.training and noise:
+            motion = motion + noise * draw(torch.randn, tuple(motion.shape), device=motion.device, dtype=motion.dtype)
         return self.forward_dynamics[level](source, self.motion_proj(motion))
 
     def _refine(self, laterals: nn.ModuleList, z: State) -> State:

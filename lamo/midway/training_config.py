@@ -149,6 +149,13 @@ class MidwayTrainingConfig(Section):
         description="forward steps unrolled, in equal parts of the training; published: 1, which does not prepare the "
         "forward model for its own errors",
     )
+    motion_noise: float = Field(
+        0.0,
+        ge=0,
+        description="standard deviation of the noise on motion tokens that the forward model is trained with, in the "
+        "units of the tokens (1 per dimension where normalise_tokens is on); it bounds what tokens carry and prepares "
+        "the forward model for sampled ones; published: 0",
+    )
     mixed_precision: bool = Field(True, description="bfloat16 autocast")
     validate_every: int = Field(100, ge=0, description="steps between validations (oracle against shuffled motion)")
     collapse_spread: float = Field(

@@ -58,6 +58,11 @@ class FlowConfig(Section):
         "last",
         description="none: predict the token itself (the paper); last: its difference from the last observed one",
     )
+    coupling: Literal["none", "attention"] = Field(
+        "none",
+        description="none: each token of a step is sampled by itself given the context (the paper); attention: the "
+        "head's blocks alternate with attention among the tokens of the step, so that they can agree",
+    )
     training: PredictorTraining = Field(PredictorTraining(steps=700), description="training of this predictor")
 
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from lamo.nn.transformer import init_weights
+from lamo.nn.transformer import SelfAttention, init_weights
 from lamo.predictors.backbone import Features
 from lamo.predictors.interface import Randomness, Sampler
 from lamo.predictors.ode import integrate
@@ -53,20 +53,44 @@ class AdaLnBlock(nn.Module):
         return x + gate * self.mlp(self.norm(x) * (1 + scale) + shift)
 
 
+class AdaLnAttention(nn.Module):
+    """Residual self-attention among the tokens of a step, modulated as in `AdaLnBlock`."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.attention = SelfAttention(width, heads, qkv_bias=True)
+        self.modulation = nn.Linear(width, 3 * width)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        shift, scale, gate = self.modulation(condition).chunk(3, dim=-1)
+        normed = (self.norm(x) * (1 + scale) + shift).flatten(1, -2)
+        return x + gate * self.attention(normed).view_as(x)
+
+
 class FlowHead(nn.Module):
-    """Velocity v(x_tau, tau | h_t) of each token by itself, and the loss and sampler built on it.
+    """Velocity v(x_tau, tau | h_t) of each token, and the loss and sampler built on it.
+
+    Without `attention_heads` each token is sampled by itself given the context (the paper); with them, attention
+    between the blocks lets the tokens of a step agree with each other.
 
     The head is at least as wide as a token: the velocity contains the noise x_0, which a narrower one cannot carry.
     """
 
-    def __init__(self, token_width: int, context_width: int, width: int, blocks: int) -> None:
+    def __init__(
+        self, token_width: int, context_width: int, width: int, blocks: int, attention_heads: int = 0
+    ) -> None:
         super().__init__()
         width = max(width, token_width)
         self.token_width, self.width = token_width, width
         self.x_in = nn.Linear(token_width, width)
         self.context_in = nn.Linear(context_width, width)
         self.tau_in = nn.Sequential(nn.Linear(TAU_WIDTH, width), nn.SiLU(), nn.Linear(width, width))
-        layers = [AdaLnBlock(width) for _ in range(blocks)]
+        layers: list[AdaLnBlock | AdaLnAttention] = []
+        for _ in range(blocks):
+            if attention_heads:
+                layers.append(AdaLnAttention(width, attention_heads))
+            layers.append(AdaLnBlock(width))
         self.blocks = nn.ModuleList(layers)
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
         self.modulation = nn.Linear(width, 2 * width)
