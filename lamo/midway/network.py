@@ -207,10 +207,14 @@ class Midway(nn.Module):
         return motion_loss(predictions, z_source, z_target, self.config.training.distance)
 
     def _forward(self, level: int, source: Tensor, motion: Tensor) -> Prediction:
+        return self.forward_dynamics[level](source, self.motion_proj(self._noisy(motion)))
+
+    def _noisy(self, motion: Tensor) -> Tensor:
+        """Motion tokens as a forward model gets them: in training with noise, drawn anew at every call."""
         noise = self.config.training.motion_noise
-        if self.training and noise:
-            motion = motion + noise * draw(torch.randn, tuple(motion.shape), device=motion.device, dtype=motion.dtype)
-        return self.forward_dynamics[level](source, self.motion_proj(motion))
+        if not (self.training and noise):
+            return motion
+        return motion + noise * draw(torch.randn, tuple(motion.shape), device=motion.device, dtype=motion.dtype)
 
     def _refine(self, laterals: nn.ModuleList, z: State) -> State:
         """Levels refined by attention to the refined level above; the plain levels where there are no laterals."""

@@ -15,6 +15,7 @@ TRAINING: dict[str, Any] = {
     "augmentation": {"scale": (0.2, 0.4)}, "gap_s": (0.5, 1.0), "final_weight_decay": 0.4, "clip": 3.0,
     "distance": "cosine",
     "change_weight": 0.0, "pixel_weight": 0.0, "contrast_weight": 0.0, "both_directions": True, "unroll": (1,),
+    "motion_noise": 0.0,
 }  # fmt: skip
 MOTION_LEVELS = 3
 

@@ -206,5 +206,8 @@ class DynamicsTraining:
 
 
 def _there_and_back(z: State) -> State:
-    """Windows [B, T, 1 + P, D] of each level, then the same windows backwards in time: [2 B, T, 1 + P, D]."""
-    return tuple(torch.cat([level, level.flip(1)]) for level in z)
+    """Windows [B, T, 1 + P, D] of each level, each followed by itself backwards in time: [2 B, T, 1 + P, D].
+
+    Side by side, because `lamo.nn.share.draw` expects what belongs to a row of the batch in one place.
+    """
+    return tuple(torch.stack([level, level.flip(1)], dim=1).flatten(0, 1) for level in z)

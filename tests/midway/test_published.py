@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import yaml
 
 from lamo.midway.config import MidwayConfig
@@ -26,11 +27,14 @@ def test_the_compact_default_names_every_switch():
         assert switch in text
 
 
-def test_one_switch_is_named_alone():
+@pytest.mark.parametrize(
+    ("change", "words"), [({"unroll": (1, 2)}, "unroll 1-2"), ({"motion_noise": 0.5}, "motion noise 0.5")]
+)
+def test_one_switch_is_named_alone(change, words):
     config = vit_small()
-    training = config.training.model_copy(update={"unroll": (1, 2)})
+    training = config.training.model_copy(update=change)
     text = describe(config.model_copy(update={"training": training}))
-    assert text == "Midway: the published form but for unroll 1-2."
+    assert text == f"Midway: the published form but for {words}."
 
 
 def test_the_paper_run_departs_in_its_gaps_alone():

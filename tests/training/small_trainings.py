@@ -41,8 +41,12 @@ SHORT = {
     "validate_every": 3,
     "unroll": [1, 2],
     "collapse_spread": 0.0,
+    "motion_noise": 0.3,
 }
 COMPACT = SHORT | {"pretraining": {"steps": STEPS, "batch": 4}}
+HEADS: dict[str, dict[str, Any]] = {
+    "flow": {"width": 16, "blocks": 1, "coupling": "attention"}, "gmm": {}, "state": {"width": 16, "blocks": 1},
+}  # fmt: skip
 LIGHT = {"jitter": 0.8, "greyscale": 0.2, "blur": 0.5}
 PUBLISHED = SHORT | {
     "pretraining": {"steps": 0}, "pixel_weight": 0.0, "contrast_weight": 0.0, "both_directions": True,
@@ -102,7 +106,7 @@ def predictor(name: str, session: Session) -> None:
         "validation_every": 3,
         "validation_batches": 1,
     }
-    head = {"training": training, **({} if name == "gmm" else {"width": 16, "blocks": 1})}
+    head = {"training": training, **HEADS[name]}
     config = PredictorsConfig.model_validate({"backbone": {"depth": 1, "width": 16, "heads": 2}, name: head}).of(name)
     windows = LatentWindows([store], config.history, compute_statistics([store]))
     with tempfile.TemporaryDirectory() as folder:
