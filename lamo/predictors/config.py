@@ -149,6 +149,11 @@ class PredictorsConfig(Section):
                 raise ValueError(
                     f"predictors.{name}.anchor is 'last', but with predictors.history 0 no token is observed"
                 )
+        if self.flow.coupling == "attention" and self.flow.width % self.backbone.heads:
+            raise ValueError(
+                f"predictors.flow.width is {self.flow.width} with coupling 'attention'; "
+                f"expected a multiple of predictors.backbone.heads {self.backbone.heads}"
+            )
         return self
 
     def of(self, name: PredictorName) -> PredictorConfig:

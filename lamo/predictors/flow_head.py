@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
+from lamo.errors import LamoError
 from lamo.nn.transformer import SelfAttention, init_weights
 from lamo.predictors.backbone import Features
 from lamo.predictors.interface import Randomness, Sampler
@@ -54,7 +55,10 @@ class AdaLnBlock(nn.Module):
 
 
 class AdaLnAttention(nn.Module):
-    """Residual self-attention among the tokens of a step, modulated as in `AdaLnBlock`."""
+    """Residual self-attention among the tokens of a step [B, ..., D], all middle axes, modulated as in `AdaLnBlock`.
+
+    It needs no positions: the condition, made of h_t, says which token is which.
+    """
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -75,6 +79,9 @@ class FlowHead(nn.Module):
     between the blocks lets the tokens of a step agree with each other.
 
     The head is at least as wide as a token: the velocity contains the noise x_0, which a narrower one cannot carry.
+
+    Raises:
+        LamoError: the heads of the attention do not divide that width.
     """
 
     def __init__(
@@ -82,6 +89,12 @@ class FlowHead(nn.Module):
     ) -> None:
         super().__init__()
         width = max(width, token_width)
+        if attention_heads and width % attention_heads:
+            raise LamoError(
+                f"predictors.flow.coupling is 'attention' and the head {width} wide (the larger of "
+                f"predictors.flow.width and a token); expected a multiple of predictors.backbone.heads "
+                f"{attention_heads}; change predictors.flow.width"
+            )
         self.token_width, self.width = token_width, width
         self.x_in = nn.Linear(token_width, width)
         self.context_in = nn.Linear(context_width, width)

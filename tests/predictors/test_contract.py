@@ -16,6 +16,8 @@ SAMPLERS = {
     "state": ("state-4",),
 }
 EVERY_SAMPLER = [(name, sampler) for name in NAMES for sampler in SAMPLERS[name]]
+VARIANTS = [(name, {"anchor": anchor}) for name in NAMES for anchor in ("none", "last")]
+VARIANTS += [("flow", {"coupling": "attention"})]
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -39,9 +41,10 @@ def name(request) -> str:
     return request.param
 
 
-@pytest.fixture(params=["none", "last"])
-def predictor(request, name, config, geometry) -> Predictor:
-    head = getattr(config, name).model_copy(update={"anchor": request.param})
+@pytest.fixture(params=VARIANTS, ids=str)
+def predictor(request, config, geometry) -> Predictor:
+    name, changes = request.param
+    head = getattr(config, name).model_copy(update=changes)
     return shaken(build_predictor(config.model_copy(update={name: head}).of(name), geometry))
 
 

@@ -4,8 +4,9 @@ import pytest
 from torch import nn
 
 from lamo.predictors.build import build_predictor
-from lamo.predictors.config import BackboneConfig, PredictorsConfig
+from lamo.predictors.config import BackboneConfig, PredictorConfig, PredictorsConfig
 from lamo.predictors.cost import backbone_flops, make, sampling_flops, size_of, training_flops
+from lamo.predictors.flow_head import AdaLnAttention
 from lamo.predictors.interface import Geometry, Sampler
 
 NAMES = ("flow", "gmm", "state")
@@ -33,7 +34,14 @@ def head_by_hand(head: nn.Module, name: str) -> int:
     """Operations of one evaluation of the head for all positions of a window."""
     if name == "gmm":
         return 2 * (6 * weights(head.parameters_of_position) + weights(head.weights))
-    return 2 * (6 * (weights(head) - weights(head.tau_in)) + weights(head.tau_in))
+    # Coupled tokens are compared with each other and mixed, all six of them.
+    attended = sum(4 * 6**2 * head.width for part in head.modules() if isinstance(part, AdaLnAttention))
+    return 2 * (6 * (weights(head) - weights(head.tau_in)) + weights(head.tau_in)) + attended
+
+
+def with_head(config: PredictorsConfig, **changes: object) -> PredictorConfig:
+    """The flow predictor with a part of its section replaced."""
+    return config.model_copy(update={"flow": config.flow.model_copy(update=changes)}).of("flow")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -76,6 +84,22 @@ def test_a_training_window_takes_three_times_its_forward_pass_less_what_needs_no
     if name != "gmm":
         saved += 2 * (6 * head.x_in.weight.numel() + head.tau_in[0].weight.numel())
     assert training_flops(settings, geometry) == 3 * forward - saved
+
+
+def test_a_coupled_head_is_counted_with_its_attention(config, geometry):
+    plain, coupled = config.of("flow"), with_head(config, coupling="attention")
+    head = make(coupled, geometry).head
+    # Queries, keys, values and their output, and shift, scale and gate, with biases, before each of three blocks.
+    added = 3 * (7 * 32**2 + 7 * 32)
+    assert size_of(coupled, geometry).head == size_of(plain, geometry).head + added
+    assert size_of(coupled, geometry).backbone == size_of(plain, geometry).backbone
+    once = head_by_hand(head, "flow")
+    assert once - head_by_hand(make(plain, geometry).head, "flow") == 3 * (2 * 6 * 7 * 32**2 + 4 * 6**2 * 32)
+    assert sampling_flops(coupled, geometry, Sampler.parse("flow-5")) == backbone_by_hand("flow") + 5 * once
+    # As for the plain head: the first products take no gradient with respect to data.
+    saved = 3 * (backbone_by_hand("flow") + head_by_hand(make(plain, geometry).head, "flow"))
+    saved -= training_flops(plain, geometry)
+    assert training_flops(coupled, geometry) == 3 * (backbone_by_hand("flow") + once) - saved
 
 
 def test_paper_size_is_matched_in_the_backbone():

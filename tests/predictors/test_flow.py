@@ -8,10 +8,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lamo.errors import LamoError
+from lamo.predictors.backbone import Features
+from lamo.predictors.config import PredictorsConfig
 from lamo.predictors.flow_head import FlowHead, embed_tau, straight_path
+from lamo.predictors.interface import Sampler
 from lamo.predictors.ode import SOLVERS, integrate
 
 ORDER = {"euler": 1, "midpoint": 2, "heun": 2}
+
+
+def shaken(head: FlowHead) -> FlowHead:
+    """All weights moved off their initial values, so that nothing is zero by construction."""
+    with torch.no_grad():
+        for parameter in head.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    return head.requires_grad_(False)
 
 
 @given(tau=st.floats(0, 1), seed=st.integers(0, 100))
@@ -67,17 +78,71 @@ def test_tau_is_resolved_finely():
     assert distance.min() > 0.1
 
 
-def test_new_head_predicts_zero_velocity_and_the_loss_of_that():
-    head = FlowHead(token_width=6, context_width=8, width=16, blocks=3)
-    x, tau, tokens = torch.randn(5, 2, 3, 6), torch.rand(5), torch.randn(5, 2, 3, 8)
+def point(rows: int = 5) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """x_tau, tau and h_t of six tokens in each row."""
+    return torch.randn(rows, 2, 3, 6), torch.rand(rows), torch.randn(rows, 2, 3, 8)
+
+
+@pytest.mark.parametrize("heads", [0, 2])
+def test_new_head_predicts_zero_velocity_and_the_loss_of_that(heads):
+    head = FlowHead(token_width=6, context_width=8, width=16, blocks=3, attention_heads=heads)
+    x, tau, tokens = point()
     assert torch.equal(head.velocity(x, tau, tokens), torch.zeros_like(x))
+
+
+@pytest.mark.parametrize(("heads", "reached"), [(0, [4]), (2, [0, 1, 2, 3, 4, 5])])
+def test_tokens_of_a_step_influence_each_other_with_attention_alone(heads, reached):
+    head = shaken(FlowHead(token_width=6, context_width=8, width=16, blocks=2, attention_heads=heads))
+    x, tau, tokens = point()
+    before, moved = head.velocity(x, tau, tokens), x.clone()
+    moved[2, 1, 1] += 1.0
+    change = (head.velocity(moved, tau, tokens) - before).abs().amax(-1).flatten(1) > 1e-6
+    rows, places = change.nonzero(as_tuple=True)
+    # The fifth token of the third row was moved: no other row notices.
+    assert set(rows.tolist()) == {2}
+    assert places.tolist() == reached
+
+
+def test_coupled_tokens_are_told_apart_by_their_context_alone():
+    """Attention has no order of its own: tokens that change places change their velocities with them."""
+    head = shaken(FlowHead(token_width=6, context_width=8, width=16, blocks=2, attention_heads=2))
+    x, tau, tokens = point()
+    turned = head.velocity(x.roll(1, 2), tau, tokens.roll(1, 2))
+    torch.testing.assert_close(turned, head.velocity(x, tau, tokens).roll(1, 2), rtol=1e-4, atol=1e-5)
+
+
+def test_a_width_that_the_heads_do_not_divide_is_refused():
+    with pytest.raises(LamoError, match=r"head 9 wide .* expected a multiple of predictors\.backbone\.heads 2"):
+        FlowHead(token_width=9, context_width=8, width=8, blocks=1, attention_heads=2)
+    flow = {"coupling": "attention", "width": 17}
+    with pytest.raises(ValueError, match=r"flow\.width is 17 with coupling 'attention'; expected a multiple of .* 2"):
+        PredictorsConfig.model_validate({"flow": flow})
+    assert PredictorsConfig.model_validate({"flow": flow | {"coupling": "none"}}).flow.width == 17
+
+
+def test_coupled_tokens_learn_to_agree():
+    """All tokens of a step are +1 or all are -1: with attention samples agree, without they cannot."""
+    torch.manual_seed(0)
+    agreed = {}
+    for heads in (0, 2):
+        head, noise = FlowHead(1, 2, 16, 2, heads), torch.Generator().manual_seed(0)
+        optimizer = torch.optim.AdamW(head.parameters(), lr=5e-3)
+        features = Features(torch.zeros(256, 3, 2))
+        for _ in range(200):
+            optimizer.zero_grad()
+            target = torch.randn(256, 1, 1, generator=noise).sign().expand(-1, 3, -1)
+            head.loss(features, target, noise).backward()
+            optimizer.step()
+        with torch.no_grad():
+            sign = head.sample(features, Sampler.parse("flow-20"), noise).sign().squeeze(-1)
+        agreed[heads] = float((sign.sum(1).abs() == 3).float().mean())
+    # By chance a quarter.
+    assert agreed[0] < 0.4
+    assert agreed[2] > 0.8
 
 
 def test_flow_learns_a_gaussian():
     """With targets ~ N(2, 0.5^2) whatever the context, samples have that mean and spread."""
-    from lamo.predictors.backbone import Features
-    from lamo.predictors.interface import Sampler
-
     torch.manual_seed(0)
     head = FlowHead(token_width=1, context_width=2, width=32, blocks=2)
     noise = torch.Generator().manual_seed(0)
