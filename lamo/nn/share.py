@@ -69,6 +69,16 @@ def draw(
     return drawn[share.begin * each : share.end * each]
 
 
+def places(rows: int) -> range:
+    """Places in the batch of the `rows` rows of the share."""
+    share = _current.get()
+    if share is None:
+        return range(rows)
+    if rows != share.end - share.begin:
+        raise ValueError(f"places of {rows} rows asked for in a share of {share.end - share.begin}")
+    return range(share.begin, share.end)
+
+
 def batch_mean(value: Tensor) -> Tensor:
     """Mean over the batch of `value`, a mean over the rows of this share, as a constant; with parts, over the parts
     that the processes compute at the same time."""

@@ -63,7 +63,23 @@ class FlowConfig(Section):
         description="none: each token of a step is sampled by itself given the context (the paper); attention: the "
         "head's blocks alternate with attention among the tokens of the step, so that they can agree",
     )
+    shortcut_share: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of the windows of each batch that train the head on its own smaller steps (shortcut models, "
+        "Frans et al. 2024; e.g. 0.25), for the samplers flow-1, flow-2, flow-4 and flow-8; 0: off (the paper)",
+    )
     training: PredictorTraining = Field(PredictorTraining(steps=700), description="training of this predictor")
+
+    @model_validator(mode="after")
+    def _enough_for_a_share(self) -> "FlowConfig":
+        if self.shortcut_share and self.shortcut_share * self.training.batch < 1:
+            raise ValueError(
+                f"flow.shortcut_share is {self.shortcut_share} of flow.training.batch {self.training.batch}, which is "
+                f"not one window; expected 0 or at least {1 / self.training.batch:g}"
+            )
+        return self
 
 
 class GmmConfig(Section):

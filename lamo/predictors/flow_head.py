@@ -12,10 +12,18 @@ from torch import Generator, Tensor, nn
 
 from lamo.errors import LamoError
 from lamo.nn.transformer import SelfAttention, init_weights
-from lamo.predictors.backbone import Features
+from lamo.predictors.backbone import Features, table
 from lamo.predictors.interface import Randomness, Sampler
 from lamo.predictors.ode import integrate
 from lamo.predictors.randomness import normal, uniform
+from lamo.predictors.shortcut import (
+    STEP_SIZES,
+    draw_sizes,
+    on_grid,
+    rows_on_themselves,
+    told_in_sampling,
+    two_half_steps,
+)
 
 TAU_WIDTH = 128
 
@@ -78,6 +86,9 @@ class FlowHead(nn.Module):
     Without `attention_heads` each token is sampled by itself given the context (the paper); with them, attention
     between the blocks lets the tokens of a step agree with each other.
 
+    With a `shortcut_share` above 0 it is also told the size of a step, and that share of a batch is trained on its own
+    smaller steps (`lamo.predictors.shortcut`); without, there are neither parameters nor random numbers of that.
+
     The head is at least as wide as a token: the velocity contains the noise x_0, which a narrower one cannot carry.
 
     Raises:
@@ -85,8 +96,9 @@ class FlowHead(nn.Module):
     """
 
     def __init__(
-        self, token_width: int, context_width: int, width: int, blocks: int, attention_heads: int = 0
-    ) -> None:
+        self, token_width: int, context_width: int, width: int, blocks: int, attention_heads: int = 0,
+        shortcut_share: float = 0.0,
+    ) -> None:  # fmt: skip
         super().__init__()
         width = max(width, token_width)
         if attention_heads and width % attention_heads:
@@ -112,16 +124,22 @@ class FlowHead(nn.Module):
         # Every block starts as the identity and the head as the zero velocity.
         for layer in [*(block.modulation for block in layers), self.modulation, self.out]:
             nn.init.zeros_(layer.weight)
+        self.shortcut_share = shortcut_share
+        # Nothing is added where the size is 0.
+        self.step_size = table(len(STEP_SIZES) - 1, width) if shortcut_share else None
 
-    def velocity(self, x: Tensor, tau: Tensor, tokens: Tensor) -> Tensor:
-        """v(x_tau, tau | h_t), [B, ..., D].
+    def velocity(self, x: Tensor, tau: Tensor, tokens: Tensor, told: Tensor | None = None) -> Tensor:
+        """v(x_tau, tau | h_t), or its mean over a step that begins there, [B, ..., D].
 
         Args:
             x: x_tau, [B, ..., D].
             tau: [B].
             tokens: h_t, [B, ..., d].
+            told: number of the step's size in `STEP_SIZES`, [B]; None: 0 for all, the velocity itself.
         """
         time = self.tau_in(embed_tau(tau))
+        if told is not None and self.step_size is not None:
+            time = time + F.pad(self.step_size, (0, 0, 1, 0))[told]
         time = time.view(len(tau), *(1,) * (x.ndim - 2), -1)
         condition = F.silu(self.context_in(tokens) + time)
         x = self.x_in(x)
@@ -131,17 +149,45 @@ class FlowHead(nn.Module):
         return self.out(self.norm(x) * (1 + scale) + shift)
 
     def loss(self, features: Features, target: Tensor, generator: Generator) -> Tensor:
-        """Flow-matching objective (eq. 11), mean over batch, positions and dimensions; target x_1 [B, ..., D]."""
+        """Flow-matching objective (eq. 11), mean over batch, positions and dimensions; target x_1 [B, ..., D].
+
+        In training a `shortcut_share` of the rows has the head's own steps as the target instead.
+        """
         x0 = normal(tuple(target.shape), generator, target)
         tau = uniform((target.shape[0],), generator, target)
-        point = straight_path(x0, target, tau.view(-1, *(1,) * (target.ndim - 1)))
+        if self.training and self.shortcut_share:
+            return self._shortcut_loss(features.tokens, x0, target, tau, generator)
+        point = straight_path(x0, target, _spread(tau, target))
         return F.mse_loss(self.velocity(point.position, tau, features.tokens).float(), point.velocity)
+
+    def _shortcut_loss(self, tokens: Tensor, x0: Tensor, x1: Tensor, tau: Tensor, generator: Generator) -> Tensor:
+        chosen = rows_on_themselves(len(x1), self.shortcut_share)
+        told = draw_sizes(len(x1), chosen, generator, x1)
+        tau = on_grid(tau, told)
+        point = straight_path(x0, x1, _spread(tau, x1))
+        # Before the steps without gradient: older versions of PyTorch keep weights as autocast has cast them first.
+        found, target = self.velocity(point.position, tau, tokens, told).float(), point.velocity
+        if chosen:
+            rows = torch.tensor(chosen, device=x1.device)
+            steps = two_half_steps(
+                lambda x, tau, told: self.velocity(x, tau, tokens[rows], told),
+                point.position[rows], tau[rows], told[rows],
+            )  # fmt: skip
+            target = target.index_copy(0, rows, steps)
+        return F.mse_loss(found, target)
 
     def sample(self, features: Features, sampler: Sampler, generator: Randomness) -> Tensor:
         """Integrates the velocity from x_0 ~ N(0, I) at tau = 0 to tau = 1; [B, ..., D]."""
         tokens = features.tokens
         rows = tokens.shape[0]
         x0 = normal((*tokens.shape[:-1], self.token_width), generator, tokens)
+        size = told_in_sampling(sampler.steps, sampler.solver)
+        told = torch.full((rows,), size, device=tokens.device) if size else None
         return integrate(
-            lambda x, tau: self.velocity(x, x.new_full((rows,), tau), tokens), x0, sampler.steps, sampler.solver
+            lambda x, tau: self.velocity(x, x.new_full((rows,), tau), tokens, told), x0, sampler.steps, sampler.solver
         )
+
+
+def _spread(tau: Tensor, like: Tensor) -> Tensor:
+    """tau [B] as it broadcasts against `like` [B, ..., D]."""
+    return tau.view(-1, *(1,) * (like.ndim - 1))

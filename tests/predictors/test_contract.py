@@ -1,5 +1,6 @@
 """One contract for all predictors."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -17,7 +18,7 @@ SAMPLERS = {
 }
 EVERY_SAMPLER = [(name, sampler) for name in NAMES for sampler in SAMPLERS[name]]
 VARIANTS = [(name, {"anchor": anchor}) for name in NAMES for anchor in ("none", "last")]
-VARIANTS += [("flow", {"coupling": "attention"})]
+VARIANTS += [("flow", {"coupling": "attention"}), ("flow", {"shortcut_share": 0.25})]
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -149,6 +150,18 @@ def test_saved_and_loaded_is_the_same(name, config, geometry, context, tmp_path)
     # Not to the bit: torch multiplies differently when the weights take no gradient.
     samples = [p.sample(context, sampler, seeded(0)) for p in (loaded, predictor)]
     torch.testing.assert_close(*samples, rtol=1e-4, atol=1e-5)
+
+
+def test_a_flow_predictor_saved_before_there_were_switches_is_loaded(config, geometry, tmp_path):
+    save_predictor(tmp_path, build_predictor(config.of("flow"), geometry), config.of("flow"), geometry)
+    path = tmp_path / "config.json"
+    content = json.loads(path.read_text())
+    for key in ("coupling", "shortcut_share"):
+        del content["predictor"]["head"][key]
+    path.write_text(json.dumps(content))
+    assert (
+        load_predictor(tmp_path).state_dict().keys() == build_predictor(config.of("flow"), geometry).state_dict().keys()
+    )
 
 
 def test_without_history(name, config, geometry):

@@ -45,7 +45,8 @@ SHORT = {
 }
 COMPACT = SHORT | {"pretraining": {"steps": STEPS, "batch": 4}}
 HEADS: dict[str, dict[str, Any]] = {
-    "flow": {"width": 16, "blocks": 1, "coupling": "attention"}, "gmm": {}, "state": {"width": 16, "blocks": 1},
+    "flow": {"width": 16, "blocks": 1, "coupling": "attention", "shortcut_share": 0.25}, "gmm": {},
+    "state": {"width": 16, "blocks": 1},
 }  # fmt: skip
 LIGHT = {"jitter": 0.8, "greyscale": 0.2, "blur": 0.5}
 PUBLISHED = SHORT | {
