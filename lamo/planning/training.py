@@ -40,7 +40,9 @@ def training_units(sizes: Sizes, pieces: Pieces) -> list[Unit]:
             training = getattr(config.predictors, name).training
             times = training.steps * len(config.predictors.seeds)
             make = lambda batch, name=name: predictor_step(sizes, name, batch)  # noqa: E731
-            units.append(Unit("predictors_train", f"{name}, step", times, training.batch, make))
+            # Not every window of a batch need take as many operations (`predictors.flow.shortcut_share`).
+            whole = lambda _, make=make, batch=training.batch: make(batch)  # noqa: E731
+            units.append(Unit("predictors_train", f"{name}, step", times, training.batch, make, ((1, whole),)))
     return units
 
 

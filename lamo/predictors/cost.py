@@ -77,8 +77,9 @@ def example(geometry: Geometry, batch: int) -> tuple[Context, Tensor, Tensor]:
     return Context(motion[:, :-1], states[:, :-1]), motion[:, -1], states[:, -1]
 
 
-def training_flops(config: PredictorConfig, geometry: Geometry) -> int:
-    """Operations of the loss of one training window and of its gradients; a batch of B takes B times as many."""
+def training_flops(config: PredictorConfig, geometry: Geometry, batch: int = 1) -> int:
+    """Operations of the loss of a batch of training windows and of its gradients; `batch` times those of one window,
+    but for the windows of a batch that `predictors.flow.shortcut_share` adds evaluations of the head to."""
 
     def work(batch: int) -> Run:
         model, noise = make(config, geometry).train(), Generator().manual_seed(0)
@@ -86,7 +87,7 @@ def training_flops(config: PredictorConfig, geometry: Geometry) -> int:
         target = motion if model.predicts == "motion" else state
         return lambda: model.loss(context, target, noise).backward()
 
-    return count_flops(work)
+    return count_flops(work, batch)
 
 
 def backbone_flops(config: PredictorConfig, geometry: Geometry) -> int:

@@ -142,17 +142,16 @@ def _methods(seeds: Sequence[Trained], predictor: str, samplers: Sequence[str], 
         )
     config, geometry = seeds[0].config, seeds[0].geometry
     logged = [one.seconds for one in seeds if one.seconds is not None]
-    samples = config.head.training.steps * config.head.training.batch
-    size = size_of(config, geometry)
-    learning, backbone = training_flops(config, geometry), backbone_flops(config, geometry)
+    training, size, backbone = config.head.training, size_of(config, geometry), backbone_flops(config, geometry)
+    learning = training.steps * training_flops(config, geometry, training.batch)
     return [
         Method(
             predictor=predictor,
             sampler=sampler.name,
             seeds=len(seeds),
             size=size,
-            training_samples=samples,
-            training_flops=samples * learning,
+            training_samples=training.steps * training.batch,
+            training_flops=learning,
             backbone_flops=backbone,
             head_evaluations=sampler.evaluations,
             head_flops=sampling_flops(config, geometry, sampler) - backbone,

@@ -67,6 +67,14 @@ def test_numbers_of_a_row(methods):
     assert first.head_flops * 4 == second.head_flops * 5
 
 
+def test_training_on_the_heads_own_steps_is_counted_batch_by_batch():
+    flow = PREDICTORS.flow.model_copy(update={"shortcut_share": 0.5})
+    config = PREDICTORS.model_copy(update={"flow": flow}).of("flow")
+    (one,) = compare([Trained(config, GEOMETRY, 1.0)], {"flow": ["flow-4"]}, STEP)
+    assert one.training_samples == 42
+    assert one.training_flops == 7 * training_flops(config, GEOMETRY, 6) > 42 * training_flops(config, GEOMETRY)
+
+
 def test_words_say_what_is_matched_by_the_numbers(methods):
     text = in_words(methods, STEP)
     gmm, state = (part for part in text.split(". ") if " beside flow: " in part)
