@@ -11,6 +11,7 @@
 # make plan    what a run will cost, before it is started: CONFIG=config/bdd100k.yaml, VIDEOS=folder or CLIPS="train=70000 val=10000" SECONDS=40
 # make explain why each job would run, in words: CONFIG=config/bdd100k.yaml, ARGS="further arguments of snakemake"
 # make recurrence  compare closed recurrences on the demo's world, and on videos where VIDEOS=folder is given; an hour each
+# make ablations  what each choice of the paper buys, on a finished run: RUN=bench, made with config/bench.yaml or CONFIG=file; hours
 # make bench-data  speed of decoding, stores and reading beside references; VIDEOS=folder adds the codecs; a quarter of an hour
 # make clean   remove caches of the tools; results and .venv stay
 
@@ -23,7 +24,7 @@ STAMP := .venv/.installed
 SNAKEFILES := Snakefile workflow/Snakefile workflow/rules
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-slow test-slurm lint format config verify report plan explain rulegraph sizes recurrence bench-data install clean
+.PHONY: demo test test-slow test-slurm lint format config verify report plan explain rulegraph sizes recurrence ablations bench-data install clean
 .DEFAULT_GOAL := install
 
 # Hooks off: the table is printed below, also when there was nothing left to do.
@@ -86,6 +87,11 @@ ifdef VIDEOS
 	  --config run=dashcam videos='{root: $(VIDEOS)}' -- results/dashcam/01_frames/clips.parquet
 	$(BIN)/python -m studies.recurrence --datasets dashcam --threads $(CORES) --docs docs/recurrence.md
 endif
+
+# On a run that is finished up to stage 04. Resumes where it was stopped; variants that are finished are not computed again.
+ablations: install
+	$(BIN)/python -m studies.ablations --run '$(RUN)' $(if $(CONFIG),--configfile '$(CONFIG)') --threads $(CORES) \
+	  --docs docs/ablations.md
 
 bench-data: install
 	$(BIN)/python -m benchmarks --docs docs/stores.md $(if $(VIDEOS),--videos $(VIDEOS))

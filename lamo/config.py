@@ -48,8 +48,10 @@ class Config(Section):
     metrics: MetricsConfig = Field(MetricsConfig(), description="stage 07: metrics, tables and pictures")
 
 
-def load_config(raw: Mapping[str, Any]) -> Config:
+def load_config(raw: Mapping[str, Any], controls: bool = True) -> Config:
     """The validated configuration.
+
+    `controls`: the controls are rolled out, of which constant_motion needs an observed token.
 
     Raises:
         LamoError: one line that names every wrong key, what was found there, what was expected and, for an unknown key,
@@ -60,6 +62,10 @@ def load_config(raw: Mapping[str, Any]) -> Config:
     except ValidationError as error:
         raise LamoError("config: " + "; ".join(_explain(detail) for detail in error.errors())) from None
     problems = list(contradictions(config))
+    if controls and config.predictors.history < 1:
+        problems.append(
+            "predictors.history: found 0, expected at least 1: the control constant_motion repeats an observed token"
+        )
     if problems:
         raise LamoError("config: " + "; ".join(problems))
     return config
@@ -144,8 +150,6 @@ def contradictions(config: Config) -> Iterator[str]:
         )
     if config.midway.checkpoint is None:
         yield from encoder_contradictions(config)
-    if config.predictors.history < 1:
-        yield "predictors.history: found 0, expected at least 1: the control constant_motion repeats an observed token"
     widths: tuple[tuple[str, EncoderConfig | InverseConfig | DecoderConfig], ...] = (
         ("midway.encoder", encoder),
         ("midway.inverse", config.midway.inverse),

@@ -16,8 +16,9 @@ from lamo.errors import LamoError
 from lamo.stores.atomic import read_json, replacing, write_json
 from lamo.training.device import pick_device
 from lamo.workflow.code_hash import ROOT, code_hash
+from studies.common import key_of
 from studies.recurrence.evaluation import Bench, make_bench, measure
-from studies.recurrence.models import Models, key_of, open_data
+from studies.recurrence.models import Models, open_data
 from studies.recurrence.settings import Study, Variant, read_study
 from studies.recurrence.table import collect, long_form, markdown
 

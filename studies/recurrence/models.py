@@ -1,7 +1,5 @@
 """Frames, and the models that variants share: each is trained once and kept by what it depends on."""
 
-import hashlib
-import json
 import logging
 import time
 from collections.abc import Callable
@@ -32,6 +30,7 @@ from lamo.training.device import mixed_precision
 from lamo.training.model_files import load_weights, save_model
 from lamo.training.seed import seed_everything
 from lamo.training.session import Session
+from studies.common import key_of
 
 LEVELS = (0,)
 FACTS = "facts.json"
@@ -79,11 +78,6 @@ def open_data(name: str, folder: str | Path) -> Data:
 
 def _in_memory(stores: list[FramesStore]) -> list[ShardArray]:
     return [ShardArray(store.frames[:], store.offsets) for store in stores]
-
-
-def key_of(value: Any) -> str:
-    """A short hash of plain values."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
 class Models:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import Field, ValidationError
 
 from lamo.config import Config, load_config
@@ -13,6 +12,7 @@ from lamo.decoder.config import DecoderConfig
 from lamo.errors import LamoError
 from lamo.midway.config import MidwayConfig
 from lamo.section import Section
+from studies.common import merged, read_yaml
 
 
 class VariantConfig(Section):
@@ -71,9 +71,9 @@ class Study:
 
 def read_study(path: str | Path, default: str | Path) -> Study:
     """The study in the file `path`, over the configuration file `default`. Raises `LamoError` where they are wrong."""
-    base = load_config(_read(default))
+    base = load_config(read_yaml(default))
     try:
-        config = StudyConfig.model_validate(_read(path))
+        config = StudyConfig.model_validate(read_yaml(path))
         midway = merged(base.midway.model_dump(mode="json", by_alias=True), config.midway)
         decoder = DecoderConfig.model_validate(merged(base.decoder.model_dump(mode="json"), config.decoder))
         variants: dict[str, Variant] = {}
@@ -106,19 +106,3 @@ def _variant(one: VariantConfig, base: dict[str, Any], known: Mapping[str, Varia
     trained = merged(base, owner.midway)
     midway = MidwayConfig.model_validate(merged(trained, one.midway))
     return Variant(one.name, one.about, midway, MidwayConfig.model_validate(trained))
-
-
-def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` laid over `base`, section by section."""
-    result = dict(base)
-    for name, value in over.items():
-        below = result.get(name)
-        result[name] = merged(below, value) if isinstance(value, Mapping) and isinstance(below, Mapping) else value
-    return result
-
-
-def _read(path: str | Path) -> dict[str, Any]:
-    try:
-        return yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise LamoError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})") from None
