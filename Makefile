@@ -10,6 +10,8 @@
 # make report  HTML report of the demo run
 # make plan    what a run will cost, before it is started: CONFIG=config/bdd100k.yaml, VIDEOS=folder or CLIPS="train=70000 val=10000" SECONDS=40
 # make explain why each job would run, in words: CONFIG=config/bdd100k.yaml, ARGS="further arguments of snakemake"
+# make bench-science  the paper's claims on the synthetic world, three seeds, about 90 minutes on two cores: results/bench; GPU=1: larger, for one GPU
+# make bench-dashcam  the same table on real footage: VIDEOS=folder; a quarter of an hour: results/dashcam
 # make recurrence  compare closed recurrences on the demo's world, and on videos where VIDEOS=folder is given; an hour each
 # make ablations  what each choice of the paper buys, on a finished run: RUN=bench, made with config/bench.yaml or CONFIG=file; hours
 # make bench-data  speed of decoding, stores and reading beside references; VIDEOS=folder adds the codecs; a quarter of an hour
@@ -24,7 +26,8 @@ STAMP := .venv/.installed
 SNAKEFILES := Snakefile workflow/Snakefile workflow/rules
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-slow test-slurm lint format config verify report plan explain rulegraph sizes recurrence ablations bench-data install clean
+.PHONY: demo test test-slow test-slurm lint format config verify report plan explain rulegraph sizes recurrence
+.PHONY: bench-science bench-dashcam ablations bench-data install clean
 .DEFAULT_GOAL := install
 
 # Hooks off: the table is printed below, also when there was nothing left to do.
@@ -92,6 +95,23 @@ endif
 ablations: install
 	$(BIN)/python -m studies.ablations --run '$(RUN)' $(if $(CONFIG),--configfile '$(CONFIG)') --threads $(CORES) \
 	  --docs docs/ablations.md
+
+# Stages 01 to 05 are computed once; the second run has links to them, and rollouts of eight seconds of its own.
+BENCH := bench$(if $(GPU),-gpu)
+SCIENCE := results/$(BENCH)-science
+bench-science: install
+	$(BIN)/snakemake --cores $(CORES) --no-hooks --configfile config/$(BENCH).yaml
+	mkdir -p $(SCIENCE)-long/07_metrics
+	cp -alu $(SCIENCE)/0[1-5]_* $(SCIENCE)-long
+	cp -alu $(SCIENCE)/07_metrics/features $(SCIENCE)-long/07_metrics
+	$(BIN)/snakemake --cores $(CORES) --no-hooks --configfile config/$(BENCH).yaml config/bench-long.yaml --config run=$(BENCH)-science-long
+	$(BIN)/python -m lamo.workflow.publish $(SCIENCE) results/$(BENCH) --command 'make bench-science$(if $(GPU), GPU=1)' --config config/$(BENCH).yaml
+	$(BIN)/python -m lamo.workflow.publish $(SCIENCE)-long results/$(BENCH)-long --command 'make bench-science$(if $(GPU), GPU=1)' \
+	  --config config/$(BENCH).yaml config/bench-long.yaml
+
+bench-dashcam: install
+	$(BIN)/snakemake --cores $(CORES) --no-hooks --configfile config/dashcam.yaml --config videos='{root: $(VIDEOS)}'
+	$(BIN)/python -m lamo.workflow.publish results/dashcam-science results/dashcam --command 'make bench-dashcam VIDEOS=path/to/videos' --config config/dashcam.yaml
 
 bench-data: install
 	$(BIN)/python -m benchmarks --docs docs/stores.md $(if $(VIDEOS),--videos $(VIDEOS))

@@ -1,0 +1,154 @@
+"""The small files of a finished run, kept in the repository with a page that says how they were made.
+
+`python -m lamo.workflow.publish results/<run> results/<folder> --command "make ..."`.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from lamo.errors import LamoError
+from lamo.stores.atomic import read_json, replacing
+from lamo.workflow.provenance import FOLDER
+
+# From a run's folder to the published one; a folder is taken with its pictures.
+FILES = {
+    "07_metrics/table.csv": "table.csv",
+    "07_metrics/table.md": "table.md",
+    "07_metrics/table_samples.md": "table_samples.md",
+    "07_metrics/comparisons.csv": "comparisons.csv",
+    "07_metrics/comparisons.md": "comparisons.md",
+    "07_metrics/contact_sheet.png": "contact_sheet.png",
+    "07_metrics/figures": "figures",
+    "07_metrics/probe.md": "probe.md",
+    "05_predictors/matched.csv": "matched.csv",
+    "05_predictors/matched.md": "matched.md",
+}
+OPTIONAL = {"07_metrics/probe.md"}
+SCORES = "07_metrics/metrics.parquet"
+PAGE = "README.md"
+
+
+def publish(run: Path, target: Path, command: str, configs: Sequence[str]) -> None:
+    """Replaces `target` by the tables, pictures, scores of each seed (seeds.csv) and page of the run in `run`.
+
+    Raises:
+        LamoError: the run is not finished, or a job ran on code that was not committed.
+    """
+    missing = [name for name in (*FILES, SCORES) if name not in OPTIONAL and not (run / name).exists()]
+    if missing:
+        raise LamoError(f"{run}: not finished, {', '.join(missing)} not there; run `{command}` to its end")
+    records = [read_json(path) for path in sorted((run / FOLDER).rglob("*.json"))]
+    page = _page(run, records, command, configs)
+    with replacing(target) as folder:
+        folder.mkdir()
+        for source, name in FILES.items():
+            if (run / source).is_dir():
+                shutil.copytree(run / source, folder / name)
+            elif (run / source).exists():
+                shutil.copyfile(run / source, folder / name)
+        pa.csv.write_csv(seed_scores(run), folder / "seeds.csv")
+        (folder / PAGE).write_text(page, encoding="utf-8")
+
+
+def seed_scores(run: Path) -> pa.Table:
+    """Mean over windows and samples of every score, for each sampler, training seed and horizon of the table.
+
+    Six decimals, so that rounding in the order of a sum shows no difference.
+    """
+    horizons = pa.csv.read_csv(run / "07_metrics/table.csv")["horizon_s"].unique().to_pylist()
+    scores = pq.read_table(run / SCORES)
+    near = [round(value, 6) in {round(h, 6) for h in horizons} for value in scores["horizon_s"].to_pylist()]
+    keys = ["method", "sampler", "seed", "horizon_s", "metric"]
+    means = scores.filter(pa.array(near)).group_by(keys, use_threads=False).aggregate([("value", "mean")])
+    rounded = pa.compute.round(means["value_mean"], 6)
+    return means.select(keys).append_column("mean", rounded)
+
+
+def commits_of(run: str | Path, records: Sequence[dict[str, Any]]) -> list[str]:
+    """The commits that the jobs ran on, in their short form and in order of time.
+
+    Raises:
+        LamoError: a job ran on code that differed from its commit.
+    """
+    for record in records:
+        if record["git"] is None or record["git"]["dirty"]:
+            raise LamoError(
+                f"{run}: a job of rule {record['rule']} ran on code that is not committed; commit and run it again"
+            )
+    ordered = sorted(records, key=lambda record: record["started"])
+    return list(dict.fromkeys(record["git"]["commit"][:12] for record in ordered))
+
+
+def _page(run: Path, records: Sequence[dict[str, Any]], command: str, configs: Sequence[str]) -> str:
+    begun = [datetime.fromisoformat(record["started"]) for record in records]
+    ended = [start + timedelta(seconds=record["seconds"]) for start, record in zip(begun, records, strict=True)]
+    busy = timedelta(seconds=round(sum(record["seconds"] * record["device"]["threads"] for record in records)))
+    cards = sorted({name for record in records for name in record["device"]["gpus"]}) or ["no GPU"]
+    processors = sorted({record["device"]["cpu"] for record in records})
+    versions = {name: number for record in records for name, number in record["versions"].items()}
+    shown = ", ".join(f"{name} {versions[name]}" for name in ("python", "torch", "numpy", "zarr") if name in versions)
+    return "\n".join(
+        [
+            f"# Results of the run `{run.name}`",
+            "",
+            f"Written by `{command}`; do not edit.",
+            "",
+            "| | |",
+            "|---|---|",
+            f"| configuration | {', '.join(f'`{name}`' for name in configs)} |",
+            f"| commit | {', '.join(commits_of(run, records))} |",
+            f"| date | {max(ended):%Y-%m-%d} |",
+            f"| machine | {', '.join(processors)}, {os.cpu_count()} logical cores; {', '.join(cards)} |",
+            f"| time | {_hours(max(ended) - min(begun))} from the first job's start to the last one's end, "
+            f"{_hours(busy)} of cores asked for by {len(records)} jobs |",
+            f"| versions | {shown} |",
+            "",
+            "`table.md`: single samples; `table_samples.md`: several samples together and the other distances; "
+            "`comparisons.md`: differences between methods on the same windows; `matched.md`: what each method was given "
+            "and costs; `probe.md`: what motion tokens say of the true motion; `seeds.csv`: scores of each training seed; "
+            "`figures/`: curves against time and of all trainings.",
+            "",
+            "![Truth and methods as rows, time as columns](contact_sheet.png)",
+            "",
+            "![Scores against time](figures/metrics.png)",
+            "",
+            (run / "07_metrics/table.md").read_text(encoding="utf-8").strip(),
+            "",
+        ]
+    )
+
+
+def _hours(time: timedelta) -> str:
+    minutes = round(time.total_seconds() / 60)
+    return f"{minutes // 60}:{minutes % 60:02d} h"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m lamo.workflow.publish", description=__doc__)
+    parser.add_argument("run", type=Path, help="folder of the finished run")
+    parser.add_argument("target", type=Path, help="folder to write, replaced if it is there")
+    parser.add_argument("--command", required=True, help="the command that makes the run, for the page")
+    parser.add_argument("--config", nargs="+", default=[], help="its configuration files, for the page")
+    options = parser.parse_args(arguments)
+    try:
+        publish(options.run, options.target, options.command, options.config)
+    except LamoError as error:
+        print(f"publish: {error}", file=sys.stderr)
+        return 1
+    print(f"{options.target}: tables, pictures and scores of {options.run}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""What of a finished run is kept in the repository."""
+
+import json
+import shutil
+
+import pyarrow.csv as csv
+import pyarrow.parquet as pq
+import pytest
+
+from lamo.errors import LamoError
+from lamo.stores.atomic import write_json
+from lamo.workflow.publish import commits_of, main, publish, seed_scores
+
+CLEAN = {"commit": "0123456789abcdef", "dirty": False}
+
+
+@pytest.fixture
+def run(tiny, tmp_path):
+    """A copy of what the page is made of, as if its code had been committed."""
+    folder = tmp_path / "tiny"
+    for name in ("07_metrics", "05_predictors", "provenance"):
+        shutil.copytree(tiny.results / name, folder / name)
+    for path in (folder / "provenance").rglob("*.json"):
+        write_json(path, json.loads(path.read_text()) | {"git": CLEAN})
+    return folder
+
+
+def test_a_finished_run_is_published_with_its_page(run, tmp_path, capsys):
+    target = tmp_path / "published"
+    (target / "old").mkdir(parents=True)
+    arguments = [str(run), str(target), "--command", "make something", "--config", "config/tiny.yaml"]
+    assert main(arguments) == 0
+    page = (target / "README.md").read_text()
+    assert "`make something`" in page and "`config/tiny.yaml`" in page and "| commit | 0123456789ab |" in page
+    assert (run / "07_metrics/table.md").read_text().strip() in page
+    assert (target / "table.csv").read_bytes() == (run / "07_metrics/table.csv").read_bytes()
+    assert (target / "figures/metrics.png").is_file() and (target / "contact_sheet.png").is_file()
+    assert not (target / "old").exists()
+
+
+def test_scores_of_a_seed_are_the_means_of_its_values(run):
+    table = seed_scores(run).to_pandas()
+    values = pq.read_table(run / "07_metrics/metrics.parquet").to_pandas()
+    flow = (values.sampler == "flow-4") & (values.metric == "psnr") & (values.horizon_s.round(6) == 0.6)
+    row = table[(table.sampler == "flow-4") & (table.metric == "psnr") & (table.horizon_s.round(6) == 0.6)]
+    assert len(row) == 1 and row.seed.item() == 0
+    assert row["mean"].item() == pytest.approx(values[flow].value.mean(), abs=1e-6)
+    shown = csv.read_csv(run / "07_metrics/table.csv")["horizon_s"].unique().to_pylist()
+    assert sorted(table.horizon_s.round(6).unique()) == sorted(shown)
+
+
+def test_code_that_is_not_committed_is_refused(run, tmp_path, capsys):
+    path = next((run / "provenance" / "07_metrics").glob("metrics_table*.json"))
+    write_json(path, json.loads(path.read_text()) | {"git": CLEAN | {"dirty": True}})
+    assert main([str(run), str(tmp_path / "published"), "--command", "make something"]) == 1
+    assert "metrics_table ran on code that is not committed" in capsys.readouterr().err
+    assert not (tmp_path / "published").exists()
+
+
+def test_an_unfinished_run_is_refused(run, tmp_path):
+    (run / "07_metrics/comparisons.md").unlink()
+    with pytest.raises(LamoError, match=r"not finished, 07_metrics/comparisons\.md not there; run `make something`"):
+        publish(run, tmp_path / "published", "make something", [])
+
+
+def test_commits_are_in_order_of_time():
+    records = [
+        {"rule": "b", "started": "2026-01-02T00:00:00+00:00", "git": {"commit": "b" * 40, "dirty": False}},
+        {"rule": "a", "started": "2026-01-01T00:00:00+00:00", "git": {"commit": "a" * 40, "dirty": False}},
+    ]
+    assert commits_of("run", records) == ["a" * 12, "b" * 12]
