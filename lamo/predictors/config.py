@@ -39,7 +39,9 @@ class PredictorTraining(Section):
     weight_decay: float = Field(0.01, ge=0, description="weight decay of AdamW on matrices; the paper is silent")
     clip_gradient: float = Field(1.0, ge=0, description="largest gradient norm; 0 switches clipping off")
     context_noise_max: float = Field(
-        1.0, ge=0, description="context noise: sigma ~ U(0, this) per sample, in normalised units (eq. 9); 0 is off"
+        0.3,
+        ge=0,
+        description="context noise: sigma ~ U(0, this) per sample, in normalised units (eq. 9); 0 is off; the paper: 1",
     )
     ema_decay: float = Field(
         0.995, ge=0, lt=1, description="decay of the moving average of the weights that is saved; 0: the weights"
@@ -54,9 +56,10 @@ class FlowConfig(Section):
 
     blocks: int = Field(3, ge=1, description="residual AdaLN blocks of the head; the paper: 3")
     width: int = Field(128, ge=1, description="width of the head; raised to the width of a motion token if smaller")
-    anchor: Literal["none", "last"] = Field(
-        "last",
-        description="none: predict the token itself (the paper); last: its difference from the last observed one",
+    anchor: Literal["none", "last", "linear"] = Field(
+        "linear",
+        description="none: predict the token itself (the paper); last: its difference from the last observed one; "
+        "linear: its difference from a linear guess from the tokens of the last step, fitted in closed form",
     )
     coupling: Literal["none", "attention"] = Field(
         "none",
@@ -93,7 +96,9 @@ class GmmConfig(Section):
         ge=0,
         description="weight lambda of the entropy of the mixture weights in eq. 13, in nats; the paper is silent",
     )
-    anchor: Literal["none", "last"] = Field("last", description="as for flow; last moves the means only")
+    anchor: Literal["none", "last", "linear"] = Field(
+        "linear", description="as for flow; the anchor moves the means only"
+    )
     training: PredictorTraining = Field(PredictorTraining(steps=500), description="training of this predictor")
 
     @model_validator(mode="after")
@@ -116,8 +121,10 @@ class StateConfig(Section):
         description="width of the head; raised to the width of a state token if smaller, because a narrower head "
         "cannot carry the noise that its target contains",
     )
-    anchor: Literal["none", "last"] = Field(
-        "last", description="none: predict the state itself (the paper); last: its difference from the current state"
+    anchor: Literal["none", "last", "linear"] = Field(
+        "linear",
+        description="none: predict the state itself (the paper); last: its difference from the current state; linear: "
+        "from the current state and a linear guess of its change from the last two, fitted in closed form",
     )
     training: PredictorTraining = Field(
         PredictorTraining(steps=400, batch=16), description="training of this predictor"
@@ -161,9 +168,10 @@ class PredictorsConfig(Section):
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"predictors.seeds is {list(self.seeds)}; each seed may stand there once")
         for name in ("flow", "gmm"):
-            if self.history == 0 and getattr(self, name).anchor == "last":
+            if self.history == 0 and getattr(self, name).anchor != "none":
                 raise ValueError(
-                    f"predictors.{name}.anchor is 'last', but with predictors.history 0 no token is observed"
+                    f"predictors.{name}.anchor is {getattr(self, name).anchor!r}, but with predictors.history 0 no "
+                    "token is observed; expected 'none'"
                 )
         if self.flow.coupling == "attention" and self.flow.width % self.backbone.heads:
             raise ValueError(

@@ -30,12 +30,14 @@ class Size:
     Attributes:
         backbone: trainable parameters of the context transformer, with its embeddings and queries.
         head: those of the head.
+        anchor: values of a linear anchor, which are fitted in closed form; 0 without one.
         context_tokens: tokens that the transformer attends over, queries included.
         payload: values predicted per rollout step.
     """
 
     backbone: int
     head: int
+    anchor: int
     context_tokens: int
     payload: int
 
@@ -58,7 +60,9 @@ def size_of(config: PredictorConfig, geometry: Geometry) -> Size:
     if predictor.predicts == "state":
         values = geometry.patches * geometry.state_width
     backbone = _backbone(predictor)
-    return Size(_parameters(backbone), _parameters(predictor) - _parameters(backbone), backbone.context_tokens, values)
+    head = _parameters(predictor) - _parameters(backbone)
+    anchor = sum(buffer.numel() for name, buffer in predictor.named_buffers() if name.startswith("linear."))
+    return Size(_parameters(backbone), head, anchor, backbone.context_tokens, values)
 
 
 def _backbone(predictor: Predictor) -> MotionBackbone | StateBackbone:
@@ -91,11 +95,11 @@ def training_flops(config: PredictorConfig, geometry: Geometry, batch: int = 1) 
 
 
 def backbone_flops(config: PredictorConfig, geometry: Geometry) -> int:
-    """Operations of the context transformer for one window, without gradients."""
+    """Operations of the context transformer and the anchor for one window, without gradients."""
 
     def work(batch: int) -> Run:
         model, context = make(config, geometry).eval().requires_grad_(False), example(geometry, batch)[0]
-        return lambda: _backbone(model)(context)
+        return lambda: (_backbone(model)(context), model.guess(context))
 
     return count_flops(work)
 

@@ -32,6 +32,10 @@ class Batch:
         """What a predictor of `predicts` (motion or state) has to predict."""
         return self.motion if predicts == "motion" else self.state
 
+    def past(self, predicts: str) -> Tensor:
+        """The observed values of the same kind, oldest first."""
+        return self.context.states if predicts == "state" else self.context.motion
+
     def last(self, predicts: str) -> Tensor:
         """The last observed value of the same kind: the constant-motion or persistence prediction."""
         if predicts == "state":

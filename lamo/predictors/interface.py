@@ -79,6 +79,10 @@ class Predictor(nn.Module, ABC):
         """
 
     @abstractmethod
+    def guess(self, context: Context) -> Tensor | float:
+        """The anchor: what the head models the difference from, of the shape of a sample; 0 if there is none."""
+
+    @abstractmethod
     def sample(self, context: Context, sampler: Sampler, generator: Randomness) -> Tensor:
         """Draws one m_t [B, L, M, D_m] or z_{t+1} [B, P, D_z] per window.
 

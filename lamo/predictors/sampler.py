@@ -2,11 +2,11 @@
 
 import re
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 from lamo.errors import LamoError
 
-SamplerKind = Literal["flow", "state", "gmm", "gmm-mean"]
+SamplerKind = Literal["flow", "state", "gmm", "gmm-mean", "flow-anchor", "gmm-anchor", "state-anchor"]
 Solver = Literal["euler", "midpoint", "heun"]
 
 
@@ -17,8 +17,9 @@ class Sampler:
     Attributes:
         name: as in file names and tables, e.g. flow-20.
         kind: flow and state integrate the flow; gmm draws k ~ pi and then the Gaussian; gmm-mean takes the mean of the
-            likeliest component.
-        steps: integration steps of flow and state, 0 for the mixture.
+            likeliest component; ...-anchor takes the predictor's anchor and leaves its head out, which shows what
+            the head adds.
+        steps: integration steps of flow and state, 0 for the others.
         solver: explicit integrator; euler unless the name ends in another one. A step of midpoint or heun costs two
             evaluations of the head.
     """
@@ -30,12 +31,12 @@ class Sampler:
 
     @classmethod
     def parse(cls, name: str) -> "Sampler":
-        """Reads `flow-20`, `flow-10-heun`, `state-20`, `gmm` or `gmm-mean`.
+        """Reads `flow-20`, `flow-10-heun`, `state-20`, `gmm`, `gmm-mean` or the predictor's name with `-anchor`.
 
         Raises:
             LamoError: on any other name, and on zero steps.
         """
-        if name in ("gmm", "gmm-mean"):
+        if name in get_args(SamplerKind) and name not in ("flow", "state"):
             return cls(name, cast(SamplerKind, name))
         match = re.fullmatch(r"(flow|state)-([0-9]+)(?:-(euler|midpoint|heun))?", name)
         if match is not None and int(match[2]) < 1:
@@ -45,21 +46,30 @@ class Sampler:
         if match is None:
             raise LamoError(
                 f"sampler {name!r} is not known; expected gmm, gmm-mean, flow-N or state-N with N >= 1 integration "
-                "steps, optionally followed by -euler, -midpoint or -heun (e.g. flow-20, flow-10-heun)"
+                "steps, optionally followed by -euler, -midpoint or -heun (e.g. flow-20, flow-10-heun), or NAME-anchor "
+                "of flow, gmm or state"
             )
         return cls(name, cast(SamplerKind, match[1]), int(match[2]), cast(Solver, match[3] or "euler"))
 
     @property
     def predictor(self) -> Literal["flow", "gmm", "state"]:
         """Name of the predictor that it samples: flow, gmm or state."""
-        return "gmm" if self.kind == "gmm-mean" else self.kind
+        return cast(Literal["flow", "gmm", "state"], self.kind.partition("-")[0])
 
     @property
     def evaluations(self) -> int:
-        """Evaluations of the head for one sample: two per step of midpoint and heun; the mixture's head runs once."""
+        """Evaluations of the head for one sample: two per step of midpoint and heun; the mixture's head runs once, that
+        beside an anchor alone not at all."""
+        if self.anchor_alone:
+            return 0
         return max(1, self.steps) * (1 if self.solver == "euler" else 2)
 
     @property
     def deterministic(self) -> bool:
         """Whether all samples of one context are the same."""
-        return self.kind == "gmm-mean"
+        return self.kind == "gmm-mean" or self.anchor_alone
+
+    @property
+    def anchor_alone(self) -> bool:
+        """Whether the head is left out."""
+        return self.kind.endswith("-anchor")

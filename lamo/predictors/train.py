@@ -2,9 +2,11 @@
 
 import copy
 import math
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,6 +14,7 @@ from lamo.predictors.build import build_predictor, save_predictor
 from lamo.predictors.config import PredictorConfig, PredictorTraining
 from lamo.predictors.data import Batch, LatentRows, LatentWindows
 from lamo.predictors.interface import Geometry, Predictor, Sampler
+from lamo.predictors.linear_anchor import BASIS_WINDOWS, WINDOWS, LinearAnchor
 from lamo.stores.windows import ShuffledOrder
 from lamo.training.checkpoint import GeneratorState, Stateful
 from lamo.training.device import mixed_precision
@@ -54,6 +57,7 @@ def train_predictor(
     settings, device = config.head.training, session.device
     seed_everything(seed)
     model = build_predictor(config, geometry).to(device)
+    fit_anchor(model, train, device)
     average = copy.deepcopy(model).eval().requires_grad_(False)
     checks = _validation_batches(validation, settings, seed, device)
     trainer = _Trainer(model, average, settings, train, seed, session)
@@ -70,6 +74,21 @@ def train_predictor(
         save_predictor(folder, average, config, geometry)
         log.write(Path(folder) / LOG)
     return average
+
+
+def fit_anchor(model: Predictor, windows: LatentWindows, device: torch.device) -> None:
+    """Fits the linear anchor of `model`, if it has one, on windows spread evenly over all clips."""
+    anchor = getattr(model, "linear", None)
+    if not isinstance(anchor, LinearAnchor):
+        return
+
+    def spread(count: int) -> Iterator[tuple[Tensor, Tensor]]:
+        count = min(count, len(windows))
+        for picks in np.array_split(np.arange(count) * len(windows) // count, math.ceil(count / 256)):
+            batch = windows.batch(picks, device)
+            yield batch.past(model.predicts), batch.target(model.predicts)
+
+    anchor.fit(spread(BASIS_WINDOWS), spread(WINDOWS))
 
 
 class _Trainer:

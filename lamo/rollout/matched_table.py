@@ -7,12 +7,21 @@ from collections.abc import Sequence
 from lamo.rollout.matched import Method, Step
 
 COLUMNS = (
-    *("predictor", "sampler", "n_seeds", "backbone_parameters", "head_parameters", "parameters", "context_tokens"),
+    *(
+        "predictor",
+        "sampler",
+        "n_seeds",
+        "backbone_parameters",
+        "head_parameters",
+        "parameters",
+        "anchor_values",
+        "context_tokens",
+    ),
     *("values_per_step", "training_samples", "training_flops", "backbone_flops", "head_evaluations", "head_flops"),
     *("forward_flops", "step_flops", "decoder_flops", "training_s"),
 )
 TITLES = (
-    *("method", "backbone", "head", "parameters", "context tokens", "values per step", "training samples"),
+    *("method", "backbone", "head", "parameters", "anchor", "context tokens", "values per step", "training samples"),
     *("training FLOP", "backbone FLOP", "head FLOP", "f_fwd FLOP", "FLOP per step", "training time"),
 )
 # Two numbers within this share of each other count as matched.
@@ -25,7 +34,14 @@ def matched_csv(methods: Sequence[Method], step: Step) -> str:
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(COLUMNS)
     for one in methods:
-        size = (one.size.backbone, one.size.head, one.size.parameters, one.size.context_tokens, one.size.payload)
+        size = (
+            one.size.backbone,
+            one.size.head,
+            one.size.parameters,
+            one.size.anchor,
+            one.size.context_tokens,
+            one.size.payload,
+        )
         training = (one.training_samples, one.training_flops)
         rollout = (one.backbone_flops, one.head_evaluations, one.head_flops, one.forward_flops, one.step_flops)
         seconds = "" if one.training_s is None else f"{one.training_s:.3f}"
@@ -38,8 +54,18 @@ def matched_markdown(methods: Sequence[Method], step: Step, run: str) -> str:
     lines = ["| " + " | ".join(TITLES) + " |", "|---|" + "---:|" * (len(TITLES) - 1)]
     for one in methods:
         size, evaluations = one.size, one.head_evaluations
-        cells = [short(size.backbone), short(size.head), short(size.parameters), f"{size.context_tokens:,}"]
-        cells += [f"{size.payload:,}", f"{one.training_samples:,}", short(one.training_flops)]
+        cells = [
+            short(size.backbone),
+            short(size.head),
+            short(size.parameters),
+            short(size.anchor) if size.anchor else "-",
+        ]
+        cells += [
+            f"{size.context_tokens:,}",
+            f"{size.payload:,}",
+            f"{one.training_samples:,}",
+            short(one.training_flops),
+        ]
         cells += [short(one.backbone_flops), f"{evaluations} x {short(one.head_flops / evaluations)}"]
         cells += [short(one.forward_flops) if one.forward_flops else "-", short(one.step_flops)]
         cells.append("n/a" if one.training_s is None else f"{one.training_s:.0f} s")
@@ -100,8 +126,9 @@ def _caption(methods: Sequence[Method], run: str) -> str:
     seeds = sorted({one.seeds for one in methods})
     return (
         f"{run}: {' or '.join(map(str, seeds))} training seed{'' if seeds == [1] else 's'} for each method, times are "
-        "means over them, of training steps without validation. FLOP are the operations of matrix products and "
-        "convolutions, a multiplication and an addition being two, counted on the code that runs: of training "
+        "means over them, of training steps without validation. Anchor: values of the linear guess "
+        "that the head starts from, fitted in closed form and not trained. FLOP are the operations of matrix products "
+        "and convolutions, a multiplication and an addition being two, counted on the code that runs: of training "
         "forwards and backwards over all steps; of a rollout for one step of one window. What a rollout takes once "
         "for its window, encoding and inferring the observed motion tokens, is not in the table."
     )

@@ -17,7 +17,7 @@ SAMPLERS = {
     "state": ("state-4",),
 }
 EVERY_SAMPLER = [(name, sampler) for name in NAMES for sampler in SAMPLERS[name]]
-VARIANTS = [(name, {"anchor": anchor}) for name in NAMES for anchor in ("none", "last")]
+VARIANTS = [(name, {"anchor": anchor}) for name in NAMES for anchor in ("none", "last", "linear")]
 VARIANTS += [("flow", {"coupling": "attention"}), ("flow", {"shortcut_share": 0.25})]
 
 

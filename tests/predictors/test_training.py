@@ -42,6 +42,20 @@ def test_training_writes_model_config_and_log(name, config, geometry, latents, c
     assert log[["validation_loss", "validation_error", "repeat_error"]].dropna().shape[0] >= 1
 
 
+@pytest.mark.parametrize("name", ["flow", "gmm", "state"])
+def test_training_fits_a_linear_anchor_and_keeps_it(name, config, geometry, latents, tmp_path):
+    head = getattr(config, name).model_copy(update={"anchor": "linear"})
+    config = quick(config.model_copy(update={name: head}), name)
+    trained, again = train(config, geometry, latents, tmp_path), load_predictor(tmp_path)
+    windows = LatentWindows([latents], geometry.history, compute_statistics([latents]))
+    batch = windows.batch(range(len(windows)))
+    guess, target = trained.guess(batch.context), batch.target(trained.predicts)
+    # Few windows and many values: the fit is better than the mean of what it starts from, the last state or nothing.
+    start = batch.last(name) if name == "state" else torch.zeros_like(target)
+    assert (guess - target).square().mean() < 0.9 * (start - target).square().mean()
+    assert torch.equal(again.guess(batch.context), guess)
+
+
 def test_training_follows_its_seed(config, geometry, latents, tmp_path):
     config = quick(config, "flow")
     first, again, other = (

@@ -31,10 +31,13 @@ def test_a_finished_run_is_published_with_its_page(run, tmp_path, capsys):
     arguments = [str(run), str(target), "--command", "make something", "--config", "config/tiny.yaml"]
     assert main(arguments) == 0
     page = (target / "README.md").read_text()
-    assert "`make something`" in page and "`config/tiny.yaml`" in page and "| commit | 0123456789ab |" in page
+    assert "`make something`" in page
+    assert "`config/tiny.yaml`" in page
+    assert "| commit | 0123456789ab |" in page
     assert (run / "07_metrics/table.md").read_text().strip() in page
     assert (target / "table.csv").read_bytes() == (run / "07_metrics/table.csv").read_bytes()
-    assert (target / "figures/metrics.png").is_file() and (target / "contact_sheet.png").is_file()
+    assert (target / "figures/metrics.png").is_file()
+    assert (target / "contact_sheet.png").is_file()
     assert not (target / "old").exists()
 
 
@@ -43,7 +46,8 @@ def test_scores_of_a_seed_are_the_means_of_its_values(run):
     values = pq.read_table(run / "07_metrics/metrics.parquet").to_pandas()
     flow = (values.sampler == "flow-4") & (values.metric == "psnr") & (values.horizon_s.round(6) == 0.6)
     row = table[(table.sampler == "flow-4") & (table.metric == "psnr") & (table.horizon_s.round(6) == 0.6)]
-    assert len(row) == 1 and row.seed.item() == 0
+    assert len(row) == 1
+    assert row.seed.item() == 0
     assert row["mean"].item() == pytest.approx(values[flow].value.mean(), abs=1e-6)
     shown = csv.read_csv(run / "07_metrics/table.csv")["horizon_s"].unique().to_pylist()
     assert sorted(table.horizon_s.round(6).unique()) == sorted(shown)

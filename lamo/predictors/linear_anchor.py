@@ -1,0 +1,103 @@
+"""A linear guess of the next motion tokens or latent state, fitted in closed form; a head then models what is left.
+
+Which token of the past tells what of which next one is a matrix of its own for every pair of tokens. Least squares
+finds these in seconds; a transformer, which shares its projections among the tokens, needs thousands of steps for them.
+
+Shapes: B windows, T steps of the past, N values of a step (all tokens and channels), R rank, G lags.
+"""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from lamo.errors import LamoError
+
+RANK = 512
+"""Principal components that the guess is made in; fewer where a step has fewer values."""
+WINDOWS = 12_000
+"""Windows that it is fitted on, at most."""
+BASIS_WINDOWS = 2_000
+"""Those of them that the principal components are computed from."""
+RIDGE = 0.03
+"""Ridge per window, for values of unit variance; the error is flat from a hundredth of it to three times as much."""
+
+# Past [B, T, ...] and next value [B, ...] of some windows, normalised.
+Windows = Iterator[tuple[Tensor, Tensor]]
+
+
+class LinearAnchor(nn.Module):
+    """E[next value | last `lags` values] by ridge regression between principal components.
+
+    Attributes:
+        basis: principal components, [N, R].
+        weight: from the components of the lags, oldest first, to those of the next value, [G R, R].
+        bias: [R].
+    """
+
+    basis: Tensor
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, shape: tuple[int, ...], lags: int, difference: bool) -> None:
+        """`shape` of the value of a step. With `difference` its change since the last step is what is regressed."""
+        super().__init__()
+        values = math.prod(shape)
+        rank = min(values, RANK)
+        self.lags, self.difference = lags, difference
+        self.register_buffer("basis", torch.zeros(values, rank))
+        self.register_buffer("weight", torch.zeros(lags * rank, rank))
+        self.register_buffer("bias", torch.zeros(rank))
+
+    def forward(self, past: Tensor) -> Tensor:
+        """The guess [B, ...] for `past` [B, T, ...], of which the last `lags` steps are read."""
+        # In float32 also under autocast: rounding would enter what the head has to model.
+        with torch.autocast(past.device.type, enabled=False):
+            guess = (self._inputs(past.float()) @ self.weight + self.bias) @ self.basis.T
+        guess = guess.view(len(past), *past.shape[2:])
+        return guess + past[:, -1] if self.difference else guess
+
+    def _inputs(self, past: Tensor) -> Tensor:
+        return (past[:, -self.lags :].flatten(2) @ self.basis).flatten(1)
+
+    @torch.no_grad()
+    def fit(self, first: Windows, again: Windows) -> None:
+        """Fits the basis on the windows of `first` and the regression on those of `again`.
+
+        Raises:
+            LamoError: there is no window.
+        """
+        steps = [past[:, -1].flatten(1) for past, _ in first]
+        if not steps:
+            raise LamoError("the linear anchor is fitted on training windows, found none")
+        self.basis.copy_(_principal_components(torch.cat(steps), self.basis.shape[1]))
+        columns = len(self.weight) + 1
+        gram = torch.zeros(columns, columns, dtype=torch.float64, device=self.basis.device)
+        moment = torch.zeros(columns, self.basis.shape[1], dtype=torch.float64, device=self.basis.device)
+        windows = 0
+        for past, target in again:
+            inputs = torch.nn.functional.pad(self._inputs(past), (0, 1), value=1.0)
+            wanted = (target - past[:, -1] if self.difference else target).flatten(1) @ self.basis
+            gram += (inputs.T @ inputs).double()
+            moment += (inputs.T @ wanted).double()
+            windows += len(past)
+        penalty = torch.full((columns,), RIDGE * windows, dtype=torch.float64, device=gram.device)
+        penalty[-1] = 0.0  # the bias is not shrunk, and there is always a window to find it from
+        found = torch.linalg.solve(gram + penalty.diag(), moment)
+        self.weight.copy_(found[:-1])
+        self.bias.copy_(found[-1])
+
+
+def _principal_components(rows: Tensor, rank: int) -> Tensor:
+    """Directions of largest variance of `rows` [n, N], [N, rank]; zeros beyond what n rows can tell."""
+    centred = (rows - rows.mean(0)).double()
+    wide = centred.shape[1] > len(centred)
+    values, vectors = torch.linalg.eigh(centred @ centred.T if wide else centred.T @ centred)
+    values, vectors = values.flip(0), vectors.flip(1)
+    told = values > values[0].clamp_min(1e-30) * 1e-9
+    if wide:
+        vectors = centred.T @ vectors[:, told] / values[told].sqrt()
+        told = told[told]
+    found = vectors[:, : len(told)][:, told][:, :rank]
+    return torch.nn.functional.pad(found, (0, rank - found.shape[1])).to(rows.dtype)

@@ -1,0 +1,101 @@
+"""The linear anchor: least squares, what it is fitted on, and predictors that start from it."""
+
+import numpy as np
+import pytest
+import torch
+
+from lamo.errors import LamoError
+from lamo.predictors.build import build_predictor
+from lamo.predictors.config import PredictorsConfig
+from lamo.predictors.interface import Context, Geometry, Sampler
+from lamo.predictors.linear_anchor import RIDGE, LinearAnchor, _principal_components
+
+GEOMETRY = Geometry(2, 1, 3, 4, (2, 2), 5)
+
+
+def windows(count: int = 400, lags: int = 1, noise: float = 0.1) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
+    """Past [count, lags, 2, 3] and a next value that is a known affine map of it with a little noise."""
+    rng = np.random.default_rng(0)
+    past = rng.normal(size=(count, lags, 6))
+    matrix, bias = rng.normal(size=(lags * 6, 6)), rng.normal(size=6)
+    target = past.reshape(count, -1) @ matrix + bias + noise * rng.normal(size=(count, 6))
+    as_tensor = [torch.from_numpy(a).float().unflatten(-1, (2, 3)) for a in (past, target)]
+    return as_tensor[0], as_tensor[1], matrix
+
+
+@pytest.mark.parametrize("lags", [1, 2])
+@pytest.mark.parametrize("difference", [False, True])
+def test_it_is_ridge_regression(lags, difference):
+    past, target, _ = windows(lags=lags)
+    anchor = LinearAnchor((2, 3), lags, difference)
+    parts = [(past[i : i + 70], target[i : i + 70]) for i in range(0, 400, 70)]
+    anchor.fit(iter(parts), iter(parts))
+    # Independently: the normal equations in the original coordinates, which a full basis only rotates.
+    x = np.column_stack([past.flatten(1).numpy(), np.ones(400)]).astype(np.float64)
+    y = (target - past[:, -1] if difference else target).flatten(1).numpy().astype(np.float64)
+    penalty = RIDGE * 400 * np.eye(x.shape[1])
+    penalty[-1, -1] = 0
+    found = np.linalg.solve(x.T @ x + penalty, x.T @ y)
+    guess = (x @ found).reshape(400, 2, 3) + (past[:, -1].numpy() if difference else 0)
+    np.testing.assert_allclose(anchor(past).numpy(), guess, atol=1e-4)
+
+
+def test_only_the_last_lags_are_read_and_autocast_does_not_round():
+    past, target, _ = windows()
+    anchor = LinearAnchor((2, 3), 1, False)
+    anchor.fit(iter([(past, target)]), iter([(past, target)]))
+    longer = torch.cat([torch.full_like(past, 7.0), past], dim=1)
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = anchor(longer)
+    torch.testing.assert_close(rounded, anchor(past), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(anchor(past), target, atol=1.0, rtol=0)
+
+
+@pytest.mark.parametrize("rows", [4, 200])
+def test_principal_components_are_those_of_the_singular_value_decomposition(rows):
+    values = torch.randn(rows, 30, generator=torch.Generator().manual_seed(1)) * torch.linspace(3, 0.5, 30)
+    found = _principal_components(values, 3)
+    centred = (values - values.mean(0)).double()
+    right = torch.linalg.svd(centred, full_matrices=False)[2][:3].T
+    torch.testing.assert_close((found.double().T @ right).abs(), torch.eye(3).double(), atol=1e-4, rtol=0)
+
+
+def test_beyond_what_the_rows_tell_components_are_zero():
+    found = _principal_components(torch.randn(3, 10, generator=torch.Generator().manual_seed(1)), 8)
+    norms = found.norm(dim=0)
+    torch.testing.assert_close(norms, torch.tensor([1.0] * 2 + [0.0] * 6), atol=1e-5, rtol=0)
+
+
+def test_without_windows_there_is_nothing_to_fit():
+    with pytest.raises(LamoError, match="fitted on training windows, found none"):
+        LinearAnchor((2, 3), 1, False).fit(iter([]), iter([]))
+
+
+@pytest.mark.parametrize("name", ["flow", "gmm", "state"])
+def test_the_head_models_what_the_anchor_leaves(name):
+    config = PredictorsConfig.model_validate({"history": 2, "backbone": {"depth": 1, "width": 16, "heads": 2}})
+    torch.manual_seed(0)
+    model = build_predictor(config.of(name), GEOMETRY).eval()
+    torch.nn.init.normal_(model.linear.basis)
+    torch.nn.init.normal_(model.linear.weight)
+    context = Context(torch.randn(5, 2, 1, 3, 4), torch.randn(5, 3, 4, 5))
+    alone = model.sample(context, Sampler.parse(f"{name}-anchor"), torch.Generator())
+    assert torch.equal(alone, model.guess(context))
+    assert alone.abs().mean() > 0.1
+    # The same loss for the same residual, whatever the anchor.
+    residual = torch.randn_like(alone)
+    losses = [model.loss(context, guess + residual, torch.Generator().manual_seed(3)) for guess in (alone,)]
+    model.linear.weight.zero_()
+    model.linear.bias.zero_()
+    losses.append(model.loss(context, model.guess(context) + residual, torch.Generator().manual_seed(3)))
+    torch.testing.assert_close(*losses)
+
+
+def test_a_predictor_without_an_anchor_has_none_alone():
+    config = PredictorsConfig.model_validate(
+        {"history": 2, "backbone": {"depth": 1, "width": 16, "heads": 2}, "flow": {"anchor": "none"}}
+    )
+    model = build_predictor(config.of("flow"), GEOMETRY)
+    context = Context(torch.randn(5, 2, 1, 3, 4), torch.randn(5, 3, 4, 5))
+    with pytest.raises(LamoError, match=r"flow-anchor: predictors\.flow\.anchor is 'none'"):
+        model.sample(context, Sampler.parse("flow-anchor"), torch.Generator())
