@@ -13,7 +13,7 @@
 # make bench-science  the paper's claims on the synthetic world, three seeds, about 90 minutes on two cores: results/bench; GPU=1: larger, for one GPU
 # make bench-dashcam  the same table on real footage: VIDEOS=folder; a quarter of an hour: results/dashcam
 # make recurrence  compare closed recurrences on the demo's world, and on videos where VIDEOS=folder is given; an hour each
-# make ablations  what each choice of the paper buys, on a finished run: RUN=bench, made with config/bench.yaml or CONFIG=file; hours
+# make ablations  what each choice of the paper buys, on a finished run: RUN=bench-science CONFIG=config/bench.yaml; an hour: docs/ablations.md
 # make bench-data  speed of decoding, stores and reading beside references; VIDEOS=folder adds the codecs; a quarter of an hour
 # make clean   remove caches of the tools; results and .venv stay
 
@@ -96,22 +96,28 @@ ablations: install
 	$(BIN)/python -m studies.ablations --run '$(RUN)' $(if $(CONFIG),--configfile '$(CONFIG)') --threads $(CORES) \
 	  --docs docs/ablations.md
 
-# Stages 01 to 05 are computed once; the second run has links to them, and rollouts of eight seconds of its own.
+# The long run is given links to stages 01 to 05, which it shares, and computes rollouts of eight seconds of its own.
 BENCH := bench$(if $(GPU),-gpu)
 SCIENCE := results/$(BENCH)-science
+PUBLISH := $(BIN)/python -m lamo.workflow.publish
 bench-science: install
 	$(BIN)/snakemake --cores $(CORES) --no-hooks --configfile config/$(BENCH).yaml
 	mkdir -p $(SCIENCE)-long/07_metrics
-	cp -alu $(SCIENCE)/0[1-5]_* $(SCIENCE)-long
-	cp -alu $(SCIENCE)/07_metrics/features $(SCIENCE)-long/07_metrics
-	$(BIN)/snakemake --cores $(CORES) --no-hooks --configfile config/$(BENCH).yaml config/bench-long.yaml --config run=$(BENCH)-science-long
-	$(BIN)/python -m lamo.workflow.publish $(SCIENCE) results/$(BENCH) --command 'make bench-science$(if $(GPU), GPU=1)' --config config/$(BENCH).yaml
-	$(BIN)/python -m lamo.workflow.publish $(SCIENCE)-long results/$(BENCH)-long --command 'make bench-science$(if $(GPU), GPU=1)' \
+	rm -rf $(SCIENCE)-long/0[1-5]_* $(SCIENCE)-long/07_metrics/features
+	cp -al $(SCIENCE)/0[1-5]_* $(SCIENCE)-long
+	cp -al $(SCIENCE)/07_metrics/features $(SCIENCE)-long/07_metrics
+	rm -f $(SCIENCE)-long/05_predictors/matched.*
+	$(BIN)/snakemake --cores $(CORES) --no-hooks --configfile config/$(BENCH).yaml config/bench-long.yaml \
+	  --config run=$(BENCH)-science-long
+	$(PUBLISH) $(SCIENCE) results/$(BENCH) --command 'make bench-science$(if $(GPU), GPU=1)' --config config/$(BENCH).yaml
+	$(PUBLISH) $(SCIENCE)-long results/$(BENCH)-long --after $(SCIENCE) --command 'make bench-science$(if $(GPU), GPU=1)' \
 	  --config config/$(BENCH).yaml config/bench-long.yaml
 
 bench-dashcam: install
-	$(BIN)/snakemake --cores $(CORES) --no-hooks --configfile config/dashcam.yaml --config videos='{root: $(VIDEOS)}'
-	$(BIN)/python -m lamo.workflow.publish results/dashcam-science results/dashcam --command 'make bench-dashcam VIDEOS=path/to/videos' --config config/dashcam.yaml
+	$(if $(VIDEOS),,$(error VIDEOS is not set; name the folder of the videos: make bench-dashcam VIDEOS=path/to/videos))
+	$(BIN)/snakemake --cores $(CORES) --no-hooks --configfile config/bench-dashcam.yaml --config videos='{root: $(VIDEOS)}'
+	$(PUBLISH) results/bench-dashcam-science results/bench-dashcam --command 'make bench-dashcam VIDEOS=path/to/videos' \
+	  --config config/bench-dashcam.yaml
 
 bench-data: install
 	$(BIN)/python -m benchmarks --docs docs/stores.md $(if $(VIDEOS),--videos $(VIDEOS))

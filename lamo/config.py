@@ -20,7 +20,7 @@ from lamo.errors import LamoError
 from lamo.metrics.config import MetricsConfig
 from lamo.midway.config import EncoderConfig, InverseConfig, MidwayConfig
 from lamo.midway.training_config import VALIDATED_STEPS
-from lamo.predictors.config import PredictorsConfig
+from lamo.predictors.config import PREDICTORS, PredictorsConfig
 from lamo.rollout.config import RolloutsConfig
 from lamo.section import Section
 from lamo.stores.latents import LatentsConfig
@@ -148,6 +148,13 @@ def contradictions(config: Config) -> Iterator[str]:
             f"world.seconds: found {config.world.seconds:g} s, which is {round(config.world.seconds * rate)} frames; "
             f"predictors.history, the longest of rollouts.horizons_s and the windows of midway.training need {length}"
         )
+    for name in PREDICTORS:
+        alone = f"{name}-anchor"
+        if getattr(config.predictors, name).anchor == "none" and alone in getattr(config.rollouts.samplers, name):
+            yield (
+                f"rollouts.samplers.{name}: found {alone!r} with predictors.{name}.anchor 'none'; expected an anchor "
+                "('last' or 'linear'), or the sampler left out"
+            )
     if config.midway.checkpoint is None:
         yield from encoder_contradictions(config)
     widths: tuple[tuple[str, EncoderConfig | InverseConfig | DecoderConfig], ...] = (

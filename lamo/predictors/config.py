@@ -8,6 +8,14 @@ from lamo.section import Section
 
 PredictorName = Literal["flow", "gmm", "state"]
 PREDICTORS: tuple[PredictorName, ...] = ("flow", "gmm", "state")
+Ridge = Annotated[
+    float,
+    Field(
+        ge=0,
+        description="linear anchor: ridge of its regression, per training window and in variances of the values; more "
+        "where there are few windows (`anchor_error` of the training's log against 1)",
+    ),
+]
 
 
 class BackboneConfig(Section):
@@ -61,6 +69,7 @@ class FlowConfig(Section):
         description="none: predict the token itself (the paper); last: its difference from the last observed one; "
         "linear: its difference from a linear guess from the tokens of the last step, fitted in closed form",
     )
+    anchor_ridge: Ridge = 0.03
     coupling: Literal["none", "attention"] = Field(
         "none",
         description="none: each token of a step is sampled by itself given the context (the paper); attention: the "
@@ -99,6 +108,7 @@ class GmmConfig(Section):
     anchor: Literal["none", "last", "linear"] = Field(
         "linear", description="as for flow; the anchor moves the means only"
     )
+    anchor_ridge: Ridge = 0.03
     training: PredictorTraining = Field(PredictorTraining(steps=500), description="training of this predictor")
 
     @model_validator(mode="after")
@@ -126,6 +136,7 @@ class StateConfig(Section):
         description="none: predict the state itself (the paper); last: its difference from the current state; linear: "
         "from the current state and a linear guess of its change from the last two, fitted in closed form",
     )
+    anchor_ridge: Ridge = 0.03
     training: PredictorTraining = Field(
         PredictorTraining(steps=400, batch=16), description="training of this predictor"
     )

@@ -12,4 +12,4 @@ def build(geometry: Geometry, backbone: BackboneConfig, config: FlowConfig) -> M
     heads = backbone.heads if config.coupling == "attention" else 0
     head = FlowHead(geometry.motion_width, backbone.width, config.width, config.blocks, heads, config.shortcut_share)
     network = MotionBackbone(geometry, backbone, readout=False)
-    return MotionPredictor("flow", network, head, config.training.context_noise_max, config.anchor)
+    return MotionPredictor("flow", network, head, config)

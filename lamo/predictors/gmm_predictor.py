@@ -12,4 +12,4 @@ def build(geometry: Geometry, backbone: BackboneConfig, config: GmmConfig) -> Mo
     bounds = (config.log_sigma_min, config.log_sigma_max)
     head = GmmHead(geometry.motion_width, backbone.width, config.components, bounds, config.entropy_weight)
     network = MotionBackbone(geometry, backbone, readout=True)
-    return MotionPredictor("gmm", network, head, config.training.context_noise_max, config.anchor)
+    return MotionPredictor("gmm", network, head, config)

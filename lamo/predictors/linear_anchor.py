@@ -20,8 +20,6 @@ WINDOWS = 12_000
 """Windows that it is fitted on, at most."""
 BASIS_WINDOWS = 2_000
 """Those of them that the principal components are computed from."""
-RIDGE = 0.03
-"""Ridge per window, for values of unit variance; the error is flat from a hundredth of it to three times as much."""
 
 # Past [B, T, ...] and next value [B, ...] of some windows, normalised.
 Windows = Iterator[tuple[Tensor, Tensor]]
@@ -40,12 +38,13 @@ class LinearAnchor(nn.Module):
     weight: Tensor
     bias: Tensor
 
-    def __init__(self, shape: tuple[int, ...], lags: int, difference: bool) -> None:
-        """`shape` of the value of a step. With `difference` its change since the last step is what is regressed."""
+    def __init__(self, shape: tuple[int, ...], lags: int, difference: bool, ridge: float) -> None:
+        """`shape` of the value of a step. With `difference` its change since the last step is what is regressed;
+        `ridge` per window."""
         super().__init__()
         values = math.prod(shape)
         rank = min(values, RANK)
-        self.lags, self.difference = lags, difference
+        self.lags, self.difference, self.ridge = lags, difference, ridge
         self.register_buffer("basis", torch.zeros(values, rank))
         self.register_buffer("weight", torch.zeros(lags * rank, rank))
         self.register_buffer("bias", torch.zeros(rank))
@@ -82,7 +81,7 @@ class LinearAnchor(nn.Module):
             gram += (inputs.T @ inputs).double()
             moment += (inputs.T @ wanted).double()
             windows += len(past)
-        penalty = torch.full((columns,), RIDGE * windows, dtype=torch.float64, device=gram.device)
+        penalty = torch.full((columns,), self.ridge * windows, dtype=torch.float64, device=gram.device)
         penalty[-1] = 0.0  # the bias is not shrunk, and there is always a window to find it from
         found = torch.linalg.solve(gram + penalty.diag(), moment)
         self.weight.copy_(found[:-1])

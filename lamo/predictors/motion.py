@@ -6,6 +6,7 @@ from torch import Generator, Tensor
 
 from lamo.errors import LamoError
 from lamo.predictors.backbone import Features, MotionBackbone
+from lamo.predictors.config import FlowConfig, GmmConfig
 from lamo.predictors.interface import Context, Predictor, Randomness, Sampler
 from lamo.predictors.linear_anchor import LinearAnchor
 from lamo.predictors.randomness import corrupt
@@ -28,15 +29,17 @@ class MotionPredictor(Predictor):
 
     predicts = "motion"
 
-    def __init__(self, name: str, backbone: MotionBackbone, head: Head, context_noise_max: float, anchor: str) -> None:
+    def __init__(self, name: str, backbone: MotionBackbone, head: Head, config: FlowConfig | GmmConfig) -> None:
         super().__init__()
+        anchor = config.anchor
         shape = backbone.geometry
         if anchor != "none" and shape.history == 0:
             raise LamoError(f"anchor is {anchor!r} with a history of 0 motion tokens; expected a history of at least 1")
         self.name, self.backbone, self.head = name, backbone, head
-        self.context_noise_max, self.anchor = context_noise_max, anchor
+        self.context_noise_max, self.anchor = config.training.context_noise_max, anchor
         if anchor == "linear":
-            self.linear = LinearAnchor((shape.levels, shape.tokens, shape.motion_width), lags=1, difference=False)
+            tokens = (shape.levels, shape.tokens, shape.motion_width)
+            self.linear = LinearAnchor(tokens, lags=1, difference=False, ridge=config.anchor_ridge)
 
     def _anchor_alone(self, context: Context) -> Tensor:
         guess = self.guess(context)

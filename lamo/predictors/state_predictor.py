@@ -21,14 +21,14 @@ class StateBaseline(Predictor):
     name = "state"
     predicts = "state"
 
-    def __init__(self, backbone: StateBackbone, head: FlowHead, context_noise_max: float, anchor: str) -> None:
+    def __init__(self, backbone: StateBackbone, head: FlowHead, config: StateConfig) -> None:
         super().__init__()
         self.backbone, self.head = backbone, head
-        self.context_noise_max, self.anchor = context_noise_max, anchor
-        if anchor == "linear":
+        self.context_noise_max, self.anchor = config.training.context_noise_max, config.anchor
+        if config.anchor == "linear":
             shape = backbone.geometry
             lags = min(2, shape.history + 1)
-            self.linear = LinearAnchor((shape.patches, shape.state_width), lags, difference=True)
+            self.linear = LinearAnchor((shape.patches, shape.state_width), lags, True, config.anchor_ridge)
 
     def _anchor_alone(self, context: Context) -> Tensor:
         guess = self.guess(context)
@@ -61,4 +61,4 @@ class StateBaseline(Predictor):
 def build(geometry: Geometry, backbone: BackboneConfig, config: StateConfig) -> StateBaseline:
     """State baseline with the backbone configuration of the motion predictors."""
     head = FlowHead(geometry.state_width, backbone.width, config.width, config.blocks)
-    return StateBaseline(StateBackbone(geometry, backbone), head, config.training.context_noise_max, config.anchor)
+    return StateBaseline(StateBackbone(geometry, backbone), head, config)

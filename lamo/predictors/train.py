@@ -45,8 +45,9 @@ def train_predictor(
 
     The log holds loss, gradient norm, learning rate, samples per second, the share of the time spent on waiting for
     data and, at validations (on the averaged weights and clean contexts), validation_loss, validation_error (mean
-    squared error of one sample per window, in variances of the target) and repeat_error (the same for repeating the
-    last observed value: a predictor above it has learnt nothing yet).
+    squared error of one sample per window, in variances of the target), repeat_error (the same for repeating the last
+    observed value: a predictor above it has learnt nothing yet) and anchor_error (of the anchor
+    alone; a linear one that is fitted on too few windows is no better than 1, the mean, and wants more ridge).
 
     Returns:
         The predictor that was saved: the moving average of the weights if ema_decay is not 0.
@@ -143,11 +144,13 @@ def validate(model: Predictor, batches: list[Batch], seed: int, device: torch.de
     """Loss and one-step error on `batches`, with the same random numbers every time."""
     sampler = Sampler.parse(VALIDATION_SAMPLERS[model.name])
     noise, sampling = generator(device, seed, VALIDATION), generator(device, seed, VALIDATION_SAMPLE)
-    loss = error = repeat = 0.0
+    loss = error = repeat = anchor = 0.0
     windows = sum(len(batch.state) for batch in batches)
     for batch in batches:
         target, share = batch.target(model.predicts), len(batch.state) / windows
         loss += share * model.loss(batch.context, target, noise).float()
         error += share * (model.sample(batch.context, sampler, sampling) - target).square().mean()
+        anchor += share * (model.guess(batch.context) - target).square().mean()
         repeat += share * (batch.last(model.predicts) - target).square().mean()
-    return {"validation_loss": loss, "validation_error": error, "repeat_error": repeat}
+    errors = {"validation_error": error, "anchor_error": anchor, "repeat_error": repeat}
+    return {"validation_loss": loss, **errors}

@@ -6,9 +6,10 @@
 import argparse
 import os
 import shutil
+import subprocess
 import sys
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pyarrow.parquet as pq
 
 from lamo.errors import LamoError
 from lamo.stores.atomic import read_json, replacing
+from lamo.workflow.code_hash import ROOT
 from lamo.workflow.provenance import FOLDER
 
 # From a run's folder to the published one; a folder is taken with its pictures.
@@ -36,18 +38,29 @@ FILES = {
 OPTIONAL = {"07_metrics/probe.md"}
 SCORES = "07_metrics/metrics.parquet"
 PAGE = "README.md"
+WRITTEN = "Written by `lamo.workflow.publish`"
 
 
-def publish(run: Path, target: Path, command: str, configs: Sequence[str]) -> None:
+def publish(run: Path, target: Path, command: str, configs: Sequence[str], after: Sequence[Path] = ()) -> None:
     """Replaces `target` by the tables, pictures, scores of each seed (seeds.csv) and page of the run in `run`.
 
+    `after` are runs that it took stages from, whose jobs count as its own.
+
     Raises:
-        LamoError: the run is not finished, or a job ran on code that was not committed.
+        LamoError: the run is not finished, a job ran on code that was not committed, a file in `configs` differs from
+            the commit, or `target` holds something else.
     """
     missing = [name for name in (*FILES, SCORES) if name not in OPTIONAL and not (run / name).exists()]
     if missing:
         raise LamoError(f"{run}: not finished, {', '.join(missing)} not there; run `{command}` to its end")
-    records = [read_json(path) for path in sorted((run / FOLDER).rglob("*.json"))]
+    if target.exists() and not _published(target):
+        raise LamoError(f"{target}: found what `publish` has not written, expected nothing or a published run; move it")
+    changed = changed_files(configs)
+    if changed:
+        raise LamoError(f"{', '.join(changed)}: not as committed; commit, so that the page can name what was run")
+    records = [read_json(path) for folder in (*after, run) for path in sorted((folder / FOLDER).rglob("*.json"))]
+    if not records:
+        raise LamoError(f"{run / FOLDER}: no records of jobs; run `{command}` again")
     page = _page(run, records, command, configs)
     with replacing(target) as folder:
         folder.mkdir()
@@ -58,6 +71,17 @@ def publish(run: Path, target: Path, command: str, configs: Sequence[str]) -> No
                 shutil.copyfile(run / source, folder / name)
         pa.csv.write_csv(seed_scores(run), folder / "seeds.csv")
         (folder / PAGE).write_text(page, encoding="utf-8")
+
+
+def changed_files(paths: Iterable[str], root: Path = ROOT) -> list[str]:
+    """Those of `paths`, relative to the checkout at `root`, that differ from its commit."""
+    command = ["git", "--no-optional-locks", "-C", str(root), "status", "--porcelain", "--"]
+    return [path for path in paths if subprocess.run([*command, path], capture_output=True, check=True).stdout]
+
+
+def _published(folder: Path) -> bool:
+    page = folder / PAGE
+    return page.is_file() and WRITTEN in page.read_text(encoding="utf-8")
 
 
 def seed_scores(run: Path) -> pa.Table:
@@ -90,8 +114,6 @@ def commits_of(run: str | Path, records: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _page(run: Path, records: Sequence[dict[str, Any]], command: str, configs: Sequence[str]) -> str:
-    begun = [datetime.fromisoformat(record["started"]) for record in records]
-    ended = [start + timedelta(seconds=record["seconds"]) for start, record in zip(begun, records, strict=True)]
     busy = timedelta(seconds=round(sum(record["seconds"] * record["device"]["threads"] for record in records)))
     cards = sorted({name for record in records for name in record["device"]["gpus"]}) or ["no GPU"]
     processors = sorted({record["device"]["cpu"] for record in records})
@@ -101,16 +123,16 @@ def _page(run: Path, records: Sequence[dict[str, Any]], command: str, configs: S
         [
             f"# Results of the run `{run.name}`",
             "",
-            f"Written by `{command}`; do not edit.",
+            f"{WRITTEN}; do not edit. Made by `{command}`.",
             "",
             "| | |",
             "|---|---|",
             f"| configuration | {', '.join(f'`{name}`' for name in configs)} |",
             f"| commit | {', '.join(commits_of(run, records))} |",
-            f"| date | {max(ended):%Y-%m-%d} |",
+            f"| date | {max(record['started'] for record in records)[:10]} |",
             f"| machine | {', '.join(processors)}, {os.cpu_count()} logical cores; {', '.join(cards)} |",
-            f"| time | {_hours(max(ended) - min(begun))} from the first job's start to the last one's end, "
-            f"{_hours(busy)} of cores asked for by {len(records)} jobs |",
+            f"| time | {_hours(_elapsed(records))} in which jobs ran; {_hours(busy)} of cores that they "
+            f"were given, {len(records)} jobs |",
             f"| versions | {shown} |",
             "",
             "`table.md`: single samples; `table_samples.md`: several samples together and the other distances; "
@@ -128,6 +150,16 @@ def _page(run: Path, records: Sequence[dict[str, Any]], command: str, configs: S
     )
 
 
+def _elapsed(records: Sequence[dict[str, Any]]) -> timedelta:
+    """Time in which at least one job ran."""
+    total, end = timedelta(0), datetime.min.replace(tzinfo=UTC)
+    for record in sorted(records, key=lambda one: one["started"]):
+        begin = max(datetime.fromisoformat(record["started"]), end)
+        stop = datetime.fromisoformat(record["started"]) + timedelta(seconds=record["seconds"])
+        total, end = total + max(stop - begin, timedelta(0)), max(stop, end)
+    return total
+
+
 def _hours(time: timedelta) -> str:
     minutes = round(time.total_seconds() / 60)
     return f"{minutes // 60}:{minutes % 60:02d} h"
@@ -140,9 +172,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("target", type=Path, help="folder to write, replaced if it is there")
     parser.add_argument("--command", required=True, help="the command that makes the run, for the page")
     parser.add_argument("--config", nargs="+", default=[], help="its configuration files, for the page")
+    parser.add_argument("--after", type=Path, nargs="+", default=[], help="runs that it took stages from")
     options = parser.parse_args(arguments)
     try:
-        publish(options.run, options.target, options.command, options.config)
+        publish(options.run, options.target, options.command, options.config, options.after)
     except LamoError as error:
         print(f"publish: {error}", file=sys.stderr)
         return 1

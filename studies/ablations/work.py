@@ -115,9 +115,9 @@ class Job:
 
     @property
     def key(self) -> str:
-        """Of what is trained; equal jobs are done once."""
+        """Of what is trained and of the code; equal jobs are done once, and all again after the code changed."""
         predictor = self.predictor and self.predictor.model_dump(mode="json")
-        return key_of([self.stages.key, predictor, self.history, self.seed])
+        return key_of([self.stages.key, predictor, self.history, self.seed, self.code])
 
     def file(self, row: str) -> Path:
         """Where the scores of a sampler or control are kept, named by all that they depend on."""

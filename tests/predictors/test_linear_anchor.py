@@ -8,7 +8,7 @@ from lamo.errors import LamoError
 from lamo.predictors.build import build_predictor
 from lamo.predictors.config import PredictorsConfig
 from lamo.predictors.interface import Context, Geometry, Sampler
-from lamo.predictors.linear_anchor import RIDGE, LinearAnchor, _principal_components
+from lamo.predictors.linear_anchor import LinearAnchor, _principal_components
 
 GEOMETRY = Geometry(2, 1, 3, 4, (2, 2), 5)
 
@@ -27,13 +27,13 @@ def windows(count: int = 400, lags: int = 1, noise: float = 0.1) -> tuple[torch.
 @pytest.mark.parametrize("difference", [False, True])
 def test_it_is_ridge_regression(lags, difference):
     past, target, _ = windows(lags=lags)
-    anchor = LinearAnchor((2, 3), lags, difference)
+    anchor = LinearAnchor((2, 3), lags, difference, ridge=0.03)
     parts = [(past[i : i + 70], target[i : i + 70]) for i in range(0, 400, 70)]
     anchor.fit(iter(parts), iter(parts))
     # Independently: the normal equations in the original coordinates, which a full basis only rotates.
     x = np.column_stack([past.flatten(1).numpy(), np.ones(400)]).astype(np.float64)
     y = (target - past[:, -1] if difference else target).flatten(1).numpy().astype(np.float64)
-    penalty = RIDGE * 400 * np.eye(x.shape[1])
+    penalty = 0.03 * 400 * np.eye(x.shape[1])
     penalty[-1, -1] = 0
     found = np.linalg.solve(x.T @ x + penalty, x.T @ y)
     guess = (x @ found).reshape(400, 2, 3) + (past[:, -1].numpy() if difference else 0)
@@ -42,7 +42,7 @@ def test_it_is_ridge_regression(lags, difference):
 
 def test_only_the_last_lags_are_read_and_autocast_does_not_round():
     past, target, _ = windows()
-    anchor = LinearAnchor((2, 3), 1, False)
+    anchor = LinearAnchor((2, 3), 1, False, 0.03)
     anchor.fit(iter([(past, target)]), iter([(past, target)]))
     longer = torch.cat([torch.full_like(past, 7.0), past], dim=1)
     with torch.autocast("cpu", torch.bfloat16):
@@ -68,7 +68,7 @@ def test_beyond_what_the_rows_tell_components_are_zero():
 
 def test_without_windows_there_is_nothing_to_fit():
     with pytest.raises(LamoError, match="fitted on training windows, found none"):
-        LinearAnchor((2, 3), 1, False).fit(iter([]), iter([]))
+        LinearAnchor((2, 3), 1, False, 0.03).fit(iter([]), iter([]))
 
 
 @pytest.mark.parametrize("name", ["flow", "gmm", "state"])

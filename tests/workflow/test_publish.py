@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
@@ -9,7 +10,7 @@ import pytest
 
 from lamo.errors import LamoError
 from lamo.stores.atomic import write_json
-from lamo.workflow.publish import commits_of, main, publish, seed_scores
+from lamo.workflow.publish import _elapsed, changed_files, commits_of, main, publish, seed_scores
 
 CLEAN = {"commit": "0123456789abcdef", "dirty": False}
 
@@ -27,7 +28,8 @@ def run(tiny, tmp_path):
 
 def test_a_finished_run_is_published_with_its_page(run, tmp_path, capsys):
     target = tmp_path / "published"
-    (target / "old").mkdir(parents=True)
+    publish(run, target, "make something else", [])
+    (target / "old").mkdir()
     arguments = [str(run), str(target), "--command", "make something", "--config", "config/tiny.yaml"]
     assert main(arguments) == 0
     page = (target / "README.md").read_text()
@@ -73,3 +75,41 @@ def test_commits_are_in_order_of_time():
         {"rule": "a", "started": "2026-01-01T00:00:00+00:00", "git": {"commit": "a" * 40, "dirty": False}},
     ]
     assert commits_of("run", records) == ["a" * 12, "b" * 12]
+
+
+def test_a_folder_of_something_else_is_left_alone(run, tmp_path):
+    target = tmp_path / "frames"
+    target.mkdir()
+    (target / "README.md").write_text("decoded frames\n")
+    with pytest.raises(LamoError, match="has not written"):
+        publish(run, target, "make something", [])
+    assert (target / "README.md").read_text() == "decoded frames\n"
+
+
+def test_a_changed_configuration_is_refused(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("lamo.workflow.publish.changed_files", lambda paths: [p for p in paths if "tiny" in p])
+    with pytest.raises(LamoError, match=r"config/tiny\.yaml: not as committed"):
+        publish(run, tmp_path / "published", "make something", ["config/bench.yaml", "config/tiny.yaml"])
+
+
+def test_changed_files_are_those_that_differ_from_the_commit(tmp_path):
+    def git(*arguments):
+        subprocess.run(["git", "-C", str(tmp_path), *arguments], check=True, capture_output=True)
+
+    git("init")
+    for name in ("a.yaml", "b.yaml"):
+        (tmp_path / name).write_text("1\n")
+    git("add", ".")
+    git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-m", "first")
+    (tmp_path / "b.yaml").write_text("2\n")
+    assert changed_files(["a.yaml", "b.yaml"], tmp_path) == ["b.yaml"]
+
+
+def test_time_is_counted_once_where_jobs_ran_side_by_side():
+    records = [
+        {"started": "2026-01-01T00:00:00+00:00", "seconds": 100.0},
+        {"started": "2026-01-01T00:00:50+00:00", "seconds": 20.0},
+        {"started": "2026-01-01T00:01:30+00:00", "seconds": 40.0},
+        {"started": "2026-01-05T00:00:00+00:00", "seconds": 7.0},
+    ]
+    assert _elapsed(records).total_seconds() == 130 + 7
