@@ -65,7 +65,10 @@ def test_every_key_is_described():
         ({"frames": {"rate_hz": 0}}, "frames.rate_hz: found 0, expected greater than 0"),
         ({"predictors": 3}, "predictors: found 3, expected a valid dictionary"),
         ({"predictors": {"seeds": [0, "a"]}}, "predictors.seeds.1: found 'a', expected a valid integer"),
-        ({"predictors": {"flow": {"anchor": "lst"}}}, "predictors.flow.anchor: found 'lst', expected 'none' or 'last'"),
+        (
+            {"predictors": {"flow": {"anchor": "lst"}}},
+            "predictors.flow.anchor: found 'lst', expected 'none', 'last' or 'linear'",
+        ),
         (
             {"predictors": {"gmm": {"components": 65}}},
             "predictors.gmm.components: found 65, expected less than or equal to 64",

@@ -78,9 +78,9 @@ class Predictor(nn.Module, ABC):
             generator: the only source of randomness.
         """
 
-    @abstractmethod
     def guess(self, context: Context) -> Tensor | float:
         """The anchor: what the head models the difference from, of the shape of a sample; 0 if there is none."""
+        return 0.0
 
     @abstractmethod
     def sample(self, context: Context, sampler: Sampler, generator: Randomness) -> Tensor:

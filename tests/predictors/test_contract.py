@@ -103,7 +103,7 @@ def test_context_is_corrupted_in_training_only(predictor, context, monkeypatch):
     predictor.eval().loss(context, target, seeded(0))
     assert calls == []
     predictor.train().loss(context, target, seeded(0))
-    assert calls == [1.0]
+    assert calls == [predictor.context_noise_max] == [0.3]
 
 
 def test_motion_predictors_read_motion_and_current_state_the_baseline_all_states(predictor, context):

@@ -253,7 +253,7 @@ def test_wrong_use_is_said_in_one_line(study, finished, caplog):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"over": {"predictors": {"history": 0}}}, "predictors.flow.anchor is 'last', but with predictors.history 0"),
+        ({"over": {"predictors": {"history": 0}}}, "predictors.flow.anchor is 'linear', but with predictors.history 0"),
         (
             {"over": {"predictors": {"flow": {"anker": 1}}}},
             r"unknown key predictors\.flow\.anker .* did you mean anchor",
