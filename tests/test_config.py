@@ -121,6 +121,26 @@ def test_sections_that_contradict_each_other_are_named(raw, expected):
     assert expected in str(caught.value)
 
 
+def test_an_anchor_that_is_not_there_cannot_be_rolled_out():
+    raw = {"rollouts": {"samplers": {"gmm": ["gmm", "gmm-anchor"]}}}
+    assert load_config(raw).predictors.gmm.anchor == "linear"
+    with pytest.raises(LamoError, match=r"samplers\.gmm: found 'gmm-anchor' with predictors\.gmm\.anchor 'none'"):
+        load_config({**raw, "predictors": {"gmm": {"anchor": "none"}}})
+
+
+@pytest.mark.parametrize("name", ["bench", "bench-gpu", "bench-dashcam"])
+def test_configurations_of_the_benchmark_are_valid(name):
+    config = load_config(from_file(f"{name}.yaml"))
+    assert len(config.predictors.seeds) == 3
+    assert config.rollouts.samples == 8
+
+
+def test_the_long_rollouts_of_the_benchmark_change_no_model():
+    bench, over = from_file("bench.yaml"), from_file("bench-long.yaml")
+    assert set(over) == {"run", "rollouts", "metrics"}
+    assert max(load_config({**bench, **over}).rollouts.horizons_s) == 8.0
+
+
 def test_values_as_the_command_line_hands_them_over():
     config = load_config(
         {"videos": {"root": "null"}, "world": {"fps": "24"}, "midway": {"forward": {"laterals": "true"}}}

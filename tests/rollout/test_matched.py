@@ -67,6 +67,14 @@ def test_numbers_of_a_row(methods):
     assert first.head_flops * 4 == second.head_flops * 5
 
 
+def test_an_anchor_alone_has_no_row_and_its_values_are_counted(methods):
+    rows = compare(trained("gmm", "state"), {"gmm": ["gmm", "gmm-anchor"], "state": ["state-2", "state-anchor"]}, STEP)
+    assert [one.sampler for one in rows] == ["gmm", "state-2"]
+    # Motion: 12 values, all of them components: basis, weight, bias. State: 20 values, two lags.
+    assert [one.size.anchor for one in rows] == [12 * 12 + 12 * 12 + 12, 20 * 20 + 2 * 20 * 20 + 20]
+    assert all(one.size.parameters == one.size.backbone + one.size.head for one in rows)
+
+
 def test_training_on_the_heads_own_steps_is_counted_batch_by_batch():
     flow = PREDICTORS.flow.model_copy(update={"shortcut_share": 0.5})
     config = PREDICTORS.model_copy(update={"flow": flow}).of("flow")
