@@ -1,9 +1,12 @@
-"""The benchmark's table in README.md: python -m docs.bench writes it again from results/bench/table.csv."""
+"""The benchmark's table and picture in README.md: python -m docs.bench makes them again from results/bench."""
 
 import csv
 import sys
 from pathlib import Path
 
+from PIL import Image
+
+from lamo.config import Config
 from lamo.documents import replace_between
 from lamo.errors import LamoError
 from lamo.metrics.names import decimals_of, title
@@ -12,7 +15,11 @@ from lamo.metrics.style import readable
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = ROOT / "README.md"
-SCORES = ROOT / "results" / "bench" / "table.csv"
+RESULTS = ROOT / "results" / "bench"
+SCORES = RESULTS / "table.csv"
+PICTURE = ROOT / "docs" / "images" / "bench_rollout.png"
+# Pixels below the last block of a contact sheet.
+FOOTER = 46
 COLUMNS = (
     *(("psnr", "0.2"), ("psnr", "0.6"), ("psnr", "1.6"), ("ssim", "1.6"), ("sharpness", "1.6")),
     *(("energy_score", "1.6"), ("fd_world", "1.6")),
@@ -41,8 +48,16 @@ def _cell(row: dict[str, str] | None, metric: str) -> str:
     return f"{mean:.{decimals}f}{half}"
 
 
+def picture() -> Image.Image:
+    """The first block of the contact sheet."""
+    windows = Config().metrics.sheet.windows
+    with Image.open(RESULTS / "contact_sheet.png") as sheet:
+        return sheet.crop((0, 0, sheet.width, (sheet.height - FOOTER) // windows))
+
+
 if __name__ == "__main__":
     try:
         replace_between(DOCUMENT, "bench", table())
+        picture().save(PICTURE, optimize=True)
     except LamoError as error:
         sys.exit(str(error))
