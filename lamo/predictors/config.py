@@ -137,6 +137,7 @@ class StateConfig(Section):
         "from the current state and a linear guess of its change from the last two, fitted in closed form",
     )
     anchor_ridge: Ridge = 0.03
+    coupling: Literal["none", "attention"] = Field("none", description="as for flow, among the patches of a state")
     training: PredictorTraining = Field(
         PredictorTraining(steps=400, batch=16), description="training of this predictor"
     )
@@ -184,11 +185,12 @@ class PredictorsConfig(Section):
                     f"predictors.{name}.anchor is {getattr(self, name).anchor!r}, but with predictors.history 0 no "
                     "token is observed; expected 'none'"
                 )
-        if self.flow.coupling == "attention" and self.flow.width % self.backbone.heads:
-            raise ValueError(
-                f"predictors.flow.width is {self.flow.width} with coupling 'attention'; "
-                f"expected a multiple of predictors.backbone.heads {self.backbone.heads}"
-            )
+        for name, head in (("flow", self.flow), ("state", self.state)):
+            if head.coupling == "attention" and head.width % self.backbone.heads:
+                raise ValueError(
+                    f"predictors.{name}.width is {head.width} with coupling 'attention'; "
+                    f"expected a multiple of predictors.backbone.heads {self.backbone.heads}"
+                )
         return self
 
     def of(self, name: PredictorName) -> PredictorConfig:

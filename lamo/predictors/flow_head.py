@@ -103,9 +103,8 @@ class FlowHead(nn.Module):
         width = max(width, token_width)
         if attention_heads and width % attention_heads:
             raise LamoError(
-                f"predictors.flow.coupling is 'attention' and the head {width} wide (the larger of "
-                f"predictors.flow.width and a token); expected a multiple of predictors.backbone.heads "
-                f"{attention_heads}; change predictors.flow.width"
+                f"coupling is 'attention' and the head {width} wide (the larger of its key `width` and a token); "
+                f"expected a multiple of predictors.backbone.heads {attention_heads}; change its width"
             )
         self.token_width, self.width = token_width, width
         self.x_in = nn.Linear(token_width, width)

@@ -60,5 +60,6 @@ class StateBaseline(Predictor):
 
 def build(geometry: Geometry, backbone: BackboneConfig, config: StateConfig) -> StateBaseline:
     """State baseline with the backbone configuration of the motion predictors."""
-    head = FlowHead(geometry.state_width, backbone.width, config.width, config.blocks)
+    heads = backbone.heads if config.coupling == "attention" else 0
+    head = FlowHead(geometry.state_width, backbone.width, config.width, config.blocks, heads)
     return StateBaseline(StateBackbone(geometry, backbone), head, config)

@@ -18,7 +18,11 @@ SAMPLERS = {
 }
 EVERY_SAMPLER = [(name, sampler) for name in NAMES for sampler in SAMPLERS[name]]
 VARIANTS = [(name, {"anchor": anchor}) for name in NAMES for anchor in ("none", "last", "linear")]
-VARIANTS += [("flow", {"coupling": "attention"}), ("flow", {"shortcut_share": 0.25})]
+VARIANTS += [
+    ("flow", {"coupling": "attention"}),
+    ("flow", {"shortcut_share": 0.25}),
+    ("state", {"coupling": "attention"}),
+]
 
 
 def seeded(seed: int) -> torch.Generator:
