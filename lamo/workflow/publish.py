@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
+from PIL import Image
 
 from lamo.errors import LamoError
 from lamo.stores.atomic import read_json, replacing
@@ -36,6 +37,9 @@ FILES = {
     "05_predictors/matched.md": "matched.md",
 }
 OPTIONAL = {"07_metrics/probe.md"}
+SHEET = "07_metrics/contact_sheet.png"
+# Of long rollouts a sheet has a column for every step: megabytes that no page can show.
+WIDEST = 4000
 SCORES = "07_metrics/metrics.parquet"
 PAGE = "README.md"
 WRITTEN = "Written by `lamo.workflow.publish`"
@@ -65,6 +69,8 @@ def publish(run: Path, target: Path, command: str, configs: Sequence[str], after
     with replacing(target) as folder:
         folder.mkdir()
         for source, name in FILES.items():
+            if source == SHEET and _too_wide(run):
+                continue
             if (run / source).is_dir():
                 shutil.copytree(run / source, folder / name)
             elif (run / source).exists():
@@ -77,6 +83,11 @@ def changed_files(paths: Iterable[str], root: Path = ROOT) -> list[str]:
     """Those of `paths`, relative to the checkout at `root`, that differ from its commit."""
     command = ["git", "--no-optional-locks", "-C", str(root), "status", "--porcelain", "--"]
     return [path for path in paths if subprocess.run([*command, path], capture_output=True, check=True).stdout]
+
+
+def _too_wide(run: Path) -> bool:
+    with Image.open(run / SHEET) as sheet:
+        return sheet.width > WIDEST
 
 
 def _published(folder: Path) -> bool:
@@ -140,8 +151,7 @@ def _page(run: Path, records: Sequence[dict[str, Any]], command: str, configs: S
             "given and costs; `probe.md`: what motion tokens say of the true motion; `seeds.csv`: scores of each "
             "training seed; `figures/`: curves against time and of all trainings.",
             "",
-            "![Truth and methods as rows, time as columns](contact_sheet.png)",
-            "",
+            *([] if _too_wide(run) else ["![Truth and methods as rows, time as columns](contact_sheet.png)", ""]),
             "![Scores against time](figures/metrics.png)",
             "",
             (run / "07_metrics/table.md").read_text(encoding="utf-8").strip(),

@@ -67,7 +67,8 @@ def _chosen(known: list[str], names: str | None) -> list[str]:
 def _command(options: argparse.Namespace) -> str:
     """What makes the page again."""
     config = f" --configfile {options.configfile}" if options.configfile else ""
-    return f"python -m studies.ablations --run {options.run}{config} --docs {options.docs}"
+    docs = f" --docs {options.docs}" if options.docs else ""
+    return f"python -m studies.ablations --run {options.run}{config}{docs}"
 
 
 def compute(plan: Plan, threads: int) -> int:

@@ -131,6 +131,7 @@ VALUES = [
 CODE = [
     line_in("lamo/predictors/flow_head.py", TRAINED_FLOW | TRAINED_STATE),
     line_in("lamo/predictors/shortcut.py", TRAINED_FLOW | TRAINED_STATE),
+    line_in("lamo/predictors/anchored.py", TRAINED),
     line_in("lamo/predictors/linear_anchor.py", TRAINED),
     line_in("lamo/predictors/ode.py", TRAINED_FLOW | TRAINED_STATE),
     line_in("lamo/predictors/gmm_head.py", TRAINED_GMM),

@@ -7,10 +7,11 @@ import subprocess
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from lamo.errors import LamoError
 from lamo.stores.atomic import write_json
-from lamo.workflow.publish import _elapsed, changed_files, commits_of, main, publish, seed_scores
+from lamo.workflow.publish import WIDEST, _elapsed, changed_files, commits_of, main, publish, seed_scores
 
 CLEAN = {"commit": "0123456789abcdef", "dirty": False}
 
@@ -113,3 +114,10 @@ def test_time_is_counted_once_where_jobs_ran_side_by_side():
         {"started": "2026-01-05T00:00:00+00:00", "seconds": 7.0},
     ]
     assert _elapsed(records).total_seconds() == 130 + 7
+
+
+def test_a_sheet_too_wide_for_a_page_is_left_out(run, tmp_path):
+    Image.new("RGB", (WIDEST + 1, 10)).save(run / "07_metrics/contact_sheet.png")
+    publish(run, tmp_path / "published", "make something", [])
+    assert not (tmp_path / "published/contact_sheet.png").exists()
+    assert "contact_sheet.png" not in (tmp_path / "published/README.md").read_text()
