@@ -6,7 +6,6 @@ from lamo.documents import replace_between
 from lamo.stores.atomic import replacing
 from studies.ablations.settings import Group
 
-FACTS = "facts"
 HEAD = """# Ablations: what each choice buys
 
 One thing at a time is changed in a finished run. What is trained anew is one predictor for each variant and, where a
@@ -28,18 +27,18 @@ that scores best.
 """
 
 
-def write_page(path: Path, facts: str, tables: dict[str, str], groups: tuple[Group, ...]) -> None:
-    """Put `facts` and the table of each group between their marks; a page or place that is not there is made first."""
+def write_page(path: Path, tables: dict[str, str], groups: tuple[Group, ...]) -> None:
+    """Put the table of each group between their marks; a page or place that is not there is made first."""
     if not path.exists():
         with replacing(path) as temporary:
-            temporary.write_text(f"{HEAD}{_marks(FACTS)}", encoding="utf-8")
+            temporary.write_text(HEAD, encoding="utf-8")
     text = path.read_text(encoding="utf-8")
     absent = [one for one in groups if f"<!-- {one.name}: begin -->" not in text]
     if absent:
         added = "".join(f"\n## {one.title}\n\n{one.about}\n\n{_marks(one.name)}" for one in absent)
         with replacing(path) as temporary:
             temporary.write_text(text.rstrip() + "\n" + added, encoding="utf-8")
-    for name, content in {FACTS: facts, **tables}.items():
+    for name, content in tables.items():
         replace_between(path, name, content)
 
 

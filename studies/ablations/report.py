@@ -2,14 +2,17 @@
 
 import logging
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.timing import machine
+import torch
+
 from lamo.errors import LamoError
 from lamo.stores.atomic import replacing
-from lamo.workflow.provenance import git_state
+from lamo.workflow.provenance import device, git_state
 from studies.ablations.page import write_page
 from studies.ablations.plan import Plan
+from studies.ablations.settings import Group
 from studies.ablations.table import Row, Tables, as_csv, tables_of
 
 logger = logging.getLogger(__name__)
@@ -24,16 +27,15 @@ def write_report(plan: Plan, docs: Path | None, command: str) -> None:
         raise LamoError(f"{plan.folder}: found no finished variant to write tables of")
     _warn_of_mixed_code(finished, plan)
     tables = _tables(plan, len(finished[0].results[0]["scores"]["psnr"]))
-    texts = {name: tables.markdown(rows, missing) for name, (rows, missing) in found.items() if rows}
-    facts = _facts(plan, tables, command)
+    measured = tuple(group for group in plan.groups if found[group.name][0])
+    texts = {one.name: f"{tables.markdown(*found[one.name])}\n\n{_facts(plan, one, tables, command)}" for one in measured}
     lines = [line for name, (rows, _) in found.items() for line in tables.lines(name, rows)]
-    titles = {group.name: group.title for group in plan.groups}
-    text = "\n\n".join([facts, *(f"## {titles[name]}\n\n{table}" for name, table in texts.items())]) + "\n"
+    text = "\n\n".join(f"## {one.title}\n\n{texts[one.name]}" for one in measured) + "\n"
     for suffix, content in ((".csv", as_csv(lines)), (".md", text)):
         with replacing(plan.folder / f"ablations{suffix}") as temporary:
             temporary.write_text(content, encoding="utf-8")
     if docs:
-        write_page(docs, facts, texts, tuple(group for group in plan.groups if group.name in texts))
+        write_page(docs, texts, measured)
     print(text)
 
 
@@ -52,16 +54,13 @@ def _warn_of_mixed_code(rows: list[Row], plan: Plan) -> None:
         logger.warning("the variants were computed by different code; delete %s to redo all", plan.folder)
 
 
-def _facts(plan: Plan, tables: Tables, command: str) -> str:
-    """What was run, when, on what, and how much of it."""
-    state = git_state()
-    commit = "no commit" if state is None else f"commit {state['commit'][:10]}{', changed' if state['dirty'] else ''}"
-    predictors, evaluation = plan.study.base.predictors, plan.evaluation
-    steps = ", ".join(f"`{name}` {getattr(predictors, name).training.steps:,}" for name in ("flow", "gmm", "state"))
-    batches = ", ".join(f"{getattr(predictors, name).training.batch}" for name in ("flow", "gmm", "state"))
-    seeds = ", ".join(map(str, plan.study.seeds))
+def _facts(plan: Plan, group: Group, tables: Tables, command: str) -> str:
+    """How, when, on what and on how much the table of a group was measured: groups may be measured at different times."""
+    state, now = git_state(), device(torch.get_num_threads())
+    commit = "no commit" if state is None else f"commit {state['commit'][:12]}{', changed' if state['dirty'] else ''}"
+    training = group.variants[0].config.predictors.of(group.variants[0].predictor).training
     return (
-        f"`{command}`, {date.today()}, {commit}, on {machine(plan.folder)}. Run `{plan.study.base.run}`: "
-        f"{len(tables.clips)} windows of {tables.bootstrap.clips} held-out clips, {evaluation.samples} samples each; "
-        f"training seeds {seeds}; steps of training: {steps}, batches: {batches} windows."
+        f"{len(tables.clips)} windows of {tables.bootstrap.clips} held-out clips, {plan.evaluation.samples} samples each; "
+        f"trained for {training.steps:,} steps of {training.batch} windows, seed {', '.join(map(str, plan.study.seeds))}. "
+        f"`{command}`, {date.today()}, {commit}, {', '.join([now['cpu'], *now['gpus']])}, torch {version('torch')}."
     )

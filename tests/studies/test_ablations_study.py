@@ -117,7 +117,7 @@ def test_study_runs_resumes_and_writes_its_page(study, tmp_path, monkeypatch, fi
     assert call(file, "--docs", str(page)) == 0
     text = page.read_text(encoding="utf-8")
     assert text.startswith("# Ablations")
-    assert "Run `tiny`: 4 windows of 2 held-out clips, 2 samples each; training seeds 0, 1; " in text
+    assert text.count("4 windows of 2 held-out clips, 2 samples each; trained for 4 steps of 4 windows, seed 0, 1. ") == 3
     for row in (
         "| k3 | three | flow-2 |",
         "| k0 | none | flow-2 |",
@@ -137,6 +137,8 @@ def test_study_runs_resumes_and_writes_its_page(study, tmp_path, monkeypatch, fi
     assert {(row["reference"], row["seeds"], row["windows"]) for row in ours} == {("k3 flow-2", "2", "4")}
     monkeypatch.setattr(program, "run_job", lambda job: pytest.fail(f"computed again: {job.label}"))
     page.write_text(text.replace("| k3 | three |", "| old |") + "\nadded by hand\n", encoding="utf-8")
+    assert call(file, "--groups", "solver", "--docs", str(page)) == 0
+    assert "| old |" in page.read_text(encoding="utf-8"), "a group that was not asked for is left as it is"
     assert call(file, "--docs", str(page)) == 0
     assert page.read_text(encoding="utf-8") == text + "\nadded by hand\n"
     with pytest.raises(pytest.fail.Exception):
