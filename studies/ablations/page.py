@@ -1,11 +1,13 @@
 """The page of the study: its text is written once, its tables are replaced by every run of the program."""
 
+import shutil
 from pathlib import Path
 
 from lamo.documents import replace_between
 from lamo.stores.atomic import replacing
 from studies.ablations.settings import Group
 
+PICTURE = "picture"
 HEAD = """# Ablations: what each choice buys
 
 One thing at a time is changed in a finished run. What is trained anew is one predictor for each variant and, where a
@@ -27,11 +29,12 @@ that scores best.
 """
 
 
-def write_page(path: Path, tables: dict[str, str], groups: tuple[Group, ...]) -> None:
-    """Put the table of each group between their marks; a page or place that is not there is made first."""
+def write_page(path: Path, tables: dict[str, str], groups: tuple[Group, ...], picture: Path | None) -> None:
+    """Put the table of each group between its marks, and a copy of `picture`, if given, into images/ beside the page;
+    a page or place that is not there is made first."""
     if not path.exists():
         with replacing(path) as temporary:
-            temporary.write_text(HEAD, encoding="utf-8")
+            temporary.write_text(f"{HEAD}{_marks(PICTURE)}", encoding="utf-8")
     text = path.read_text(encoding="utf-8")
     absent = [one for one in groups if f"<!-- {one.name}: begin -->" not in text]
     if absent:
@@ -40,6 +43,10 @@ def write_page(path: Path, tables: dict[str, str], groups: tuple[Group, ...]) ->
             temporary.write_text(text.rstrip() + "\n" + added, encoding="utf-8")
     for name, content in tables.items():
         replace_between(path, name, content)
+    if picture:
+        with replacing(path.parent / "images" / f"{path.stem}.png") as temporary:
+            shutil.copyfile(picture, temporary)
+        replace_between(path, PICTURE, f"![Every row less its reference](images/{path.stem}.png)")
 
 
 def _marks(name: str) -> str:

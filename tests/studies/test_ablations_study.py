@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from PIL import Image
 
 from lamo.config import load_config
 from lamo.decoder.pixel_decoder import PixelDecoder
@@ -117,7 +118,12 @@ def test_study_runs_resumes_and_writes_its_page(study, tmp_path, monkeypatch, fi
     assert call(file, "--docs", str(page)) == 0
     text = page.read_text(encoding="utf-8")
     assert text.startswith("# Ablations")
-    assert text.count("4 windows of 2 held-out clips, 2 samples each; trained for 4 steps of 4 windows, seed 0, 1. ") == 3
+    assert "![Every row less its reference](images/page.png)" in text
+    with Image.open(tmp_path / "images" / "page.png") as picture:
+        assert picture.width > 1000
+        assert len(picture.getcolors(1 << 20)) > 10
+    facts = "4 windows of 2 held-out clips, 2 samples each; trained for 4 steps of 4 windows, seed 0, 1. "
+    assert text.count(facts) == 3
     for row in (
         "| k3 | three | flow-2 |",
         "| k0 | none | flow-2 |",
