@@ -25,6 +25,7 @@ from studies.ablations.work import Job, run_job
 from studies.ablations.worlds import make
 
 RESULTS = Path("results")
+STUDY = ROOT / "studies" / "ablations.yaml"
 logger = logging.getLogger("studies.ablations")
 
 
@@ -48,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m studies.ablations", description=__doc__.splitlines()[0])
     parser.add_argument("--run", required=True, help="finished run, results/RUN")
     parser.add_argument("--configfile", type=Path, help="what it was made with; config/RUN.yaml where there is one")
-    parser.add_argument("--study", type=Path, default=ROOT / "studies" / "ablations.yaml", help="what is ablated")
+    parser.add_argument("--study", type=Path, default=STUDY, help="what is ablated")
     parser.add_argument("--groups", help="names by commas; all of the study")
     parser.add_argument("--threads", type=int, default=2, help="cores; as many trainings side by side, one core each")
     parser.add_argument("--docs", type=Path, help="page that is written, or whose tables are replaced")
@@ -67,8 +68,9 @@ def _chosen(known: list[str], names: str | None) -> list[str]:
 def _command(options: argparse.Namespace) -> str:
     """What makes the page again."""
     config = f" --configfile {options.configfile}" if options.configfile else ""
+    study = f" --study {options.study}" if options.study != STUDY else ""
     docs = f" --docs {options.docs}" if options.docs else ""
-    return f"python -m studies.ablations --run {options.run}{config}{docs}"
+    return f"python -m studies.ablations --run {options.run}{config}{study}{docs}"
 
 
 def compute(plan: Plan, threads: int) -> int:

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lamo.stores.atomic import read_json
-from lamo.workflow.code_hash import code_hash
+from lamo.workflow.code_hash import code_hash, predictor_modules
+from studies.ablations import work
 from studies.ablations.settings import Group, Study, Variant
 from studies.ablations.table import Row
 from studies.ablations.work import CONTROLS, Evaluation, Job
 from studies.ablations.worlds import Stages, open_run, stages_of
-from studies.common import key_of
 
 CONSTANT = "constant_motion"
 
@@ -93,20 +93,24 @@ def make_plan(study: Study, names: Sequence[str], results: Path) -> Plan:
     stages = stages_of(study, run)
     evaluation = _evaluation(study, run.stages)
     folder = results / "studies" / "ablations" / study.base.run
-    code = key_of([code_hash(file) for file in sorted(Path(__file__).parent.glob("*.py"))])
     trainings: dict[str, list[Job]] = {}
     controls: dict[str, Job] = {}
     for one in study.variants:
         label, history = f"controls of {stages[one.name].folder.name}", study.base.predictors.history
-        control = Job(label, stages[one.name], evaluation, CONTROLS, folder, code, history)
+        control = Job(label, stages[one.name], evaluation, CONTROLS, folder, _code(), history)
         history, predictor = one.config.predictors.history, one.config.predictors.of(one.predictor)
-        training = replace(control, rows=one.samplers, history=history, predictor=predictor)
+        training = replace(control, rows=one.samplers, history=history, predictor=predictor, code=_code(one.predictor))
         trainings[one.name] = [
             replace(training, label=f"{one.group} {one.name}, seed {seed}", seed=seed) for seed in study.seeds
         ]
         controls[one.name] = control
     chosen = tuple(group for group in study.groups if group.name in names)
     return Plan(study, chosen, evaluation, folder, trainings, controls)
+
+
+def _code(predictor: str | None = None) -> str:
+    """Hash of the code of a job: what work.py imports, and the predictor that it loads by name."""
+    return code_hash(work.__file__, predictor_modules(predictor) if predictor else ())
 
 
 def _evaluation(study: Study, stages: Stages) -> Evaluation:

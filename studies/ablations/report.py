@@ -1,22 +1,15 @@
 """What the program leaves behind: a CSV with every number, the tables, and the page."""
 
-import logging
-from datetime import date
-from importlib.metadata import version
+from collections.abc import Sequence
 from pathlib import Path
-
-import torch
 
 from lamo.errors import LamoError
 from lamo.stores.atomic import replacing
-from lamo.workflow.provenance import device, git_state
 from studies.ablations.figure import draw
 from studies.ablations.page import write_page
 from studies.ablations.plan import Plan
 from studies.ablations.settings import Group
 from studies.ablations.table import Row, Tables, as_csv, tables_of
-
-logger = logging.getLogger(__name__)
 
 
 def write_report(plan: Plan, docs: Path | None, command: str) -> None:
@@ -28,10 +21,12 @@ def write_report(plan: Plan, docs: Path | None, command: str) -> None:
     finished = [row for of_group in rows.values() for row in of_group]
     if not finished:
         raise LamoError(f"{plan.folder}: found no finished variant to write tables of")
-    _warn_of_mixed_code(finished, plan)
     tables = _tables(plan, len(finished[0].results[0]["scores"]["psnr"]))
     groups = tuple(group for group in plan.groups if group.name in rows)
-    texts = {one.name: f"{tables.markdown(*found[one.name])}\n\n{_facts(plan, one, tables, command)}" for one in groups}
+    texts = {}
+    for one in groups:
+        facts = _facts(plan, one, rows[one.name], tables, command)
+        texts[one.name] = f"{tables.markdown(*found[one.name])}\n\n{facts}"
     lines = [line for name, of_group in rows.items() for line in tables.lines(name, of_group)]
     text = "\n\n".join(f"## {one.title}\n\n{texts[one.name]}" for one in groups) + "\n"
     for suffix, content in ((".csv", as_csv(lines)), (".md", text)):
@@ -55,19 +50,13 @@ def _tables(plan: Plan, windows: int) -> Tables:
     return tables_of(clips, config.rollouts.horizons_s, settings.resamples, settings.seed)
 
 
-def _warn_of_mixed_code(rows: list[Row], plan: Plan) -> None:
-    if len({one["code"] for row in rows for one in row.results}) > 1:
-        logger.warning("the variants were computed by different code; delete %s to redo all", plan.folder)
-
-
-def _facts(plan: Plan, group: Group, tables: Tables, command: str) -> str:
-    """How, when, on what and on how much the table of a group was measured: other groups may be of another day."""
-    state, now = git_state(), device(torch.get_num_threads())
-    commit = "no commit" if state is None else f"commit {state['commit'][:12]}{', changed' if state['dirty'] else ''}"
-    training = group.variants[0].config.predictors.of(group.variants[0].predictor).training
+def _facts(plan: Plan, group: Group, rows: Sequence[Row], tables: Tables, command: str) -> str:
+    """On how much, how, when and on what the table of a group was measured, as its results say."""
     clips, samples, seeds = tables.bootstrap.clips, plan.evaluation.samples, ", ".join(map(str, plan.study.seeds))
+    training = group.variants[0].config.predictors.of(group.variants[0].predictor).head.training
+    stamps = [one["measured"] for row in rows for one in row.results]
+    found = [", ".join(dict.fromkeys(stamp[name] for stamp in stamps)) for name in stamps[0]]
     return (
         f"{len(tables.clips)} windows of {clips} held-out clips, {samples} samples each; trained for "
-        f"{training.steps:,} steps of {training.batch} windows, seed {seeds}. `{command}`, {date.today()}, {commit}, "
-        f"{', '.join([now['cpu'], *now['gpus']])}, torch {version('torch')}."
+        f"{training.steps:,} steps of {training.batch} windows, seed {seeds}. `{command}`, {', '.join(found)}."
     )

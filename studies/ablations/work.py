@@ -6,6 +6,8 @@ Shapes: W windows, S samples, T rollout steps, of which H are scored.
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,7 @@ from lamo.stores.rollouts import Rollouts, Window
 from lamo.training.device import pick_device
 from lamo.training.model_files import load_config
 from lamo.training.session import Session, training_session
+from lamo.workflow.provenance import device, git_state
 from studies.ablations.worlds import Stages, stores
 from studies.common import key_of
 
@@ -97,7 +100,7 @@ class Job:
         evaluation: what is scored.
         rows: names of samplers, or of controls.
         folder: of the study on this run; results lie in scores/, trained predictors in models/.
-        code: hash of the code, kept beside each result.
+        code: hash of the code that computes it.
         history: K of the rollouts.
         predictor: what is trained.
         seed: of the training.
@@ -141,11 +144,19 @@ def run_job(job: Job) -> str:
     facts = {} if job.predictor is None else trained_facts(job)
     found: dict[str, Any] = {}
     for row, scores in _scores(job, rows):
-        found = {"row": row, "label": job.label, "code": job.code, "windows": len(scores["psnr"]), **facts}
+        found = {"row": row, "label": job.label, "windows": len(scores["psnr"]), "measured": measured(), **facts}
         write_json(job.file(row), {**found, "scores": scores})
     minutes = (time.perf_counter() - begin) / 60
     psnr = [f"{row} {np.mean(read_json(job.file(row))['scores']['psnr'], axis=0)[-1]:.2f}" for row in rows]
     return f"{job.label}: {minutes:.1f} min; PSNR at the last horizon: {', '.join(psnr)} dB"
+
+
+def measured() -> dict[str, str]:
+    """When, with which commit and on what a result is computed."""
+    state, now = git_state(), device(torch.get_num_threads())
+    commit = "no commit" if state is None else f"commit {state['commit'][:12]}{', changed' if state['dirty'] else ''}"
+    machine = ", ".join([now["cpu"], *now["gpus"]])
+    return {"date": str(date.today()), "commit": commit, "machine": machine, "torch": f"torch {version('torch')}"}
 
 
 def trained_facts(job: Job) -> dict[str, Any]:
@@ -182,17 +193,17 @@ def _last_validation(log: Path) -> dict[str, float]:
 
 def _scores(job: Job, rows: tuple[str, ...]) -> Iterator[tuple[str, dict[str, list[list[float]]]]]:
     """Each row with its scores, metric -> [W, H]."""
-    evaluation, device = job.evaluation, pick_device()
+    evaluation = job.evaluation
     clips, plan = evaluation.clips("val"), evaluation.plan(job.history)
     windows = evaluation.windows(clips, job.history)
     at = np.array(evaluation.steps) - 1
     truth = true_frames(clips, windows, plan).frames[:, :, at]
     folder = job.stages.folder
     statistics = folder / "03_latents" / "statistics.safetensors"
-    world = load_world(folder / "02_midway", folder / "04_decoder", statistics, job.stages.levels, device)
+    world = load_world(folder / "02_midway", folder / "04_decoder", statistics, job.stages.levels, pick_device())
     predictor: Predictor | None = None
     if job.predictor is not None:
-        predictor = load_predictor(job.model).to(device)
+        predictor = load_predictor(job.model).to(pick_device())
     for row in rows:
         if predictor is None:
             sigmas = _sigmas(evaluation) if row == "persistence_blurred" else ()
