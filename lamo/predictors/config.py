@@ -11,7 +11,7 @@ PREDICTORS: tuple[PredictorName, ...] = ("flow", "gmm", "state")
 Ridge = Annotated[
     float,
     Field(
-        ge=0,
+        gt=0,
         description="linear anchor: ridge of its regression, per training window and in variances of the values; more "
         "where there are few windows (`anchor_error` of the training's log against 1)",
     ),
@@ -134,7 +134,7 @@ class StateConfig(Section):
     anchor: Literal["none", "last", "linear"] = Field(
         "linear",
         description="none: predict the state itself (the paper); last: its difference from the current state; linear: "
-        "from the current state and a linear guess of its change from the last two, fitted in closed form",
+        "its difference from a linear guess from the last two, fitted in closed form",
     )
     anchor_ridge: Ridge = 0.03
     coupling: Literal["none", "attention"] = Field("none", description="as for flow, among the patches of a state")

@@ -28,6 +28,9 @@ Windows = Iterator[tuple[Tensor, Tensor]]
 class LinearAnchor(nn.Module):
     """E[next value | last `lags` values] by ridge regression between principal components.
 
+    The value itself is regressed, not its change: a guess of the change, added to the last value, would keep all the
+    noise that a sample has, step after step of a rollout.
+
     Attributes:
         basis: principal components, [N, R].
         weight: from the components of the lags, oldest first, to those of the next value, [G R, R].
@@ -38,13 +41,12 @@ class LinearAnchor(nn.Module):
     weight: Tensor
     bias: Tensor
 
-    def __init__(self, shape: tuple[int, ...], lags: int, difference: bool, ridge: float) -> None:
-        """`shape` of the value of a step. With `difference` its change since the last step is what is regressed;
-        `ridge` per window."""
+    def __init__(self, shape: tuple[int, ...], lags: int, ridge: float) -> None:
+        """`shape` of the value of a step; `ridge` per window."""
         super().__init__()
         values = math.prod(shape)
         rank = min(values, RANK)
-        self.lags, self.difference, self.ridge = lags, difference, ridge
+        self.lags, self.ridge = lags, ridge
         self.register_buffer("basis", torch.zeros(values, rank))
         self.register_buffer("weight", torch.zeros(lags * rank, rank))
         self.register_buffer("bias", torch.zeros(rank))
@@ -54,8 +56,7 @@ class LinearAnchor(nn.Module):
         # In float32 also under autocast: rounding would enter what the head has to model.
         with torch.autocast(past.device.type, enabled=False):
             guess = (self._inputs(past.float()) @ self.weight + self.bias) @ self.basis.T
-        guess = guess.view(len(past), *past.shape[2:])
-        return guess + past[:, -1] if self.difference else guess
+        return guess.view(len(past), *past.shape[2:])
 
     def _inputs(self, past: Tensor) -> Tensor:
         return (past[:, -self.lags :].flatten(2) @ self.basis).flatten(1)
@@ -77,7 +78,7 @@ class LinearAnchor(nn.Module):
         windows = 0
         for past, target in again:
             inputs = torch.nn.functional.pad(self._inputs(past), (0, 1), value=1.0)
-            wanted = (target - past[:, -1] if self.difference else target).flatten(1) @ self.basis
+            wanted = target.flatten(1) @ self.basis
             gram += (inputs.T @ inputs).double()
             moment += (inputs.T @ wanted).double()
             windows += len(past)

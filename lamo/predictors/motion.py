@@ -28,7 +28,7 @@ class MotionPredictor(AnchoredPredictor):
         tokens = (shape.levels, shape.tokens, shape.motion_width)
         linear = None
         if config.anchor == "linear":
-            linear = LinearAnchor(tokens, lags=1, difference=False, ridge=config.anchor_ridge)
+            linear = LinearAnchor(tokens, lags=1, ridge=config.anchor_ridge)
         super().__init__(backbone, head, config.training.context_noise_max, config.anchor, linear)
         self.name = name
 

@@ -13,8 +13,7 @@ from lamo.predictors.linear_anchor import LinearAnchor
 class StateBaseline(AnchoredPredictor):
     """Predictor of the next latent state from a window of latent states; it never sees a motion token.
 
-    A linear anchor guesses the state from the last two, within its components: a guess of the change would keep all noise
-    that the state of a rollout has outside them, step after step.
+    A linear anchor guesses the state from the last two.
     """
 
     name = "state"
@@ -25,7 +24,7 @@ class StateBaseline(AnchoredPredictor):
         lags = min(2, shape.history + 1)
         linear = None
         if config.anchor == "linear":
-            linear = LinearAnchor((shape.patches, shape.state_width), lags, difference=False, ridge=config.anchor_ridge)
+            linear = LinearAnchor((shape.patches, shape.state_width), lags, ridge=config.anchor_ridge)
         super().__init__(backbone, head, config.training.context_noise_max, config.anchor, linear)
 
     def read(self, context: Context) -> Context:

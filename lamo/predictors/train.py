@@ -45,9 +45,10 @@ def train_predictor(
 
     The log holds loss, gradient norm, learning rate, samples per second, the share of the time spent on waiting for
     data and, at validations (on the averaged weights and clean contexts), validation_loss, validation_error (mean
-    squared error of one sample per window, in variances of the target), repeat_error (the same for repeating the last
-    observed value: a predictor above it has learnt nothing yet) and anchor_error (of the anchor
-    alone; a linear one that is fitted on too few windows is no better than 1, the mean, and wants more ridge).
+    squared error of one sample per window, of a mixture its most likely mean, in variances of the target: of samples
+    that are as uncertain as the truth it is twice that of their mean), repeat_error (of the last observed value) and
+    anchor_error (of the anchor alone; a linear one that is fitted on too few windows is no better than 1, the mean,
+    and wants more ridge).
 
     Returns:
         The predictor that was saved: the moving average of the weights if ema_decay is not 0.

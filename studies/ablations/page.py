@@ -18,9 +18,10 @@ the longest history, shorter histories start later. PSNR, SSIM and sharpness are
 the score of the pixelwise mean of the samples, energy the energy score of all samples of a window. ± is half the 95 %
 interval over clips. Δ is the row less the reference, the first of its table, window by window, with its interval;
 "PSNR over constant" is the row less constant motion in the same dynamics. Both are bold where the interval does not
-contain 0. The one-step error is the mean squared error of one sample on held-out clips, with clean contexts, in
-variances of the target; after it stand the minutes of the predictor's training. One training seed says nothing about
-seeds: differences of a few tenths of a dB between two trainings may be chance.
+contain 0. The one-step error is the mean squared error on held-out clips, with clean contexts, in variances of the
+target: of one sample for flow and baseline, of the most likely mean for the mixture. Minutes are those of the
+predictor's training, beside another one. One training seed says nothing about seeds:
+differences of a few tenths of a dB between two trainings may be chance.
 
 The controls below the variants, in the dynamics and with the decoder of the variant that is named, learn nothing: what
 the decoder can show at all, the true motion tokens, the last motion token repeated, and the last frame under the blur

@@ -50,18 +50,17 @@ class Plan:
         """The finished rows of a group, the variants and then the controls, and the labels of those that are not."""
         rows: list[Row] = []
         missing = []
-        references: dict[str, Row] = {}
+        first = group.variants[0]
+        references = {sampler: self._row(first, sampler) for sampler in first.samplers}
         for variant in group.variants:
             for sampler in variant.samplers:
                 row = self._row(variant, sampler)
                 if row is None:
                     missing.append(f"{variant.name} {sampler}")
                     continue
-                if variant is group.variants[0]:
-                    references[sampler] = row
-                else:
-                    first = group.variants[0].samplers[0]
-                    row = replace(row, reference=references.get(sampler, references.get(first)))
+                other = group.against or (sampler if sampler in references else first.samplers[0])
+                if (variant, sampler) != (first, other):
+                    row = replace(row, reference=references[other])
                 rows.append(row)
         return rows + list(self._control_rows(group)), missing
 

@@ -39,6 +39,9 @@ class GroupConfig(Section):
     about: str = Field(description="what to know for reading its table")
     predictor: PredictorName = Field(description="the predictor that is trained")
     samplers: tuple[str, ...] = Field(min_length=1, description="samplers of its variants")
+    against: str | None = Field(
+        None, description="sampler of the first variant that all rows are compared with; none: each with its own"
+    )
     common: dict[str, Any] = Field({}, description="laid over the run's configuration for all variants of the group")
     variants: tuple[VariantConfig, ...] = Field(min_length=1)
 
@@ -71,6 +74,7 @@ class Group:
     title: str
     about: str
     variants: tuple[Variant, ...]
+    against: str | None = None
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,10 @@ def read_study(path: str | Path, run: str, configfile: str | Path | None = None)
     groups = []
     for group in config.groups:
         variants = tuple(_variant(one, group, raw, base, path) for one in group.variants)
-        groups.append(Group(group.name, group.title, group.about, variants))
+        if group.against and group.against not in variants[0].samplers:
+            found = ", ".join(variants[0].samplers)
+            raise LamoError(f"{path}: {group.name}: against: found {group.against}, expected one of {found}")
+        groups.append(Group(group.name, group.title, group.about, variants, group.against))
     return Study(base, config.seeds, tuple(groups))
 
 

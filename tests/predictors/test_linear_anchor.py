@@ -24,25 +24,24 @@ def windows(count: int = 400, lags: int = 1, noise: float = 0.1) -> tuple[torch.
 
 
 @pytest.mark.parametrize("lags", [1, 2])
-@pytest.mark.parametrize("difference", [False, True])
-def test_it_is_ridge_regression(lags, difference):
+def test_it_is_ridge_regression(lags):
     past, target, _ = windows(lags=lags)
-    anchor = LinearAnchor((2, 3), lags, difference, ridge=0.03)
+    anchor = LinearAnchor((2, 3), lags, ridge=0.03)
     parts = [(past[i : i + 70], target[i : i + 70]) for i in range(0, 400, 70)]
     anchor.fit(iter(parts), iter(parts))
     # Independently: the normal equations in the original coordinates, which a full basis only rotates.
     x = np.column_stack([past.flatten(1).numpy(), np.ones(400)]).astype(np.float64)
-    y = (target - past[:, -1] if difference else target).flatten(1).numpy().astype(np.float64)
+    y = target.flatten(1).numpy().astype(np.float64)
     penalty = 0.03 * 400 * np.eye(x.shape[1])
     penalty[-1, -1] = 0
     found = np.linalg.solve(x.T @ x + penalty, x.T @ y)
-    guess = (x @ found).reshape(400, 2, 3) + (past[:, -1].numpy() if difference else 0)
+    guess = (x @ found).reshape(400, 2, 3)
     np.testing.assert_allclose(anchor(past).numpy(), guess, atol=1e-4)
 
 
 def test_only_the_last_lags_are_read_and_autocast_does_not_round():
     past, target, _ = windows()
-    anchor = LinearAnchor((2, 3), 1, False, 0.03)
+    anchor = LinearAnchor((2, 3), 1, 0.03)
     anchor.fit(iter([(past, target)]), iter([(past, target)]))
     longer = torch.cat([torch.full_like(past, 7.0), past], dim=1)
     with torch.autocast("cpu", torch.bfloat16):
@@ -68,7 +67,17 @@ def test_beyond_what_the_rows_tell_components_are_zero():
 
 def test_without_windows_there_is_nothing_to_fit():
     with pytest.raises(LamoError, match="fitted on training windows, found none"):
-        LinearAnchor((2, 3), 1, False, 0.03).fit(iter([]), iter([]))
+        LinearAnchor((2, 3), 1, 0.03).fit(iter([]), iter([]))
+
+
+def test_what_the_components_do_not_see_of_a_sample_is_not_carried_on():
+    past = torch.randn(50, 2, 30, 2, generator=torch.Generator().manual_seed(1))
+    anchor = LinearAnchor((30, 2), 2, 0.03)
+    anchor.fit(iter([(past, past[:, -1])]), iter([(past, past[:, -1])]))
+    noise = torch.randn(50, 2, 60, generator=torch.Generator().manual_seed(2))
+    noise = noise - noise @ anchor.basis @ anchor.basis.T
+    assert noise.std() > 0.3
+    torch.testing.assert_close(anchor(past + noise.view_as(past)), anchor(past), atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("name", ["flow", "gmm", "state"])

@@ -20,6 +20,7 @@ from lamo.predictors.statistics import compute_statistics
 from lamo.rollout.windows import ClipFrames
 from lamo.stores.frames import FramesStore, FramesWriter, open_frames
 from lamo.stores.latents import LatentsStore, LatentsWriter
+from lamo.workflow.code_hash import code_hash, code_modules, predictor_modules
 from studies.ablations import __main__ as program
 from studies.ablations import work, worlds
 from studies.ablations.plan import make_plan
@@ -198,6 +199,33 @@ def test_stages_of_their_own_are_made_from_the_rendered_videos_and_shared(study)
 
 
 @pytest.mark.parametrize("status", [0, 3])
+def test_results_depend_on_the_code_that_makes_them(study, finished):
+    jobs = make_plan(read(study()), ["history", "mixture"], program.RESULTS).jobs
+    codes = {job.predictor.name if job.predictor else None: job.code for job in jobs}
+    flow = code_modules(work.__file__, predictor_modules("flow"))
+    assert {"lamo/predictors/flow_head.py", "lamo/metrics/samples.py", "studies/ablations/work.py"} <= set(flow)
+    assert "studies/ablations/page.py" not in flow
+    assert codes["flow"] == code_hash(work.__file__, predictor_modules("flow"))
+    assert len(set(codes.values())) == 3
+
+
+def test_rows_are_compared_with_the_sampler_that_the_group_names(study, finished):
+    assert call(study()) == 0
+    group = {**SOLVER, "samplers": ["flow-2", "flow-1-heun"], "against": "flow-1-heun"}
+    parsed = read(study(groups=[group], seeds=[0, 1]))
+    assert call(study(groups=[group], seeds=[0, 1])) == 0
+    rows, missing = make_plan(parsed, ["solver"], program.RESULTS).rows(parsed.groups[0])
+    assert not missing
+    compared = [(row.label, row.reference.label if row.reference else None) for row in rows if row.about != "control"]
+    assert compared == [
+        ("euler flow-2", "euler flow-1-heun"),
+        ("euler flow-1-heun", None),
+        ("heun flow-1-heun", "euler flow-1-heun"),
+    ]
+    with pytest.raises(LamoError, match=r"solver: against: found flow-9, expected one of flow-2, flow-1-heun"):
+        read(study(groups=[{**group, "against": "flow-9"}]))
+
+
 def test_snakemake_is_asked_for_stage_04(study, tmp_path, status):
     stages = worlds.stages_of(parsed := read(study(groups=[LEVELS])), worlds.open_run(parsed, program.RESULTS))["both"]
     script = tmp_path / "stand_in.py"
