@@ -112,6 +112,7 @@ bench-science: install
 	$(PUBLISH) $(SCIENCE) results/$(BENCH) --command 'make bench-science$(if $(GPU), GPU=1)' --config config/$(BENCH).yaml
 	$(PUBLISH) $(SCIENCE)-long results/$(BENCH)-long --after $(SCIENCE) --command 'make bench-science$(if $(GPU), GPU=1)' \
 	  --config config/$(BENCH).yaml config/bench-long.yaml
+	$(if $(GPU),,$(BIN)/python -m docs.bench)
 
 bench-dashcam: install
 	$(if $(VIDEOS),,$(error VIDEOS is not set; name the folder of the videos: make bench-dashcam VIDEOS=path/to/videos))
