@@ -198,7 +198,6 @@ def test_stages_of_their_own_are_made_from_the_rendered_videos_and_shared(study)
     assert load_config(trained).midway.training.motion_noise == 0.5
 
 
-@pytest.mark.parametrize("status", [0, 3])
 def test_results_depend_on_the_code_that_makes_them(study, finished):
     jobs = make_plan(read(study()), ["history", "mixture"], program.RESULTS).jobs
     codes = {job.predictor.name if job.predictor else None: job.code for job in jobs}
@@ -226,6 +225,7 @@ def test_rows_are_compared_with_the_sampler_that_the_group_names(study, finished
         read(study(groups=[{**group, "against": "flow-9"}]))
 
 
+@pytest.mark.parametrize("status", [0, 3])
 def test_snakemake_is_asked_for_stage_04(study, tmp_path, status):
     stages = worlds.stages_of(parsed := read(study(groups=[LEVELS])), worlds.open_run(parsed, program.RESULTS))["both"]
     script = tmp_path / "stand_in.py"
