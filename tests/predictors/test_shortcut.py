@@ -74,7 +74,8 @@ def test_loss_and_gradients_are_those_of_the_equations(heads):
     for one, other in zip(
         torch.autograd.grad(found, parameters), torch.autograd.grad(expected, parameters), strict=True
     ):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+        # Against the size of the whole gradient: single elements may be sums that cancel.
+        assert float((one - other).norm() / other.norm()) < 1e-4
     # The comparison can fail: other rows, another loss.
     assert not torch.isclose(found, loss_by_hand(head, features, target, [0, 2, 4, 6]), rtol=1e-3)
 
