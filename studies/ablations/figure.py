@@ -16,8 +16,8 @@ PANELS = {"psnr": "Δ PSNR (dB), right is better", "energy_score": "Δ energy sc
 # Differences up to here on a linear scale, beyond on a logarithmic one, so that one failure does not hide the others.
 LINEAR = {"psnr": 0.5, "energy_score": 0.005}
 TICKS = {
-    "psnr": (-4, -1, -0.5, -0.25, 0, 0.25, 0.5, 1, 4),
-    "energy_score": (-0.04, -0.01, -0.005, 0, 0.005, 0.01, 0.04),
+    "psnr": (-4, -1, -0.25, 0, 0.25, 1, 4),
+    "energy_score": (-0.04, -0.005, 0, 0.005, 0.04),
 }
 Line = tuple[str, str, Mapping[str, Interval]]
 
@@ -44,7 +44,7 @@ def draw(path: Path, tables: Tables, groups: Sequence[Group], rows: Mapping[str,
 
 
 def _label(row: Row, group: Group) -> str:
-    several = any(len(variant.samplers) > 1 for variant in group.variants)
+    several = len({sampler for variant in group.variants for sampler in variant.samplers}) > 1
     return f"{row.about}, {readable(row.row)}" if several else row.about
 
 

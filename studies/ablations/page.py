@@ -30,9 +30,9 @@ that scores best.
 """
 
 
-def write_page(path: Path, tables: dict[str, str], groups: tuple[Group, ...], picture: Path | None) -> None:
-    """Put the table of each group between its marks, and a copy of `picture`, if given, into images/ beside the page;
-    a page or place that is not there is made first."""
+def write_page(path: Path, tables: dict[str, str], groups: tuple[Group, ...], picture: Path) -> None:
+    """Put the table of each group between its marks, and a copy of `picture` into images/ beside the page; a page or
+    place that is not there is made first."""
     if not path.exists():
         with replacing(path) as temporary:
             temporary.write_text(f"{HEAD}{_marks(PICTURE)}", encoding="utf-8")
@@ -44,10 +44,9 @@ def write_page(path: Path, tables: dict[str, str], groups: tuple[Group, ...], pi
             temporary.write_text(text.rstrip() + "\n" + added, encoding="utf-8")
     for name, content in tables.items():
         replace_between(path, name, content)
-    if picture:
-        with replacing(path.parent / "images" / f"{path.stem}.png") as temporary:
-            shutil.copyfile(picture, temporary)
-        replace_between(path, PICTURE, f"![Every row less its reference](images/{path.stem}.png)")
+    with replacing(path.parent / "images" / f"{path.stem}.png") as temporary:
+        shutil.copyfile(picture, temporary)
+    replace_between(path, PICTURE, f"![Every row less its reference](images/{path.stem}.png)")
 
 
 def _marks(name: str) -> str:

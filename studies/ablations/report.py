@@ -14,8 +14,8 @@ from studies.ablations.table import Row, Tables, as_csv, tables_of
 
 def write_report(plan: Plan, docs: Path | None, command: str) -> None:
     """Write ablations.csv, ablations.md and ablations.png of what is finished into the folder of the plan, print the
-    tables, and put them on the page `docs`; the picture too, if no group is missing. Raises `LamoError` if nothing is
-    finished."""
+    tables, and put them on the page `docs`. The picture shows all groups of the study of which something is finished.
+    Raises `LamoError` if nothing of those that were asked for is."""
     found = {group.name: plan.rows(group) for group in plan.groups}
     rows = {name: of_group for name, (of_group, _) in found.items() if of_group}
     finished = [row for of_group in rows.values() for row in of_group]
@@ -33,10 +33,10 @@ def write_report(plan: Plan, docs: Path | None, command: str) -> None:
         with replacing(plan.folder / f"ablations{suffix}") as temporary:
             temporary.write_text(content, encoding="utf-8")
     picture = plan.folder / "ablations.png"
-    draw(picture, tables, groups, rows)
+    everything = {group.name: plan.rows(group)[0] for group in plan.study.groups}
+    draw(picture, tables, [group for group in plan.study.groups if everything[group.name]], everything)
     if docs:
-        whole = len(groups) == len(plan.study.groups)
-        write_page(docs, texts, groups, picture if whole else None)
+        write_page(docs, texts, groups, picture)
     print(text)
 
 
