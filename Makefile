@@ -11,7 +11,7 @@
 # make plan    what a run will cost, before it is started: CONFIG=config/bdd100k.yaml, VIDEOS=folder or CLIPS="train=70000 val=10000" SECONDS=40
 # make explain why each job would run, in words: CONFIG=config/bdd100k.yaml, ARGS="further arguments of snakemake"
 # make bench-science  the paper's claims on the synthetic world, three seeds, 40 to 90 minutes on two cores: results/bench; GPU=1: larger, for one GPU
-# make bench-dashcam  the same table on real footage: VIDEOS=folder; a quarter of an hour: results/bench-dashcam
+# make bench-dashcam  the same table on real footage: VIDEOS=folder; half an hour: results/bench-dashcam
 # make recurrence  compare closed recurrences on the demo's world, and on videos where VIDEOS=folder is given; an hour each
 # make ablations  what each choice of the paper buys, on a finished run: RUN=bench-science CONFIG=config/bench.yaml; an hour: docs/ablations.md
 # make bench-data  speed of decoding, stores and reading beside references; VIDEOS=folder adds the codecs; a quarter of an hour

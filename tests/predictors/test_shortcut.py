@@ -22,12 +22,12 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 
 def make_head(share: float, heads: int = 0) -> FlowHead:
-    """A head whose weights are all off their initial values."""
+    """A head whose weights are all off their initial values; by little, since attention magnifies rounding."""
     torch.manual_seed(1)
     head = FlowHead(6, 8, 16, 2, heads, share)
     with torch.no_grad():
         for parameter in head.parameters():
-            parameter.add_(0.3 * torch.randn_like(parameter))
+            parameter.add_(0.2 * torch.randn_like(parameter))
     return head
 
 
@@ -74,8 +74,7 @@ def test_loss_and_gradients_are_those_of_the_equations(heads):
     for one, other in zip(
         torch.autograd.grad(found, parameters), torch.autograd.grad(expected, parameters), strict=True
     ):
-        # Against the size of the whole gradient: single elements may be sums that cancel.
-        assert float((one - other).norm() / other.norm()) < 1e-4
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
     # The comparison can fail: other rows, another loss.
     assert not torch.isclose(found, loss_by_hand(head, features, target, [0, 2, 4, 6]), rtol=1e-3)
 

@@ -89,6 +89,7 @@ def test_a_predictors_part_does_not_change_with_another_predictors_section(confi
         ({"gmm": {"log_sigma_min": 2.0}}, "must be below the maximum"),
         ({"gmm": {"components": 0}}, "greater than or equal to 1"),
         ({"gmm": {"components": 65}}, "less than or equal to 64"),
+        ({"state": {"anchor_ridge": 0}}, "greater than 0"),
         ({"seeds": [1, 1]}, "each seed may stand there once"),
         ({"history": 0, "flow": {"anchor": "last"}}, "no token is observed"),
         ({"flow": {"training": {"step": 3}}}, "Extra inputs"),
