@@ -21,6 +21,7 @@ from lamo.metrics.config import MetricsConfig
 from lamo.midway.config import EncoderConfig, InverseConfig, MidwayConfig
 from lamo.midway.training_config import VALIDATED_STEPS
 from lamo.predictors.config import PREDICTORS, PredictorsConfig
+from lamo.predictors.sampler import Sampler
 from lamo.rollout.config import RolloutsConfig
 from lamo.section import Section
 from lamo.stores.latents import LatentsConfig
@@ -149,12 +150,13 @@ def contradictions(config: Config) -> Iterator[str]:
             f"predictors.history, the longest of rollouts.horizons_s and the windows of midway.training need {length}"
         )
     for name in PREDICTORS:
-        alone = f"{name}-anchor"
-        if getattr(config.predictors, name).anchor == "none" and alone in getattr(config.rollouts.samplers, name):
-            yield (
-                f"rollouts.samplers.{name}: found {alone!r} with predictors.{name}.anchor 'none'; expected an anchor "
-                "('last' or 'linear'), or the sampler left out"
-            )
+        anchor = getattr(config.predictors, name).anchor
+        for sampler in map(Sampler.parse, getattr(config.rollouts.samplers, name)):
+            if sampler.anchors and anchor not in sampler.anchors:
+                yield (
+                    f"rollouts.samplers.{name}: found {sampler.name!r} with predictors.{name}.anchor {anchor!r}; "
+                    f"expected {' or '.join(map(repr, sampler.anchors))}, or the sampler left out"
+                )
     if config.midway.checkpoint is None:
         yield from encoder_contradictions(config)
     widths: tuple[tuple[str, EncoderConfig | InverseConfig | DecoderConfig], ...] = (

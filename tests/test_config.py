@@ -121,11 +121,14 @@ def test_sections_that_contradict_each_other_are_named(raw, expected):
     assert expected in str(caught.value)
 
 
-def test_an_anchor_that_is_not_there_cannot_be_rolled_out():
-    raw = {"rollouts": {"samplers": {"gmm": ["gmm", "gmm-anchor"]}}}
+@pytest.mark.parametrize(
+    ("sampler", "anchor"), [("gmm-anchor", "none"), ("gmm-linear", "none"), ("gmm-linear", "last")]
+)
+def test_an_anchor_that_is_not_there_cannot_be_rolled_out(sampler, anchor):
+    raw = {"rollouts": {"samplers": {"gmm": ["gmm", sampler]}}}
     assert load_config(raw).predictors.gmm.anchor == "linear"
-    with pytest.raises(LamoError, match=r"samplers\.gmm: found 'gmm-anchor' with predictors\.gmm\.anchor 'none'"):
-        load_config({**raw, "predictors": {"gmm": {"anchor": "none"}}})
+    with pytest.raises(LamoError, match=rf"samplers\.gmm: found '{sampler}' with predictors\.gmm\.anchor '{anchor}'"):
+        load_config({**raw, "predictors": {"gmm": {"anchor": anchor}}})
 
 
 @pytest.mark.parametrize("name", ["bench", "bench-gpu", "bench-dashcam"])

@@ -57,11 +57,13 @@ class AnchoredPredictor(Predictor):
         if sampler.predictor != self.name:
             raise LamoError(f"sampler {sampler.name} does not belong to predictor {self.name}")
         guess = self.guess(context)
-        if not sampler.anchor_alone:
+        if sampler.with_head:
             return self.head.sample(self.backbone(context), sampler, generator) + guess
-        if not isinstance(guess, Tensor):
+        if self.anchor not in sampler.anchors or not isinstance(guess, Tensor):
             raise LamoError(
-                f"sampler {self.name}-anchor: predictors.{self.name}.anchor is 'none', expected 'last' or 'linear'; "
-                "leave the sampler out of rollouts.samplers"
+                f"sampler {sampler.name}: predictors.{self.name}.anchor is {self.anchor!r}, expected "
+                f"{' or '.join(map(repr, sampler.anchors))}; leave the sampler out of rollouts.samplers"
             )
+        if self.linear is not None and not sampler.deterministic:
+            return self.linear.sample(self.past(context), generator)
         return guess

@@ -61,7 +61,8 @@ def size_of(config: PredictorConfig, geometry: Geometry) -> Size:
         values = geometry.patches * geometry.state_width
     backbone = _backbone(predictor)
     head = _parameters(predictor) - _parameters(backbone)
-    anchor = sum(buffer.numel() for name, buffer in predictor.named_buffers() if name.startswith("linear."))
+    guess = ("linear.basis", "linear.weight", "linear.bias")
+    anchor = sum(buffer.numel() for name, buffer in predictor.named_buffers() if name in guess)
     return Size(_parameters(backbone), head, anchor, backbone.context_tokens, values)
 
 

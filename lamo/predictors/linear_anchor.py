@@ -1,5 +1,7 @@
 """A linear guess of the next motion tokens or latent state, fitted in closed form; a head then models what is left.
 
+With the Gaussian of what is left in place of a head it is a model of its own, a linear-Gaussian autoregression.
+
 Which token of the past tells what of which next one is a matrix of its own for every pair of tokens. Least squares
 finds these in seconds; a transformer, which shares its projections among the tokens, needs thousands of steps for them.
 
@@ -13,6 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from lamo.errors import LamoError
+from lamo.predictors.interface import Randomness
+from lamo.predictors.randomness import normal
 
 RANK = 512
 """Principal components that the guess is made in; fewer where a step has fewer values."""
@@ -35,11 +39,13 @@ class LinearAnchor(nn.Module):
         basis: principal components, [N, R].
         weight: from the components of the lags, oldest first, to those of the next value, [G R, R].
         bias: [R].
+        spread: symmetric root of the covariance of what the guess leaves of the next components, [R, R].
     """
 
     basis: Tensor
     weight: Tensor
     bias: Tensor
+    spread: Tensor
 
     def __init__(self, shape: tuple[int, ...], lags: int, ridge: float) -> None:
         """`shape` of the value of a step; `ridge` per window."""
@@ -50,13 +56,22 @@ class LinearAnchor(nn.Module):
         self.register_buffer("basis", torch.zeros(values, rank))
         self.register_buffer("weight", torch.zeros(lags * rank, rank))
         self.register_buffer("bias", torch.zeros(rank))
+        self.register_buffer("spread", torch.zeros(rank, rank))
 
     def forward(self, past: Tensor) -> Tensor:
         """The guess [B, ...] for `past` [B, T, ...], of which the last `lags` steps are read."""
+        return self._next(past, None)
+
+    def sample(self, past: Tensor, generator: Randomness) -> Tensor:
+        """The guess and a draw of what it leaves, within the principal components: [B, ...]."""
+        return self._next(past, normal((len(past), len(self.spread)), generator, past) @ self.spread)
+
+    def _next(self, past: Tensor, left: Tensor | None) -> Tensor:
         # In float32 also under autocast: rounding would enter what the head has to model.
         with torch.autocast(past.device.type, enabled=False):
-            guess = (self._inputs(past.float()) @ self.weight + self.bias) @ self.basis.T
-        return guess.view(len(past), *past.shape[2:])
+            components = self._inputs(past.float()) @ self.weight + self.bias
+            value = (components if left is None else components + left) @ self.basis.T
+        return value.view(len(past), *past.shape[2:])
 
     def _inputs(self, past: Tensor) -> Tensor:
         return (past[:, -self.lags :].flatten(2) @ self.basis).flatten(1)
@@ -72,21 +87,34 @@ class LinearAnchor(nn.Module):
         if not steps:
             raise LamoError("the linear anchor is fitted on training windows, found none")
         self.basis.copy_(_principal_components(torch.cat(steps), self.basis.shape[1]))
-        columns = len(self.weight) + 1
+        columns, rank = len(self.weight) + 1, len(self.bias)
         gram = torch.zeros(columns, columns, dtype=torch.float64, device=self.basis.device)
-        moment = torch.zeros(columns, self.basis.shape[1], dtype=torch.float64, device=self.basis.device)
+        moment = torch.zeros(columns, rank, dtype=torch.float64, device=self.basis.device)
+        squares = torch.zeros(rank, rank, dtype=torch.float64, device=self.basis.device)
         windows = 0
         for past, target in again:
             inputs = torch.nn.functional.pad(self._inputs(past), (0, 1), value=1.0)
             wanted = target.flatten(1) @ self.basis
             gram += (inputs.T @ inputs).double()
             moment += (inputs.T @ wanted).double()
+            squares += (wanted.T @ wanted).double()
             windows += len(past)
         penalty = torch.full((columns,), self.ridge * windows, dtype=torch.float64, device=gram.device)
         penalty[-1] = 0.0  # the bias is not shrunk, and there is always a window to find it from
         found = torch.linalg.solve(gram + penalty.diag(), moment)
         self.weight.copy_(found[:-1])
         self.bias.copy_(found[-1])
+        left = squares - found.T @ moment - moment.T @ found + found.T @ gram @ found
+        # Effective degrees of freedom (Hastie et al., Elements of Statistical Learning, 3.50): what was fitted of the
+        # windows themselves.
+        fitted = torch.linalg.solve(gram + penalty.diag(), gram).trace()
+        self.spread.copy_(_root(left / (windows - fitted)))
+
+
+def _root(covariance: Tensor) -> Tensor:
+    """Symmetric S with S S = covariance; what rounding left below zero is zero."""
+    values, vectors = torch.linalg.eigh((covariance + covariance.T) / 2)
+    return vectors * values.clamp_min(0).sqrt() @ vectors.T
 
 
 def _principal_components(rows: Tensor, rank: int) -> Tensor:

@@ -6,7 +6,10 @@ from typing import Literal, cast, get_args
 
 from lamo.errors import LamoError
 
-SamplerKind = Literal["flow", "state", "gmm", "gmm-mean", "flow-anchor", "gmm-anchor", "state-anchor"]
+SamplerKind = Literal[
+    "flow", "state", "gmm", "gmm-mean",
+    "flow-anchor", "gmm-anchor", "state-anchor", "flow-linear", "gmm-linear", "state-linear",
+]  # fmt: skip
 Solver = Literal["euler", "midpoint", "heun"]
 
 
@@ -17,8 +20,8 @@ class Sampler:
     Attributes:
         name: as in file names and tables, e.g. flow-20.
         kind: flow and state integrate the flow; gmm draws k ~ pi and then the Gaussian; gmm-mean takes the mean of the
-            likeliest component; ...-anchor takes the predictor's anchor and leaves its head out, which shows what
-            the head adds.
+            likeliest component. What leaves the head out shows what the head adds: ...-anchor takes the
+            predictor's anchor, ...-linear draws from the linear anchor and the Gaussian of what it leaves.
         steps: integration steps of flow and state, 0 for the others.
         solver: explicit integrator; euler unless the name ends in another one. A step of midpoint or heun costs two
             evaluations of the head.
@@ -31,7 +34,7 @@ class Sampler:
 
     @classmethod
     def parse(cls, name: str) -> "Sampler":
-        """Reads `flow-20`, `flow-10-heun`, `state-20`, `gmm`, `gmm-mean` or the predictor's name with `-anchor`.
+        """Reads `flow-20`, `flow-10-heun`, `state-20`, `gmm`, `gmm-mean`, NAME-anchor or NAME-linear.
 
         Raises:
             LamoError: on any other name, and on zero steps.
@@ -47,7 +50,7 @@ class Sampler:
             raise LamoError(
                 f"sampler {name!r} is not known; expected gmm, gmm-mean, flow-N or state-N with N >= 1 integration "
                 "steps, optionally followed by -euler, -midpoint or -heun (e.g. flow-20, flow-10-heun), or NAME-anchor "
-                "of flow, gmm or state"
+                "or NAME-linear of flow, gmm or state"
             )
         return cls(name, cast(SamplerKind, match[1]), int(match[2]), cast(Solver, match[3] or "euler"))
 
@@ -58,18 +61,23 @@ class Sampler:
 
     @property
     def evaluations(self) -> int:
-        """Evaluations of the head for one sample: two per step of midpoint and heun; the mixture's head runs once, that
-        beside an anchor alone not at all."""
-        if self.anchor_alone:
+        """Evaluations of the head for one sample: two per step of midpoint and heun; the mixture's head runs once, one
+        that is left out not at all."""
+        if not self.with_head:
             return 0
         return max(1, self.steps) * (1 if self.solver == "euler" else 2)
 
     @property
     def deterministic(self) -> bool:
         """Whether all samples of one context are the same."""
-        return self.kind == "gmm-mean" or self.anchor_alone
+        return self.kind == "gmm-mean" or self.kind.endswith("-anchor")
 
     @property
-    def anchor_alone(self) -> bool:
-        """Whether the head is left out."""
-        return self.kind.endswith("-anchor")
+    def with_head(self) -> bool:
+        """Whether the head has a part in it."""
+        return not self.anchors
+
+    @property
+    def anchors(self) -> tuple[str, ...]:
+        """Anchors of which one must be there, for a sampler that leaves the head out."""
+        return {"anchor": ("last", "linear"), "linear": ("linear",)}.get(self.kind.partition("-")[2], ())

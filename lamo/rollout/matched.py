@@ -159,5 +159,5 @@ def _methods(seeds: Sequence[Trained], predictor: str, samplers: Sequence[str], 
             training_s=sum(logged) / len(logged) if len(logged) == len(seeds) else None,
         )
         for sampler in map(Sampler.parse, samplers)
-        if not sampler.anchor_alone
+        if sampler.with_head
     ]

@@ -39,6 +39,39 @@ def test_it_is_ridge_regression(lags):
     np.testing.assert_allclose(anchor(past).numpy(), guess, atol=1e-4)
 
 
+@pytest.mark.parametrize("noise", [0.1, 0.0])
+def test_samples_are_the_guess_and_a_gaussian_of_what_it_leaves(noise):
+    past, target, _ = windows(20_000, noise=noise)
+    anchor = LinearAnchor((2, 3), 1, ridge=1e-9)
+    anchor.fit(iter([(past, target)]), iter([(past, target)]))
+    draws = anchor.sample(past, torch.Generator().manual_seed(0)) - anchor(past)
+    # White noise of known size; 20,000 draws know a variance to 1 %. Products in float32 round at 1e-5 of the values.
+    found = np.cov(draws.flatten(1).numpy().T)
+    np.testing.assert_allclose(found, noise**2 * np.eye(6), atol=4 * noise**2 * (2 / 20_000) ** 0.5 + 3e-5)
+    np.testing.assert_allclose(draws.flatten(1).mean(0), 0, atol=4 * noise / 20_000**0.5 + 1e-4)
+
+
+def test_what_was_fitted_to_the_noise_of_few_windows_is_counted():
+    found = []
+    for seed in range(40):
+        rng = torch.Generator().manual_seed(seed)
+        past, target = torch.randn(30, 1, 2, 6, generator=rng), torch.randn(30, 2, 6, generator=rng)
+        anchor = LinearAnchor((2, 6), 1, ridge=1e-9)
+        anchor.fit(iter([(past, target)]), iter([(past, target)]))
+        found.append((anchor.spread @ anchor.spread).diag().mean())
+    # 13 of 30 degrees of freedom are fitted; without counting them the variance would be 17/30.
+    assert torch.stack(found).mean() == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_row_is_sampled_the_same_whatever_rows_are_beside_it():
+    past, target, _ = windows()
+    anchor = LinearAnchor((2, 3), 1, 0.03)
+    anchor.fit(iter([(past, target)]), iter([(past, target)]))
+    both = anchor.sample(past[:2], [torch.Generator().manual_seed(seed) for seed in (1, 2)])
+    alone = anchor.sample(past[1:2], [torch.Generator().manual_seed(2)])
+    torch.testing.assert_close(both[1:], alone, atol=1e-6, rtol=0)
+
+
 def test_only_the_last_lags_are_read_and_autocast_does_not_round():
     past, target, _ = windows()
     anchor = LinearAnchor((2, 3), 1, 0.03)
@@ -91,6 +124,10 @@ def test_the_head_models_what_the_anchor_leaves(name):
     alone = model.sample(context, Sampler.parse(f"{name}-anchor"), torch.Generator())
     assert torch.equal(alone, model.guess(context))
     assert alone.abs().mean() > 0.1
+    model.linear.spread.copy_(0.1 * torch.eye(len(model.linear.bias)))
+    sample = model.sample(context, Sampler.parse(f"{name}-linear"), torch.Generator().manual_seed(4))
+    assert torch.equal(sample, model.linear.sample(model.past(context), torch.Generator().manual_seed(4)))
+    assert not torch.equal(sample, alone)
     # The same loss for the same residual, whatever the anchor.
     residual = torch.randn_like(alone)
     losses = [model.loss(context, guess + residual, torch.Generator().manual_seed(3)) for guess in (alone,)]
@@ -100,11 +137,19 @@ def test_the_head_models_what_the_anchor_leaves(name):
     torch.testing.assert_close(*losses)
 
 
-def test_a_predictor_without_an_anchor_has_none_alone():
+@pytest.mark.parametrize(
+    ("anchor", "sampler", "expected"),
+    [
+        ("none", "flow-anchor", r"'none', expected 'last' or 'linear'"),
+        ("none", "flow-linear", r"'none', expected 'linear'"),
+        ("last", "flow-linear", r"'last', expected 'linear'"),
+    ],
+)
+def test_a_sampler_of_an_anchor_that_is_not_there_is_refused(anchor, sampler, expected):
     config = PredictorsConfig.model_validate(
-        {"history": 2, "backbone": {"depth": 1, "width": 16, "heads": 2}, "flow": {"anchor": "none"}}
+        {"history": 2, "backbone": {"depth": 1, "width": 16, "heads": 2}, "flow": {"anchor": anchor}}
     )
     model = build_predictor(config.of("flow"), GEOMETRY)
     context = Context(torch.randn(5, 2, 1, 3, 4), torch.randn(5, 3, 4, 5))
-    with pytest.raises(LamoError, match=r"flow-anchor: predictors\.flow\.anchor is 'none'"):
-        model.sample(context, Sampler.parse("flow-anchor"), torch.Generator())
+    with pytest.raises(LamoError, match=rf"{sampler}: predictors\.flow\.anchor is {expected}"):
+        model.sample(context, Sampler.parse(sampler), torch.Generator())
