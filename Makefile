@@ -100,7 +100,12 @@ ablations: install
 BENCH := bench$(if $(GPU),-gpu)
 SCIENCE := results/$(BENCH)-science
 PUBLISH := $(BIN)/python -m lamo.workflow.publish
+SCIENCE_PAGE := $(SCIENCE) results/$(BENCH) --command 'make bench-science$(if $(GPU), GPU=1)' --config config/$(BENCH).yaml
+LONG_PAGE := $(SCIENCE)-long results/$(BENCH)-long --after $(SCIENCE) --command 'make bench-science$(if $(GPU), GPU=1)' \
+  --config config/$(BENCH).yaml config/bench-long.yaml
 bench-science: install
+	$(PUBLISH) $(SCIENCE_PAGE) --check
+	$(PUBLISH) $(LONG_PAGE) --check
 	$(BIN)/snakemake --cores $(CORES) --no-hooks --configfile config/$(BENCH).yaml
 	mkdir -p $(SCIENCE)-long/07_metrics
 	rm -rf $(SCIENCE)-long/0[1-5]_* $(SCIENCE)-long/07_metrics/features
@@ -109,16 +114,17 @@ bench-science: install
 	rm -f $(SCIENCE)-long/05_predictors/matched.*
 	$(BIN)/snakemake --cores $(CORES) --no-hooks --configfile config/$(BENCH).yaml config/bench-long.yaml \
 	  --config run=$(BENCH)-science-long
-	$(PUBLISH) $(SCIENCE) results/$(BENCH) --command 'make bench-science$(if $(GPU), GPU=1)' --config config/$(BENCH).yaml
-	$(PUBLISH) $(SCIENCE)-long results/$(BENCH)-long --after $(SCIENCE) --command 'make bench-science$(if $(GPU), GPU=1)' \
-	  --config config/$(BENCH).yaml config/bench-long.yaml
+	$(PUBLISH) $(SCIENCE_PAGE)
+	$(PUBLISH) $(LONG_PAGE)
 	$(if $(GPU),,$(BIN)/python -m docs.bench)
 
+DASHCAM_PAGE := results/bench-dashcam-science results/bench-dashcam --command 'make bench-dashcam VIDEOS=path/to/videos' \
+  --config config/bench-dashcam.yaml
 bench-dashcam: install
 	$(if $(VIDEOS),,$(error VIDEOS is not set; name the folder of the videos: make bench-dashcam VIDEOS=path/to/videos))
+	$(PUBLISH) $(DASHCAM_PAGE) --check
 	$(BIN)/snakemake --cores $(CORES) --no-hooks --configfile config/bench-dashcam.yaml --config videos='{root: $(VIDEOS)}'
-	$(PUBLISH) results/bench-dashcam-science results/bench-dashcam --command 'make bench-dashcam VIDEOS=path/to/videos' \
-	  --config config/bench-dashcam.yaml
+	$(PUBLISH) $(DASHCAM_PAGE)
 
 bench-data: install
 	$(BIN)/python -m benchmarks --docs docs/stores.md $(if $(VIDEOS),--videos $(VIDEOS))

@@ -1,6 +1,7 @@
 """The small files of a finished run, kept in the repository with a page that says how they were made.
 
-`python -m lamo.workflow.publish results/<run> results/<folder> --command "make ..."`.
+`python -m lamo.workflow.publish results/<run> results/<folder> --command "make ..."`; with `--check`, before a run is
+started, whether its results could be published.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from PIL import Image
 from lamo.errors import LamoError
 from lamo.stores.atomic import read_json, replacing
 from lamo.workflow.code_hash import ROOT
-from lamo.workflow.provenance import FOLDER
+from lamo.workflow.provenance import FOLDER, git_state
 
 # From a run's folder to the published one; a folder is taken with its pictures.
 FILES = {
@@ -57,11 +58,7 @@ def publish(run: Path, target: Path, command: str, configs: Sequence[str], after
     missing = [name for name in (*FILES, SCORES) if name not in OPTIONAL and not (run / name).exists()]
     if missing:
         raise LamoError(f"{run}: not finished, {', '.join(missing)} not there; run `{command}` to its end")
-    if target.exists() and not _published(target):
-        raise LamoError(f"{target}: found what `publish` has not written, expected nothing or a published run; move it")
-    changed = changed_files(configs)
-    if changed:
-        raise LamoError(f"{', '.join(changed)}: not as committed; commit, so that the page can name what was run")
+    check(target, configs)
     records = [read_json(path) for folder in (*after, run) for path in sorted((folder / FOLDER).rglob("*.json"))]
     if not records:
         raise LamoError(f"{run / FOLDER}: no records of jobs; run `{command}` again")
@@ -77,6 +74,19 @@ def publish(run: Path, target: Path, command: str, configs: Sequence[str], after
                 shutil.copyfile(run / source, folder / name)
         pa.csv.write_csv(seed_scores(run), folder / "seeds.csv")
         (folder / PAGE).write_text(page, encoding="utf-8")
+
+
+def check(target: Path, configs: Sequence[str]) -> None:
+    """What of `publish` can be known before anything is computed.
+
+    Raises:
+        LamoError: a file in `configs` differs from the commit, or `target` holds something else.
+    """
+    if target.exists() and not _published(target):
+        raise LamoError(f"{target}: found what `publish` has not written, expected nothing or a published run; move it")
+    changed = changed_files(configs)
+    if changed:
+        raise LamoError(f"{', '.join(changed)}: not as committed; commit, so that the page can name what was run")
 
 
 def changed_files(paths: Iterable[str], root: Path = ROOT) -> list[str]:
@@ -183,8 +193,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--command", required=True, help="the command that makes the run, for the page")
     parser.add_argument("--config", nargs="+", default=[], help="its configuration files, for the page")
     parser.add_argument("--after", type=Path, nargs="+", default=[], help="runs that it took stages from")
+    parser.add_argument("--check", action="store_true", help="only say whether what is now computed can be published")
     options = parser.parse_args(arguments)
     try:
+        if options.check:
+            state = git_state()
+            if state is None or state["dirty"]:
+                found = (
+                    "no checkout of git" if state is None else "changes that are not committed in lamo/ or workflow/"
+                )
+                raise LamoError(f"found {found}; commit first, so that the page can name the code that was run")
+            check(options.target, options.config)
+            return 0
         publish(options.run, options.target, options.command, options.config, options.after)
     except LamoError as error:
         print(f"publish: {error}", file=sys.stderr)

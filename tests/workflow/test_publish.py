@@ -93,6 +93,28 @@ def test_a_changed_configuration_is_refused(run, tmp_path, monkeypatch):
         publish(run, tmp_path / "published", "make something", ["config/bench.yaml", "config/tiny.yaml"])
 
 
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        (CLEAN, ""),
+        (CLEAN | {"dirty": True}, "not committed in lamo/ or workflow/; commit first"),
+        (None, "no checkout"),
+    ],
+)
+def test_what_cannot_be_published_is_said_before_it_is_computed(state, expected, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("lamo.workflow.publish.git_state", lambda: state)
+    arguments = [str(tmp_path / "run"), str(tmp_path / "published"), "--command", "make something", "--check"]
+    assert main(arguments) == int(state != CLEAN)
+    assert expected in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_something_else_is_said_before_anything_is_computed(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("lamo.workflow.publish.git_state", lambda: CLEAN)
+    assert main([str(tmp_path / "run"), str(tmp_path), "--command", "make something", "--check"]) == 1
+    assert "has not written" in capsys.readouterr().err
+
+
 def test_changed_files_are_those_that_differ_from_the_commit(tmp_path):
     def git(*arguments):
         subprocess.run(["git", "-C", str(tmp_path), *arguments], check=True, capture_output=True)
