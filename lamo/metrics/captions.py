@@ -12,9 +12,9 @@ Rows = list[dict[str, Any]]
 
 def main_caption(rows: Rows, scores: Scores, distance: str, run: str, description: str) -> str:
     """Caption of the main table; `distance` is its Frechet distance and `description` the feature extractor's."""
-    bias = "not estimated: one clip"
+    bias = "not estimated: too few clips"
     if all(math.isfinite(b) for b in scores.frechet_bias):
-        bias = f"by {scores.frechet_bias[0]:.2g} to {scores.frechet_bias[1]:.2g}, bootstrap estimate"
+        bias = f"by {scores.frechet_bias[0]:.2g} to {scores.frechet_bias[1]:.2g}, jackknife estimate"
     return (
         f"{_counts(rows, scores, run)} Values are means of the scores of single samples, never of the best of several; "
         f"± is {_interval(rows)}. PSNR (dB) and SSIM are of single frames, higher is better; sharpness is the gradient "
@@ -22,7 +22,8 @@ def main_caption(rows: Rows, scores: Scores, distance: str, run: str, descriptio
         "mean square error less half the mean distance between samples, in 0..1 units, lower is better; a point "
         "forecast (one sample) scores its error. "
         f"{title(distance)}: lower is better. {description} It compares {scores.windows} predicted with as many true "
-        f"frames, one per window, and is biased upwards at that number ({bias}): compare within this table only."
+        f"frames, one per window, and is biased upwards at that number ({bias}): compare within this table only; "
+        "its interval is made by leaving out clips in turn."
     )
 
 

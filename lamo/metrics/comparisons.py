@@ -15,12 +15,12 @@ import pyarrow.compute as pc
 
 from lamo.errors import LamoError
 from lamo.metrics.config import EVERY_LEARNED, LEARNED, split_comparison
-from lamo.metrics.intervals import ClipBootstrap, Interval, Replicates
+from lamo.metrics.intervals import ClipBootstrap, Interval, LeftOut
 from lamo.metrics.names import higher_is_better, is_frechet
 from lamo.metrics.rows import row_label
 
 METRICS = ("psnr", "ssim", "energy_score")
-"""Metrics compared window by window; the Frechet distance, of whole sets, is compared under the same resamples."""
+"""Metrics compared window by window; the Frechet distance, of whole sets, with the same clips left out."""
 
 Row = tuple[str, str]
 
@@ -73,12 +73,13 @@ class Scored:
         found = self._of(label, metric)
         return found.pivot_table("value", ["clip", "window_start"], "seed", aggfunc="mean")
 
-    def distances(self, label: str) -> tuple[pd.Series, np.ndarray]:
-        """Frechet distance of each training seed, and its replicates for the row [R]."""
+    def distances(self, label: str) -> tuple[pd.Series, pd.Series]:
+        """Frechet distance of each training seed, and that of the row with each clip (or group of clips) left out."""
         method, sampler = self.rows[label]
         lines = self._replicates
-        lines = lines[(lines["method"] == method) & (lines["sampler"] == sampler)].sort_values("resample")
-        return self._of(label, self.frechet).groupby("seed")["value"].mean(), lines["value"].to_numpy()
+        lines = lines[(lines["method"] == method) & (lines["sampler"] == sampler)]
+        without = lines.set_index("left_out")["value"].sort_index()
+        return self._of(label, self.frechet).groupby("seed")["value"].mean(), without
 
     def _of(self, label: str, metric: str) -> pd.DataFrame:
         method, sampler = self.rows[label]
@@ -143,12 +144,13 @@ def _differences(
 def _frechet_difference(
     scored: Scored, first: str, second: str, horizon: float, bootstrap: ClipBootstrap
 ) -> Difference:
-    (a, drawn_a), (b, drawn_b) = scored.distances(first), scored.distances(second)
+    (a, without_a), (b, without_b) = scored.distances(first), scored.distances(second)
     one, other = _paired(first, a, second, b)
     apart = one - other
-    # The replicates of both rows are of the same resamples, so that what a resample does to both cancels.
-    found = Replicates(apart.mean(keepdims=True), (drawn_a - drawn_b)[:, None], apart[:, None])
-    (interval,) = bootstrap.intervals(found, recentre=True)
+    # What a clip does to both rows cancels.
+    found = LeftOut(apart.mean(keepdims=True), (without_a - without_b).to_numpy()[:, None], apart[:, None])
+    units = ClipBootstrap(without_a.index.tolist(), len(bootstrap.counts), bootstrap.seed)
+    (interval,) = units.intervals(units.linear(found))
     return Difference(
         first, second, horizon, scored.frechet, one.mean(), other.mean(), interval, bootstrap.clips, one.shape[0]
     )

@@ -59,10 +59,11 @@ class BootstrapConfig(Section):
     resamples: int = Field(
         1000, ge=100, description="clip resamples for PSNR, SSIM and sharpness; count; usual for 95 % percentiles"
     )
-    frechet_resamples: int = Field(
-        200,
-        ge=50,
-        description="clip resamples for distances of distributions (slower by far); count; own choice",
+    frechet_groups: int = Field(
+        100,
+        ge=20,
+        description="intervals of distances of distributions are made by leaving clips out one by one, or where there "
+        "are more than this, in so many groups; count; own choice",
     )
     seed: int = Field(0, ge=0, description="seed of the resampling, the same for all methods; own choice")
 

@@ -7,18 +7,24 @@ The Frechet distance of finite sets is biased upwards by a term that falls as 1/
 linearly in 1/N from random subsets of several sizes; here from the whole set and its random halves (of whole clips: it
 is clips that are independent), which give a line: d_inf = d(N) - (d(N/2) - d(N)), about. Truth and predictions are
 halved together. The line holds where N/2 is well above the number of features; below that, part of the bias stays.
+
+Intervals are made by leaving out each clip in turn (`ClipBootstrap.linear`): drawing clips with repetition would bias
+the distances upwards and spread them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from lamo.metrics.frechet import bootstrap_frechet, frechet_distance
-from lamo.metrics.intervals import ClipBootstrap, Interval, Replicates
-from lamo.metrics.kid import bootstrap_kernel_distance, kernel_distance
+from lamo.metrics.frechet import frechet_distance, weighted_frechet
+from lamo.metrics.intervals import MIN_UNITS, ClipBootstrap, Interval, LeftOut
+from lamo.metrics.kid import kernel_distance, weighted_kernel_distance
 
 SPLITS = 50
+"""Divisions into halves that the distance at infinity is a mean over."""
+SPLITS_WITHOUT = 8
+"""The first of them, which its interval is made from: clips are left out of the same halves."""
 MIN_CLIPS = 4
 """Clips below which halves say nothing and the distance at infinity is NaN."""
 
@@ -34,16 +40,16 @@ def metric_names(metric: str) -> tuple[str, str, str]:
 @dataclass(frozen=True)
 class Distances:
     """Of the G training seeds of all rows, at one step: `sets`, the distances of each one's sets, and for intervals its
-    `value` [G] and the replicates of it under resampling of clips, `resampled` [R, G]."""
+    `value` [G] and what it is with each clip left out, `without` [C, G]; NaN where there are too few clips."""
 
     sets: list[list[float]]
     value: np.ndarray
-    resampled: np.ndarray
+    without: np.ndarray
 
-    def row(self, members: slice) -> Replicates:
+    def row(self, members: slice) -> LeftOut:
         """The row of which the training seeds are `members`."""
         seeds = self.value[members]
-        return Replicates(seeds.mean(keepdims=True), self.resampled[:, members].mean(axis=1)[:, None], seeds[:, None])
+        return LeftOut(seeds.mean(keepdims=True), self.without[:, members].mean(axis=1)[:, None], seeds[:, None])
 
 
 def all_distances(truth: np.ndarray, groups: Sequence[Sets], bootstrap: ClipBootstrap) -> tuple[Distances, ...]:
@@ -51,59 +57,69 @@ def all_distances(truth: np.ndarray, groups: Sequence[Sets], bootstrap: ClipBoot
     return _frechet(truth, groups, bootstrap), _at_infinity(truth, groups, bootstrap), _kernel(truth, groups, bootstrap)
 
 
-def distance_interval(found: Replicates, bootstrap: ClipBootstrap, signed: bool) -> Interval:
-    """Interval of a row; resampling with repetition biases the replicates, which are moved onto the value. `signed` is
-    False for a distance that cannot be below 0."""
-    (interval,) = bootstrap.intervals(found, recentre=True)
+def distance_interval(found: LeftOut, bootstrap: ClipBootstrap, signed: bool) -> Interval:
+    """Interval of a row. `signed` is False for a distance that cannot be below 0."""
+    (interval,) = bootstrap.intervals(bootstrap.linear(found))
     return interval if signed else Interval(interval.mean, float(np.maximum(interval.low, 0.0)), interval.high)
 
 
 def _frechet(truth: np.ndarray, groups: Sequence[Sets], bootstrap: ClipBootstrap) -> Distances:
     sets = [[frechet_distance(truth, one) for one in group] for group in groups]
-    resampled = bootstrap_frechet(truth, groups, bootstrap.window_weights).T if bootstrap.clips > 1 else _none(groups)
-    return Distances(sets, np.array([np.mean(one) for one in sets]), resampled)
+    without = _without(weighted_frechet, truth, groups, bootstrap)
+    return Distances(sets, np.array([np.mean(one) for one in sets]), without)
 
 
 def _kernel(truth: np.ndarray, groups: Sequence[Sets], bootstrap: ClipBootstrap) -> Distances:
     sets = [[kernel_distance(truth, one) for one in group] for group in groups]
-    resampled = bootstrap_kernel_distance(truth, groups, bootstrap.window_weights).T
-    return Distances(sets, np.array([np.mean(one) for one in sets]), resampled)
+    without = _without(weighted_kernel_distance, truth, groups, bootstrap)
+    return Distances(sets, np.array([np.mean(one) for one in sets]), without)
+
+
+def _without(
+    distance: Callable[[np.ndarray, Sequence[Sets], np.ndarray], np.ndarray],
+    truth: np.ndarray,
+    groups: Sequence[Sets],
+    bootstrap: ClipBootstrap,
+) -> np.ndarray:
+    """A distance of weighted sets with each clip left out: [C, G]."""
+    if bootstrap.clips < MIN_UNITS:
+        return _unknown(bootstrap, groups)
+    return distance(truth, groups, bootstrap.weights_without).T
 
 
 def _at_infinity(truth: np.ndarray, groups: Sequence[Sets], bootstrap: ClipBootstrap) -> Distances:
-    if bootstrap.clips < MIN_CLIPS:
-        missing = _none(groups)
-        return Distances([[] for _ in groups], missing[0], missing)
-    value = extrapolate(truth, groups, bootstrap, np.ones((1, bootstrap.clips)), SPLITS)[0]
-    resampled = extrapolate(truth, groups, bootstrap, bootstrap.counts, 1)
-    return Distances([[] for _ in groups], value, resampled)
+    clips, without = bootstrap.clips, _unknown(bootstrap, groups)
+    if clips < MIN_CLIPS:
+        return Distances([[] for _ in groups], without[0], without)
+    first = _first_halves(clips, bootstrap.seed)
+    value = extrapolate(truth, groups, bootstrap.index, np.ones((1, clips)), first)[0]
+    # A half with a clip left out still needs two windows.
+    if (clips // 2 - 1) * np.bincount(bootstrap.index).min() >= 2:
+        without = extrapolate(truth, groups, bootstrap.index, 1 - np.eye(clips), first[:SPLITS_WITHOUT])
+    return Distances([[] for _ in groups], value, without)
 
 
 def extrapolate(
-    truth: np.ndarray, groups: Sequence[Sets], bootstrap: ClipBootstrap, counts: np.ndarray, splits: int
+    truth: np.ndarray, groups: Sequence[Sets], clip: np.ndarray, counts: np.ndarray, first: np.ndarray
 ) -> np.ndarray:
-    """Frechet distances at infinite N [R, G] of sets in which clips are drawn `counts` [R, C] times, from the mean of
-    `splits` random divisions into two halves. `truth`, `groups` as in `all_distances`."""
-    generator = np.random.default_rng(bootstrap.seed)
-    clips = counts.shape[1]
-    halves = [half for _ in range(splits) for half in _halves(counts.astype(np.int64), generator)]
-    stacked = np.concatenate([counts, *halves])[:, bootstrap.index]
-    whole, *parts = np.split(bootstrap_frechet(truth, groups, stacked).T, 1 + 2 * splits)
-    half = np.mean(parts, axis=0)
+    """Frechet distances at infinite N [R, G] of R sets in which clips count `counts` [R, C] times, from the mean over
+    the halves that `first` [S, C] says (1 for a clip of the first half, 0 for one of the second). `clip`: number of
+    each window's clip [W]; `truth`, `groups` as in `all_distances`."""
+    parts = [counts * one for division in first for one in (division, 1 - division)]
+    weights = np.concatenate([counts, *parts])[:, clip]
+    whole, *found = np.split(weighted_frechet(truth, groups, weights).T, 1 + len(parts))
+    half = np.mean(found, axis=0)
     # inverse sizes, in clips: the line through (1/C, whole) and (mean of the halves', half) at 0
-    size, half_size = 1 / clips, (1 / (clips // 2) + 1 / (clips - clips // 2)) / 2
+    size = 1 / counts.sum(axis=1, keepdims=True)
+    half_size = np.mean([1 / part.sum(axis=1, keepdims=True) for part in parts], axis=0)
     return np.asarray(whole - (half - whole) * size / (half_size - size))
 
 
-def _halves(counts: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Drawn clips, `counts` [R, C], dealt at random into C // 2 and the others: two such tables."""
-    clips = counts.shape[1]
-    drawn = np.repeat(np.tile(np.arange(clips), len(counts)), counts.ravel()).reshape(len(counts), clips)
-    first = generator.permuted(drawn, axis=1)[:, : clips // 2]
-    half = np.zeros_like(counts)
-    np.add.at(half, (np.arange(len(counts))[:, None], first), 1)
-    return half, counts - half
+def _first_halves(clips: int, seed: int) -> np.ndarray:
+    """Random halves, of clips // 2: float64 [SPLITS, clips] of 0 and 1."""
+    halves = np.tile((np.arange(clips) < clips // 2).astype(np.float64), (SPLITS, 1))
+    return np.random.default_rng(seed).permuted(halves, axis=1)
 
 
-def _none(groups: Sequence[Sets]) -> np.ndarray:
-    return np.full((1, len(groups)), np.nan)
+def _unknown(bootstrap: ClipBootstrap, groups: Sequence[Sets]) -> np.ndarray:
+    return np.full((bootstrap.clips, len(groups)), np.nan)

@@ -1,4 +1,4 @@
-"""Frechet distance between two sets of features, and its bootstrap.
+"""Frechet distance between two sets of features, and the same of weighted sets.
 
 With n frames per set the distance is biased upwards (two samples of one distribution do not score 0), by a term that
 falls as 1/n and grows with the number of features. Compare only values at equal n, never across tables of another n.
@@ -45,15 +45,14 @@ def _factor(features: np.ndarray) -> np.ndarray:
     return centred if len(centred) <= centred.shape[1] else np.asarray(np.linalg.qr(centred, mode="r"))
 
 
-def bootstrap_frechet(
+def weighted_frechet(
     truth: np.ndarray, groups: Sequence[Sequence[np.ndarray]], weights: np.ndarray, budget: int = 10_000_000
 ) -> np.ndarray:
-    """Frechet distances to one set of true features under resampling of the windows: [G, R].
+    """Frechet distances to one set of true features for R weightings of the windows: [G, R].
 
     `truth` [W, d]; `groups`: per row of the table, its sets of predicted features (one per sample and seed), each
-    [W, d], whose mean distance is the row's value; `weights` [R, W]: how often each window is in each resample (truth
-    and prediction of a window are drawn together). `budget` bounds the float64 numbers held at a time.
-    Resampling with repetition biases the distance upwards: use the spread of the replicates, not their mean.
+    [W, d], whose mean distance is the row's value; `weights` [R, W]: how often each window counts (truth and prediction
+    of a window alike), two windows at least. `budget` bounds the float64 numbers held at a time.
     """
     origin = checked_features(truth)
     centred = origin - origin.mean(axis=0)
@@ -76,7 +75,7 @@ def bootstrap_frechet(
 
 @dataclass(frozen=True)
 class _Moments:
-    """Per resample: `means` [R, d], `traces` [R] of the covariances, `covariances` [R, k, k] within the basis."""
+    """Per weighting: `means` [R, d], `traces` [R] of the covariances, `covariances` [R, k, k] within the basis."""
 
     means: torch.Tensor
     traces: torch.Tensor

@@ -8,6 +8,8 @@ import numpy as np
 from scipy import stats
 
 CONFIDENCE = 0.95
+MIN_UNITS = 3
+"""Clips, or groups of them, below which leaving one out says nothing."""
 _DRAWS = 4000
 
 
@@ -28,6 +30,32 @@ class Replicates:
     value: np.ndarray
     resampled: np.ndarray
     seeds: np.ndarray
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Q statistics of the whole set of clips that are no means: `value` [Q], what it is with each clip left out,
+    `without` [C, Q], and `seeds` [K, Q], its value for each of K training seeds."""
+
+    value: np.ndarray
+    without: np.ndarray
+    seeds: np.ndarray
+
+    @property
+    def bias(self) -> np.ndarray:
+        """Jackknife estimate of the bias of the value that falls as 1/C, [Q]."""
+        return np.asarray((len(self.without) - 1) * (self.without.mean(axis=0) - self.value))
+
+
+def clip_groups(clips: Sequence[str], most: int, seed: int) -> list[str]:
+    """The unit of each window for a jackknife: its clip, or where there are more than `most` clips one of `most` groups
+    of them, dealt at random."""
+    names = np.unique(np.asarray(clips))
+    if len(names) <= most:
+        return list(clips)
+    dealt = np.random.default_rng(seed).permutation(len(names)) % most
+    groups = dict(zip(names.tolist(), dealt.tolist(), strict=True))
+    return [f"group {groups[clip]:04d}" for clip in clips]
 
 
 class ClipBootstrap:
@@ -94,28 +122,39 @@ class ClipBootstrap:
                 sums.sum(axis=0) / counts.sum(axis=0),
             )
 
-    def intervals(self, found: Replicates, recentre: bool = False) -> list[Interval]:
+    @property
+    def weights_without(self) -> np.ndarray:
+        """Weights of the windows with each clip left out, float64 [C, W]."""
+        return (np.arange(self.clips)[:, None] != self.index).astype(np.float64)
+
+    def linear(self, found: LeftOut) -> Replicates:
+        """Replicates of statistics that resampling with repetition would bias and spread, such as a Frechet distance.
+
+        What is resampled is the mean over clips of their influence, (C - 1) times what the value is above that without
+        the clip (Efron and Stein 1981). Simulated on Gaussian features, 20 and 60 clips, 6 to 64 features: intervals of
+        Frechet distances, at the number of clips and at infinity, cover what is expected of that estimate in 95 to
+        100 % and are up to 1.5 times as long as they had to be, of differences up to 1.7; those of kernel distances
+        cover 95 to 99 %, of 20 clips 85 to 95 %. Resampling the clips makes Frechet intervals 1.1 to 2 times as long
+        as these.
+        """
+        influence = (self.clips - 1) * (found.without.mean(axis=0) - found.without)
+        return Replicates(found.value, found.value + self.counts @ influence / self.clips, found.seeds)
+
+    def intervals(self, found: Replicates) -> list[Interval]:
         """Interval of each of the Q statistics over clips and, if there are several, training seeds."""
         columns = zip(found.value, found.resampled.T, found.seeds.T, strict=True)
-        return [self.interval(value, resampled, recentre, seeds) for value, resampled, seeds in columns]
+        return [self.interval(value, resampled, seeds) for value, resampled, seeds in columns]
 
-    def interval(
-        self, mean: float, replicates: np.ndarray, recentre: bool = False, seeds: Sequence[float] | np.ndarray = ()
-    ) -> Interval:
-        """Interval from bootstrap `replicates` [R'] of a statistic whose value is `mean`, for each seed `seeds` [K].
-
-        `recentre` moves the replicates' mean onto the value first: for statistics such as the Frechet distance that
-        resampling with repetition biases.
-        """
+    def interval(self, mean: float, replicates: np.ndarray, seeds: Sequence[float] | np.ndarray = ()) -> Interval:
+        """Interval from bootstrap `replicates` [R'] of a statistic whose value is `mean`, for each seed `seeds` [K]."""
         replicates = replicates[np.isfinite(replicates)]
         if self.clips < 2 or not np.isfinite(mean) or len(replicates) == 0:
             return Interval(float(mean), float("nan"), float("nan"))
-        shift = mean - replicates.mean() if recentre else 0.0
         tails = np.array([(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
         if len(seeds) < 2:
-            low, high = np.quantile(replicates, _expanded(tails, self.clips)) + shift
+            low, high = np.quantile(replicates, _expanded(tails, self.clips))
         else:
-            over_clips = np.quantile(replicates, _all_expanded(self.clips)) + shift
+            over_clips = np.quantile(replicates, _all_expanded(self.clips))
             over_seeds = _student(len(seeds), self.seed) * np.std(seeds, ddof=1) / np.sqrt(len(seeds))
             low, high = np.quantile(over_clips + over_seeds, tails)
         return Interval(float(mean), float(low), float(high))

@@ -1,4 +1,4 @@
-"""Kernel distance between two sets of features (Binkowski et al. 2018), and its bootstrap.
+"""Kernel distance between two sets of features (Binkowski et al. 2018), and the same of weighted sets.
 
 The kernel is (x . y / d + 1)^3. The estimate is unbiased where both sets are independent draws, and so may fall below
 0. Here the frame with number i of one set is the true one of that with number i of the other; a prediction that
@@ -21,14 +21,13 @@ def kernel_distance(truth: np.ndarray, predicted: np.ndarray) -> float:
     return float(poly_mmd(x, y))
 
 
-def bootstrap_kernel_distance(
+def weighted_kernel_distance(
     truth: np.ndarray, groups: Sequence[Sequence[np.ndarray]], weights: np.ndarray
 ) -> np.ndarray:
-    """Mean kernel distances of the sets of each of G groups to one set of true features [W, d] under resampling of the
-    windows: [G, R], with `groups` and `weights` [R, W] as of `lamo.metrics.frechet.bootstrap_frechet`.
+    """Mean kernel distances of the sets of each of G groups to one set of true features [W, d] for R weightings of the
+    windows: [G, R], with `groups` and `weights` [R, W] as of `lamo.metrics.frechet.weighted_frechet`.
 
-    A draw is not paired with itself, but with a second draw of the same window: the replicates are biased upwards, use
-    their spread.
+    A window of weight n is n draws; a draw is not paired with itself, but with another draw of the same window.
     """
     counts = torch.from_numpy(np.ascontiguousarray(weights, dtype=np.float64))
     true = _checked(truth)

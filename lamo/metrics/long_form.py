@@ -28,7 +28,7 @@ _LONG = pa.schema(
 _REPLICATES = pa.schema(
     [
         *(_LONG.field(name) for name in ("method", "sampler", "step", "horizon_s", "metric")),
-        ("resample", pa.int64()),
+        ("left_out", pa.string()),
         ("value", pa.float64()),
     ]
 )
@@ -59,11 +59,11 @@ class Scores:
     `values`: long form, columns method, sampler, seed, clip, window_start, sample, step, horizon_s, metric, value; a
     distance of distributions belongs to a set of windows and has neither clip nor window_start, a score of all samples
     together has no sample.
-    `replicates`: the Frechet distances of each row under resampling of clips (the same resamples for all rows), columns
-    method, sampler, step, horizon_s, metric, resample, value.
+    `replicates`: the Frechet distances of each row with each clip left out, or each of a number of groups of clips,
+    columns method, sampler, step, horizon_s, metric, left_out, value.
     `summary`: columns method, sampler, step, horizon_s, metric, mean, ci_low, ci_high, n_clips, n_samples, n_seeds, for
     every step scored; n_samples counts the samples per context window. Rows stand in the table's order.
-    `frechet_bias`: smallest and largest bootstrap estimate of the bias of the distances in the summary, NaN if unknown.
+    `frechet_bias`: smallest and largest jackknife estimate of the bias of the distances in the summary, NaN if unknown.
     """
 
     values: pa.Table
@@ -98,12 +98,8 @@ def distance_table(rows: list[dict[str, Any]], rate_hz: float) -> pa.Table:
 
 
 def replicates_table(rows: list[dict[str, Any]], rate_hz: float) -> pa.Table:
-    """Replicates of rows, each with `values` of all its resamples, as one line per resample."""
-    lines = [
-        {**row, "horizon_s": round(row["step"] / rate_hz, 6), "resample": resample, "value": value}
-        for row in rows
-        for resample, value in enumerate(row["values"])
-    ]
+    """Distances of rows with one clip or group of clips left out."""
+    lines = [{**row, "horizon_s": round(row["step"] / rate_hz, 6)} for row in rows]
     return pa.Table.from_pylist(lines, schema=_REPLICATES)
 
 

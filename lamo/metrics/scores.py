@@ -67,7 +67,7 @@ def score_rollouts(
     clips = [window.clip_id for window in truth.windows]
     bootstrap = ClipBootstrap(clips, settings.resamples, settings.seed)
     entries = [entry for row in rows for entry in mean_summary(row, bootstrap)] + skill_summary(rows, bootstrap)
-    distances = DistanceSummary(rows, extractor.metric, ClipBootstrap(clips, settings.frechet_resamples, settings.seed))
+    distances = DistanceSummary(rows, extractor.metric, clips, settings)
     for index, step in enumerate(tqdm(frechet_steps, desc="distances of distributions", unit="step")):
         distances.add(step, index, true_features[:, index])
     tables = [pixel_table(one, truth.windows, rate_hz) for one in scored]

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from lamo.metrics.config import BootstrapConfig
 from lamo.metrics.distribution import all_distances, distance_interval, metric_names
-from lamo.metrics.intervals import ClipBootstrap, Interval, Replicates
+from lamo.metrics.intervals import ClipBootstrap, Interval, LeftOut, Replicates, clip_groups
 from lamo.metrics.long_form import ScoredSet
 from lamo.metrics.rows import REFERENCE
 
@@ -67,10 +68,12 @@ def _stacked(row: Row, metric: str) -> np.ndarray:
 
 class DistanceSummary:
     """Collects, step by step, the distances between distributions: `entries` of the summary, `long` form of the single
-    values, and `replicates` of the Frechet distances."""
+    values, and `replicates` of the Frechet distances, with each clip left out."""
 
-    def __init__(self, rows: Sequence[Row], metric: str, bootstrap: ClipBootstrap) -> None:
-        self._rows, self._bootstrap, self._names = rows, bootstrap, metric_names(metric)
+    def __init__(self, rows: Sequence[Row], metric: str, clips: Sequence[str], settings: BootstrapConfig) -> None:
+        self._rows, self._names, self._clips = rows, metric_names(metric), len(set(clips))
+        units = clip_groups(clips, settings.frechet_groups, settings.seed)
+        self._bootstrap = ClipBootstrap(units, settings.resamples, settings.seed)
         self.entries: list[dict[str, Any]] = []
         self.long: list[dict[str, Any]] = []
         self.replicates: list[dict[str, Any]] = []
@@ -78,7 +81,7 @@ class DistanceSummary:
 
     @property
     def bias(self) -> tuple[float, float]:
-        """Smallest and largest bootstrap estimate of the bias of a Frechet distance; NaN if unknown."""
+        """Smallest and largest jackknife estimate of the bias of a Frechet distance; NaN if unknown."""
         known = [bias for bias in self._biases if np.isfinite(bias)]
         return (min(known), max(known)) if known else (float("nan"), float("nan"))
 
@@ -89,18 +92,19 @@ class DistanceSummary:
         ends = list(accumulate(len(row) for row in self._rows))
         for name, found in zip(self._names, all_distances(truth, groups, self._bootstrap), strict=True):
             for row, end in zip(self._rows, ends, strict=True):
-                replicates = found.row(slice(end - len(row), end))
-                interval = distance_interval(replicates, self._bootstrap, signed=name != self._names[0])
-                self.entries.append(entry(row, step, name, interval, self._bootstrap.clips))
+                one_row = found.row(slice(end - len(row), end))
+                interval = distance_interval(one_row, self._bootstrap, signed=name != self._names[0])
+                self.entries.append(entry(row, step, name, interval, self._clips))
                 if name == self._names[0]:
-                    self._keep(row, step, replicates)
+                    self._keep(row, step, one_row)
             for one, values, value in zip(members, found.sets, found.value, strict=True):
                 self.long += _long(one, step, name, values or [float(value)], bool(values))
 
-    def _keep(self, row: Row, step: int, found: Replicates) -> None:
+    def _keep(self, row: Row, step: int, found: LeftOut) -> None:
         key = {"method": row[0].method, "sampler": row[0].sampler, "step": step, "metric": self._names[0]}
-        self.replicates.append({**key, "values": found.resampled[:, 0].tolist()})
-        self._biases.append(float(found.resampled.mean() - found.value[0]))
+        values = zip(self._bootstrap.clip_ids.tolist(), found.without[:, 0].tolist(), strict=True)
+        self.replicates += [{**key, "left_out": clip, "value": value} for clip, value in values]
+        self._biases.append(float(found.bias[0]))
 
 
 def _long(one: ScoredSet, step: int, metric: str, values: Sequence[float], by_sample: bool) -> list[dict[str, Any]]:

@@ -69,7 +69,7 @@ def run() -> Run:
     ]
     right = np.ones((8, 1, 8), np.float32)
     true = Rollouts(truth[:, None], right, 0 * right, np.nan * right[:, 0], windows)
-    config = MetricsConfig.model_validate({"bootstrap": {"resamples": 200, "frechet_resamples": 50}})
+    config = MetricsConfig.model_validate({"bootstrap": {"resamples": 200, "frechet_groups": 50}})
     return Run(context, true, sets, config, GridFeatures())
 
 

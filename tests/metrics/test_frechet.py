@@ -1,11 +1,11 @@
-"""The Frechet distance against SciPy's matrix square root, closed forms and its own bootstrap."""
+"""The Frechet distance against SciPy's matrix square root, closed forms, and of weighted sets."""
 
 import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
 from lamo.errors import LamoError
-from lamo.metrics.frechet import bootstrap_frechet, frechet_distance
+from lamo.metrics.frechet import frechet_distance, weighted_frechet
 
 
 def reference(a: np.ndarray, b: np.ndarray) -> float:
@@ -57,11 +57,11 @@ def test_is_biased_upwards_as_one_over_n():
 
 
 @pytest.mark.parametrize("width", [6, 80])
-def test_bootstrap_is_the_distance_of_the_resampled_rows(width):
+def test_of_weights_it_is_the_distance_of_the_repeated_rows(width):
     truth, predicted = pair(40, 40, width)
     other = truth + 0.1
     weights = np.random.default_rng(3).multinomial(40, np.full(40, 1 / 40), size=7).astype(float)
-    found = bootstrap_frechet(truth, [[predicted, other], [other]], weights, budget=20_000)
+    found = weighted_frechet(truth, [[predicted, other], [other]], weights, budget=20_000)
     for r, row in enumerate(weights.astype(int)):
         index = np.repeat(np.arange(40), row)
         each = [frechet_distance(truth[index], one[index]) for one in (predicted, other)]

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from lamo.metrics.intervals import ClipBootstrap
+from lamo.metrics.intervals import ClipBootstrap, LeftOut
 
 
 @pytest.mark.parametrize("clips", [8, 20])
@@ -58,11 +58,13 @@ def test_one_clip_has_no_interval():
     assert math.isnan(interval.high)
 
 
-def test_recentring_moves_the_replicates_onto_the_value():
-    bootstrap = ClipBootstrap(list("abcdefghij"), 200, 0)
-    replicates = np.random.default_rng(0).normal(7.0, 1.0, 4000)
-    interval = bootstrap.interval(5.0, replicates, recentre=True)
-    assert interval.low + interval.high == pytest.approx(10.0, abs=0.3)
+def test_of_a_mean_leaving_clips_out_says_what_resampling_them_says():
+    values = np.random.default_rng(0).normal(5.0, 1.0, (12, 1, 2))
+    bootstrap = ClipBootstrap(list("abcdefghijkl"), 200, 0)
+    drawn = bootstrap.replicates(values)
+    found = LeftOut(drawn.value, bootstrap.weights_without @ values[:, 0] / 11, drawn.seeds)
+    np.testing.assert_allclose(bootstrap.linear(found).resampled, drawn.resampled)
+    np.testing.assert_allclose(found.bias, 0, atol=1e-12)
 
 
 def test_window_weights_draw_whole_clips():

@@ -1,10 +1,10 @@
-"""The kernel distance against its definition, known values and its own bootstrap."""
+"""The kernel distance against its definition, known values, and of weighted sets."""
 
 import numpy as np
 import pytest
 
 from lamo.errors import LamoError
-from lamo.metrics.kid import bootstrap_kernel_distance, kernel_distance
+from lamo.metrics.kid import kernel_distance, weighted_kernel_distance
 
 
 def kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -30,11 +30,11 @@ def test_is_unbiased_at_any_number_of_frames():
         assert min(found) < 0
 
 
-def test_bootstrap_is_the_statistic_of_the_resampled_rows():
+def test_of_weights_it_is_the_statistic_of_the_repeated_rows():
     """With weights of one it is the distance itself; else means over pairs of different draws."""
     x, y = np.random.default_rng(2).normal(size=(2, 30, 6))
     weights = np.concatenate([np.ones((1, 30)), np.random.default_rng(3).multinomial(30, np.full(30, 1 / 30), size=4)])
-    found = bootstrap_kernel_distance(x, [[y, x], [y]], weights)
+    found = weighted_kernel_distance(x, [[y, x], [y]], weights)
     assert found.shape == (2, 5)
     assert found[1, 0] == pytest.approx(kernel_distance(x, y))
     for r, row in enumerate(weights.astype(int)):

@@ -117,7 +117,7 @@ def test_caption_says_what_the_numbers_are(grid):
         "Frechet distance on something; not FID.",
         "Midway: the published form.",
         "6 predicted with as many true frames",
-        "by 0.5 to 1.2, bootstrap estimate",
+        "by 0.5 to 1.2, jackknife estimate",
     ):
         assert part in grid.caption
 

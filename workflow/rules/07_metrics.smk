@@ -98,7 +98,7 @@ rule metrics_table:
     params:
         run=CONFIG.run,
         horizons_s=list(CONFIG.metrics.horizons_s),
-        bootstrap=CONFIG.metrics.bootstrap.model_dump(mode="json", exclude={"frechet_resamples"}),
+        bootstrap=CONFIG.metrics.bootstrap.model_dump(mode="json", exclude={"frechet_groups"}),
         code=code("07_metrics_table.py"),
     message:
         "Stage 07: the table"
@@ -128,7 +128,7 @@ rule metrics_comparisons:
         run=CONFIG.run,
         horizons_s=list(CONFIG.metrics.horizons_s),
         comparisons=list(CONFIG.metrics.comparisons),
-        bootstrap=CONFIG.metrics.bootstrap.model_dump(mode="json", exclude={"frechet_resamples"}),
+        bootstrap=CONFIG.metrics.bootstrap.model_dump(mode="json", exclude={"frechet_groups"}),
         code=code("07_metrics_comparisons.py"),
     message:
         "Stage 07: comparisons on the same windows"
@@ -254,7 +254,7 @@ rule metrics_token_groups:
     params:
         # In one value with their names: Snakemake compares the values of parameters as a set, in which two can change places.
         groups=CONFIG.metrics.probe.model_dump(mode="json", include={"windows", "seed"}),
-        bootstrap=CONFIG.metrics.bootstrap.model_dump(mode="json", exclude={"frechet_resamples"}),
+        bootstrap=CONFIG.metrics.bootstrap.model_dump(mode="json", exclude={"frechet_groups"}),
         latents=section("latents", include={"levels"}),
         code=code("07_metrics_token_groups.py"),
     message:
@@ -295,7 +295,7 @@ if WORLD:
         params:
             run=CONFIG.run,
             probe=CONFIG.metrics.probe.model_dump(mode="json", exclude={"windows", "seed"}),
-            bootstrap=CONFIG.metrics.bootstrap.model_dump(mode="json", exclude={"frechet_resamples"}),
+            bootstrap=CONFIG.metrics.bootstrap.model_dump(mode="json", exclude={"frechet_groups"}),
             code=code("07_metrics_probe.py"),
         message:
             "Stage 07: reading the world's true motion from motion tokens"
