@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from lamo.metrics.distribution import MIN_CLIPS
+from lamo.metrics.intervals import MIN_UNITS
 from lamo.metrics.long_form import Scores
 from lamo.metrics.names import title
 
@@ -23,7 +24,7 @@ def main_caption(rows: Rows, scores: Scores, distance: str, run: str, descriptio
         "forecast (one sample) scores its error. "
         f"{title(distance)}: lower is better. {description} It compares {scores.windows} predicted with as many true "
         f"frames, one per window, and is biased upwards at that number ({bias}): compare within this table only; "
-        "its interval is made by leaving out clips in turn."
+        f"its interval is made by leaving out clips in turn, and n/a with fewer than {MIN_UNITS}."
     )
 
 
@@ -44,6 +45,7 @@ def samples_caption(rows: Rows, scores: Scores, run: str) -> str:
         f"{_infinite(rows[0]['n_clips'], scores.windows)}.",
         f"KID: kernel distance of the same {scores.windows} frames at once, unbiased for independent sets; predictions "
         "that resemble their own truth draw it below 0.",
+        f"Intervals of both are made by leaving out clips in turn, and n/a with fewer than {MIN_UNITS}.",
     ]
     return " ".join(parts)
 

@@ -54,18 +54,18 @@ Comparison = Annotated[str, AfterValidator(_known_comparison)]
 
 
 class BootstrapConfig(Section):
-    """Bootstrap over clips, from which every interval is made."""
+    """How intervals over clips are made: by drawing clips; of distances of distributions, by leaving them out."""
 
-    resamples: int = Field(
-        1000, ge=100, description="clip resamples for PSNR, SSIM and sharpness; count; usual for 95 % percentiles"
-    )
+    resamples: int = Field(1000, ge=100, description="clip resamples; count; usual for 95 % percentiles")
     frechet_groups: int = Field(
         100,
         ge=20,
         description="intervals of distances of distributions are made by leaving clips out one by one, or where there "
         "are more than this, in so many groups; count; own choice",
     )
-    seed: int = Field(0, ge=0, description="seed of the resampling, the same for all methods; own choice")
+    seed: int = Field(
+        0, ge=0, description="seed of resamples, groups and halves of clips, the same for all methods; own choice"
+    )
 
 
 class FidConfig(Section):

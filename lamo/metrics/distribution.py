@@ -22,9 +22,9 @@ from lamo.metrics.intervals import MIN_UNITS, ClipBootstrap, Interval, LeftOut
 from lamo.metrics.kid import kernel_distance, weighted_kernel_distance
 
 SPLITS = 50
-"""Divisions into halves that the distance at infinity is a mean over."""
+"""Random divisions into halves, over which the distance at infinity is a mean."""
 SPLITS_WITHOUT = 8
-"""The first of them, which its interval is made from: clips are left out of the same halves."""
+"""How many of them its interval is made from, for speed; clips are left out of the same halves."""
 MIN_CLIPS = 4
 """Clips below which halves say nothing and the distance at infinity is NaN."""
 
@@ -93,8 +93,7 @@ def _at_infinity(truth: np.ndarray, groups: Sequence[Sets], bootstrap: ClipBoots
         return Distances([[] for _ in groups], without[0], without)
     first = _first_halves(clips, bootstrap.seed)
     value = extrapolate(truth, groups, bootstrap.index, np.ones((1, clips)), first)[0]
-    # A half with a clip left out still needs two windows.
-    if (clips // 2 - 1) * np.bincount(bootstrap.index).min() >= 2:
+    if clips >= MIN_UNITS:
         without = extrapolate(truth, groups, bootstrap.index, 1 - np.eye(clips), first[:SPLITS_WITHOUT])
     return Distances([[] for _ in groups], value, without)
 

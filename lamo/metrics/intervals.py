@@ -8,8 +8,9 @@ import numpy as np
 from scipy import stats
 
 CONFIDENCE = 0.95
-MIN_UNITS = 3
-"""Clips, or groups of them, below which leaving one out says nothing."""
+MIN_UNITS = 6
+"""Clips, or groups of them, below which leaving one out says too little: simulated, the interval of a Frechet distance
+covers what is expected of it in 93 % with 6 clips, 86 % with 4 and 77 % with 3."""
 _DRAWS = 4000
 
 
@@ -130,12 +131,12 @@ class ClipBootstrap:
     def linear(self, found: LeftOut) -> Replicates:
         """Replicates of statistics that resampling with repetition would bias and spread, such as a Frechet distance.
 
-        What is resampled is the mean over clips of their influence, (C - 1) times what the value is above that without
-        the clip (Efron and Stein 1981). Simulated on Gaussian features, 20 and 60 clips, 6 to 64 features: intervals of
-        Frechet distances, at the number of clips and at infinity, cover what is expected of that estimate in 95 to
-        100 % and are up to 1.5 times as long as they had to be, of differences up to 1.7; those of kernel distances
-        cover 95 to 99 %, of 20 clips 85 to 95 %. Resampling the clips makes Frechet intervals 1.1 to 2 times as long
-        as these.
+        What is resampled is the mean over clips of their influence, (C - 1) times what the mean of the values without a
+        clip is above that without this one (Efron and Stein 1981). Simulated on Gaussian features, 20 and 60 clips, 6
+        to 64 features: intervals of Frechet distances, at the number of clips and at infinity, cover what is expected
+        of that estimate in 95 to 100 % and are up to 1.5 times as long as they had to be, of differences up to 1.7;
+        those of kernel distances cover 95 to 99 %, of 20 clips 85 to 95 %. Resampling the clips makes Frechet intervals
+        1.1 to 2 times as long as these.
         """
         influence = (self.clips - 1) * (found.without.mean(axis=0) - found.without)
         return Replicates(found.value, found.value + self.counts @ influence / self.clips, found.seeds)

@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from typing import Literal, Protocol
 
+import torch
 from torch import Generator, Tensor, nn
 
 from lamo.errors import LamoError
@@ -56,14 +57,13 @@ class AnchoredPredictor(Predictor):
     def sample(self, context: Context, sampler: Sampler, generator: Randomness) -> Tensor:
         if sampler.predictor != self.name:
             raise LamoError(f"sampler {sampler.name} does not belong to predictor {self.name}")
-        guess = self.guess(context)
         if sampler.with_head:
-            return self.head.sample(self.backbone(context), sampler, generator) + guess
-        if self.anchor not in sampler.anchors or not isinstance(guess, Tensor):
+            return self.head.sample(self.backbone(context), sampler, generator) + self.guess(context)
+        if self.anchor not in sampler.anchors:
             raise LamoError(
                 f"sampler {sampler.name}: predictors.{self.name}.anchor is {self.anchor!r}, expected "
                 f"{' or '.join(map(repr, sampler.anchors))}; leave the sampler out of rollouts.samplers"
             )
         if self.linear is not None and not sampler.deterministic:
             return self.linear.sample(self.past(context), generator)
-        return guess
+        return torch.as_tensor(self.guess(context))

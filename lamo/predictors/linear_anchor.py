@@ -24,6 +24,8 @@ WINDOWS = 12_000
 """Windows that it is fitted on, at most."""
 BASIS_WINDOWS = 2_000
 """Those of them that the principal components are computed from."""
+FOLDS = 4
+"""Parts of them that are held out in turn, to see what the guess leaves."""
 
 # Past [B, T, ...] and next value [B, ...] of some windows, normalised.
 Windows = Iterator[tuple[Tensor, Tensor]]
@@ -39,13 +41,16 @@ class LinearAnchor(nn.Module):
         basis: principal components, [N, R].
         weight: from the components of the lags, oldest first, to those of the next value, [G R, R].
         bias: [R].
-        spread: symmetric root of the covariance of what the guess leaves of the next components, [R, R].
+        spread: symmetric root of the covariance of what the guess leaves of the next components, [R, R]; of windows
+            that were held out from the regression, in `FOLDS` parts.
+        outside: standard deviation of what of each value lies outside the components, [N].
     """
 
     basis: Tensor
     weight: Tensor
     bias: Tensor
     spread: Tensor
+    outside: Tensor
 
     def __init__(self, shape: tuple[int, ...], lags: int, ridge: float) -> None:
         """`shape` of the value of a step; `ridge` per window."""
@@ -57,21 +62,22 @@ class LinearAnchor(nn.Module):
         self.register_buffer("weight", torch.zeros(lags * rank, rank))
         self.register_buffer("bias", torch.zeros(rank))
         self.register_buffer("spread", torch.zeros(rank, rank))
+        self.register_buffer("outside", torch.zeros(values))
 
     def forward(self, past: Tensor) -> Tensor:
         """The guess [B, ...] for `past` [B, T, ...], of which the last `lags` steps are read."""
-        return self._next(past, None)
-
-    def sample(self, past: Tensor, generator: Randomness) -> Tensor:
-        """The guess and a draw of what it leaves, within the principal components: [B, ...]."""
-        return self._next(past, normal((len(past), len(self.spread)), generator, past) @ self.spread)
-
-    def _next(self, past: Tensor, left: Tensor | None) -> Tensor:
         # In float32 also under autocast: rounding would enter what the head has to model.
         with torch.autocast(past.device.type, enabled=False):
-            components = self._inputs(past.float()) @ self.weight + self.bias
-            value = (components if left is None else components + left) @ self.basis.T
-        return value.view(len(past), *past.shape[2:])
+            guess = (self._inputs(past.float()) @ self.weight + self.bias) @ self.basis.T
+        return guess.view(len(past), *past.shape[2:])
+
+    def sample(self, past: Tensor, generator: Randomness) -> Tensor:
+        """The guess and a draw of what it leaves: within the components by their covariance, outside value by value."""
+        rank, values = len(self.spread), len(self.outside)
+        noise = normal((len(past), rank + values), generator, past)
+        with torch.autocast(past.device.type, enabled=False):
+            left = (noise[:, :rank] @ self.spread) @ self.basis.T + noise[:, rank:] * self.outside
+        return self(past) + left.view(len(past), *past.shape[2:])
 
     def _inputs(self, past: Tensor) -> Tensor:
         return (past[:, -self.lags :].flatten(2) @ self.basis).flatten(1)
@@ -88,27 +94,63 @@ class LinearAnchor(nn.Module):
             raise LamoError("the linear anchor is fitted on training windows, found none")
         self.basis.copy_(_principal_components(torch.cat(steps), self.basis.shape[1]))
         columns, rank = len(self.weight) + 1, len(self.bias)
-        gram = torch.zeros(columns, columns, dtype=torch.float64, device=self.basis.device)
-        moment = torch.zeros(columns, rank, dtype=torch.float64, device=self.basis.device)
-        squares = torch.zeros(rank, rank, dtype=torch.float64, device=self.basis.device)
-        windows = 0
+        folds = [_Sums(columns, rank, self.basis.device) for _ in range(FOLDS)]
+        outside = torch.zeros(len(self.basis), dtype=torch.float64, device=self.basis.device)
         for past, target in again:
             inputs = torch.nn.functional.pad(self._inputs(past), (0, 1), value=1.0)
             wanted = target.flatten(1) @ self.basis
-            gram += (inputs.T @ inputs).double()
-            moment += (inputs.T @ wanted).double()
-            squares += (wanted.T @ wanted).double()
-            windows += len(past)
-        penalty = torch.full((columns,), self.ridge * windows, dtype=torch.float64, device=gram.device)
-        penalty[-1] = 0.0  # the bias is not shrunk, and there is always a window to find it from
-        found = torch.linalg.solve(gram + penalty.diag(), moment)
+            outside += (target.flatten(1) - wanted @ self.basis.T).square().sum(0).double()
+            # Of neighbouring windows, so that a fold's clips are hardly in the others.
+            for fold, x, y in zip(folds, inputs.tensor_split(FOLDS), wanted.tensor_split(FOLDS), strict=True):
+                fold.add(x, y)
+        whole = sum(folds, _Sums(columns, rank, self.basis.device))
+        found = whole.regression(self.ridge)
         self.weight.copy_(found[:-1])
         self.bias.copy_(found[-1])
-        left = squares - found.T @ moment - moment.T @ found + found.T @ gram @ found
-        # Effective degrees of freedom (Hastie et al., Elements of Statistical Learning, 3.50): what was fitted of the
-        # windows themselves.
-        fitted = torch.linalg.solve(gram + penalty.diag(), gram).trace()
-        self.spread.copy_(_root(left / (windows - fitted)))
+        if min(fold.windows for fold in folds) == 0:
+            return  # too few windows to hold some out: nothing is known of what the guess leaves
+        left = [fold.left_by((whole - fold).regression(self.ridge)) for fold in folds]
+        self.spread.copy_(_root(torch.stack(left).sum(0) / whole.windows))
+        self.outside.copy_((outside / whole.windows).sqrt())
+
+
+class _Sums:
+    """Sums over windows of the products of inputs [n, C] (the last is 1) and wanted values [n, R], in float64."""
+
+    def __init__(self, columns: int, rank: int, device: torch.device) -> None:
+        self.gram = torch.zeros(columns, columns, dtype=torch.float64, device=device)
+        self.moment = torch.zeros(columns, rank, dtype=torch.float64, device=device)
+        self.squares = torch.zeros(rank, rank, dtype=torch.float64, device=device)
+        self.windows = 0
+
+    def add(self, inputs: Tensor, wanted: Tensor) -> None:
+        self.gram += (inputs.T @ inputs).double()
+        self.moment += (inputs.T @ wanted).double()
+        self.squares += (wanted.T @ wanted).double()
+        self.windows += len(inputs)
+
+    def __add__(self, other: "_Sums") -> "_Sums":
+        return self._with(other, 1)
+
+    def __sub__(self, other: "_Sums") -> "_Sums":
+        return self._with(other, -1)
+
+    def _with(self, other: "_Sums", sign: int) -> "_Sums":
+        columns, rank = self.moment.shape
+        result = _Sums(columns, rank, self.moment.device)
+        for name in ("gram", "moment", "squares", "windows"):
+            setattr(result, name, getattr(self, name) + sign * getattr(other, name))
+        return result
+
+    def regression(self, ridge: float) -> Tensor:
+        """Ridge regression of the wanted values on the inputs, [C, R]; `ridge` per window."""
+        penalty = torch.full_like(self.gram[0], ridge * self.windows)
+        penalty[-1] = 0.0  # the bias is not shrunk, and there is always a window to find it from
+        return torch.linalg.solve(self.gram + penalty.diag(), self.moment)
+
+    def left_by(self, found: Tensor) -> Tensor:
+        """Sum of the squares and products of what the regression `found` leaves of the wanted values, [R, R]."""
+        return self.squares - found.T @ self.moment - self.moment.T @ found + found.T @ self.gram @ found
 
 
 def _root(covariance: Tensor) -> Tensor:

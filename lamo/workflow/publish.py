@@ -77,7 +77,7 @@ def publish(run: Path, target: Path, command: str, configs: Sequence[str], after
 
 
 def check(target: Path, configs: Sequence[str]) -> None:
-    """What of `publish` can be known before anything is computed.
+    """What the page needs besides a finished run, and can be known before.
 
     Raises:
         LamoError: a file in `configs` differs from the commit, or `target` holds something else.
@@ -87,6 +87,16 @@ def check(target: Path, configs: Sequence[str]) -> None:
     changed = changed_files(configs)
     if changed:
         raise LamoError(f"{', '.join(changed)}: not as committed; commit, so that the page can name what was run")
+
+
+def warn_of_old_jobs(runs: Sequence[Path]) -> None:
+    """Says where jobs of an earlier start ran on code that was not committed: unless they run again, the run cannot be
+    published, and they do not if that very code is committed now."""
+    for run in runs:
+        try:
+            commits_of(run, [read_json(path) for path in (run / FOLDER).rglob("*.json")])
+        except LamoError as error:
+            print(f"publish: warning: {error}; to be sure, move {run} away", file=sys.stderr)
 
 
 def changed_files(paths: Iterable[str], root: Path = ROOT) -> list[str]:
@@ -204,6 +214,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 )
                 raise LamoError(f"found {found}; commit first, so that the page can name the code that was run")
             check(options.target, options.config)
+            warn_of_old_jobs((*options.after, options.run))
             return 0
         publish(options.run, options.target, options.command, options.config, options.after)
     except LamoError as error:

@@ -45,16 +45,16 @@ class Run:
 @pytest.fixture(scope="session")
 def run() -> Run:
     generator = np.random.default_rng(0)
-    drift = gaussian_filter(generator.uniform(0, 255, (8, 12, 12, 16, 3)), (0, 1, 1, 1, 0), mode="wrap")
+    drift = gaussian_filter(generator.uniform(0, 255, (16, 12, 12, 16, 3)), (0, 1, 1, 1, 0), mode="wrap")
     video = (128 + 4 * (drift - 127.5)).clip(0, 255).astype(np.uint8)
     context, truth = video[:, :4], video[:, 4:]
-    windows = [Window(f"clip-{i // 2}", 5 * (i % 2)) for i in range(8)]
+    windows = [Window(f"clip-{i // 2}", 5 * (i % 2)) for i in range(16)]
 
     def rollouts(noise: float, samples: int, drift: float = np.nan) -> Rollouts:
         steps = np.arange(1, 9)[None, None, :, None, None, None] ** 0.5
-        frames = truth[:, None] + noise * steps * generator.normal(size=(8, samples, *truth.shape[1:]))
-        latent = np.full((8, samples, 8), drift, np.float32)
-        spread = 0.4 * latent[:, 0] if samples > 1 else np.full((8, 8), np.nan, np.float32)
+        frames = truth[:, None] + noise * steps * generator.normal(size=(16, samples, *truth.shape[1:]))
+        latent = np.full((16, samples, 8), drift, np.float32)
+        spread = 0.4 * latent[:, 0] if samples > 1 else np.full((16, 8), np.nan, np.float32)
         return Rollouts(frames.clip(0, 255).astype(np.uint8), latent, 0.5 * latent, spread, windows)
 
     sets = [
@@ -67,7 +67,7 @@ def run() -> Run:
         RolloutSet("decoder_ceiling", "-", None, rollouts(1, 1)),
         RolloutSet("oracle_motion", "-", None, rollouts(2, 1)),
     ]
-    right = np.ones((8, 1, 8), np.float32)
+    right = np.ones((16, 1, 8), np.float32)
     true = Rollouts(truth[:, None], right, 0 * right, np.nan * right[:, 0], windows)
     config = MetricsConfig.model_validate({"bootstrap": {"resamples": 200, "frechet_groups": 50}})
     return Run(context, true, sets, config, GridFeatures())

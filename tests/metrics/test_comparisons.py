@@ -50,7 +50,7 @@ def test_a_difference_is_that_of_the_rows_means(found, scores):
         assert difference.first_mean == pytest.approx(means["flow-20", metric])
         assert difference.second_mean == pytest.approx(means["flow-5", metric])
         assert difference.difference.mean == pytest.approx(means["flow-20", metric] - means["flow-5", metric])
-        assert (difference.clips, difference.seeds) == (4, 2)
+        assert (difference.clips, difference.seeds) == (8, 2)
 
 
 def test_intervals_are_of_differences_window_by_window_and_seed_by_seed(found, run, scores):
@@ -119,7 +119,7 @@ def test_texts_say_what_is_compared_and_what_is_left_out(found):
     for shown in (markdown, text):
         assert "flow-20 over persistence pixels" in shown
         assert "Left out, since this run lacks a row: flow-20 over state-20." in " ".join(shown.split())
-        assert "clips (4) and training seeds (2, paired by number)" in " ".join(shown.split())
+        assert "clips (8) and training seeds (2, paired by number)" in " ".join(shown.split())
         assert shown.count("after 0.2 s") == shown.count("after 1.6 s") == 1
     psnr = one(found, "flow-20", "persistence_pixels", "psnr").difference
     assert f"**{psnr.mean:+.2f} [{psnr.low:+.2f}, {psnr.high:+.2f}]**" in markdown

@@ -15,7 +15,7 @@ from lamo.metrics.distribution import (
     metric_names,
 )
 from lamo.metrics.frechet import frechet_distance
-from lamo.metrics.intervals import ClipBootstrap, LeftOut, clip_groups
+from lamo.metrics.intervals import MIN_UNITS, ClipBootstrap, LeftOut, clip_groups
 from lamo.metrics.kid import kernel_distance
 
 
@@ -102,7 +102,7 @@ def test_groups_of_clips_stand_for_many_clips():
     assert clip_groups(clips, 7, 1) != groups
 
 
-def test_few_clips_have_no_distance_at_infinity_and_two_no_interval():
+def test_few_clips_have_no_distance_at_infinity_and_no_interval():
     x = np.random.default_rng(3).normal(size=(6, 3))
     _, infinite, _ = all_distances(x, [[x + 1]], bootstrap_of(MIN_CLIPS - 1))
     assert np.isnan(infinite.value).all()
@@ -111,14 +111,13 @@ def test_few_clips_have_no_distance_at_infinity_and_two_no_interval():
             interval = distance_interval(found.row(slice(0, 1)), few, signed)
             assert math.isnan(interval.low)
             assert math.isnan(interval.high)
-    # Six clips of one window leave two frames in a half without one of its clips, five leave one.
-    bounds = []
-    for windows in (6, 5):
-        bootstrap = bootstrap_of(windows, windows=1)
-        infinite = all_distances(x[:windows], [[x[:windows] + 1]], bootstrap)[1]
-        assert np.isfinite(infinite.value).all()
-        bounds.append(distance_interval(infinite.row(slice(0, 1)), bootstrap, True).low)
-    assert np.isfinite(bounds).tolist() == [True, False]
+    # Six clips of one window leave two frames even in a half without one of its clips.
+    for clips in (MIN_UNITS, MIN_UNITS - 1):
+        bootstrap = bootstrap_of(clips, windows=1)
+        for found in all_distances(x[:clips], [[x[:clips] + 1]], bootstrap):
+            interval = distance_interval(found.row(slice(0, 1)), bootstrap, signed=True)
+            assert math.isfinite(interval.mean)
+            assert math.isfinite(interval.low) == (clips == MIN_UNITS)
 
 
 def test_names():

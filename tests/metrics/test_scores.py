@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from lamo.errors import LamoError
+from lamo.metrics.comparisons import compare
 from lamo.metrics.frechet import frechet_distance
 from lamo.metrics.pixel import score_frames
 from lamo.metrics.rows import horizon_steps, row_order
@@ -18,7 +19,7 @@ def test_long_form_has_every_value(run, scores):
         *["method", "sampler", "seed", "clip", "window_start", "sample", "step", "horizon_s", "metric", "value"]
     ]
     learned = table[(table.sampler == "flow-20") & (table.seed == 1) & (table.metric == "psnr")]
-    assert len(learned) == 8 * 2 * 8
+    assert len(learned) == 16 * 2 * 8
     expected = score_frames(run.sets[2].rollouts.frames, run.truth.frames).psnr
     one = learned[
         (learned["clip"] == "clip-2") & (learned.window_start == 5) & (learned["sample"] == 1) & (learned.step == 3)
@@ -47,7 +48,7 @@ def test_summary_means_are_those_of_the_long_form(scores):
         else:
             assert row["ci_low"] <= row["mean"] <= row["ci_high"]
     one = next(row for row in rows if row["sampler"] == "flow-20")
-    assert (one["n_clips"], one["n_samples"], one["n_seeds"]) == (4, 2, 2)
+    assert (one["n_clips"], one["n_samples"], one["n_seeds"]) == (8, 2, 2)
     assert {row["n_seeds"] for row in rows if row["sampler"] == "-"} == {1}
 
 
@@ -118,6 +119,18 @@ def test_replicates_are_kept_for_comparisons(run, scores):
     for _, row in table.groupby(["method", "sampler", "step"]):
         assert row["left_out"].tolist() == clips
     assert len(table) == 6 * 3 * len(clips)
+
+
+def test_many_clips_are_left_out_in_groups(run, scores):
+    few = run.config.bootstrap.model_copy(update={"frechet_groups": 7})  # as 8 clips were many
+    found = run.score(config=run.config.model_copy(update={"bootstrap": few}))
+    assert set(found.replicates["left_out"].to_pylist()) == {f"group {number:04d}" for number in range(7)}
+    row, before = (of(one, "fd_grid", "flow-20", 3) for one in (found, scores))
+    assert (row["n_clips"], row["mean"]) == (8, before["mean"])
+    assert 0.3 < (row["ci_high"] - row["ci_low"]) / (before["ci_high"] - before["ci_low"]) < 3
+    differences, _ = compare(found.values, found.replicates, (0.6,), ("flow-20 over flow-5",), 200, 0)
+    (distance,) = (one for one in differences if one.metric == "fd_grid")
+    assert (distance.clips, np.isfinite(distance.difference.low)) == (8, True)
 
 
 def test_rows_stand_in_order(scores):

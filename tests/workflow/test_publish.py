@@ -109,6 +109,25 @@ def test_what_cannot_be_published_is_said_before_it_is_computed(state, expected,
     assert list(tmp_path.iterdir()) == []
 
 
+def test_jobs_of_an_earlier_start_on_other_code_are_warned_of(run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("lamo.workflow.publish.git_state", lambda: CLEAN)
+    arguments = [str(run), str(tmp_path / "published"), "--command", "make something", "--check"]
+    assert main(arguments) == 0
+    assert capsys.readouterr().err == ""
+    path = next((run / "provenance" / "07_metrics").glob("metrics_table*.json"))
+    write_json(path, json.loads(path.read_text()) | {"git": CLEAN | {"dirty": True}})
+    assert main(arguments) == 0
+    assert "metrics_table ran on code that is not committed" in capsys.readouterr().err
+
+
+def test_a_changed_configuration_is_said_before_anything_is_computed(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("lamo.workflow.publish.git_state", lambda: CLEAN)
+    monkeypatch.setattr("lamo.workflow.publish.changed_files", list)
+    arguments = [str(tmp_path / "run"), str(tmp_path / "published"), "--command", "make something", "--check"]
+    assert main([*arguments, "--config", "config/tiny.yaml"]) == 1
+    assert "config/tiny.yaml: not as committed" in capsys.readouterr().err
+
+
 def test_a_folder_of_something_else_is_said_before_anything_is_computed(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("lamo.workflow.publish.git_state", lambda: CLEAN)
     assert main([str(tmp_path / "run"), str(tmp_path), "--command", "make something", "--check"]) == 1
