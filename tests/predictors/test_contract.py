@@ -16,7 +16,7 @@ SAMPLERS = {
     "gmm": ("gmm", "gmm-mean"),
     "state": ("state-4",),
 }
-EVERY_SAMPLER = [(name, sampler) for name in NAMES for sampler in SAMPLERS[name]]
+EVERY_SAMPLER = [(name, sampler) for name in NAMES for sampler in (*SAMPLERS[name], f"{name}-anchor", f"{name}-linear")]
 VARIANTS = [(name, {"anchor": anchor}) for name in NAMES for anchor in ("none", "last", "linear")]
 VARIANTS += [
     ("flow", {"coupling": "attention"}),
@@ -30,11 +30,17 @@ def seeded(seed: int) -> torch.Generator:
 
 
 def shaken(predictor: Predictor) -> Predictor:
-    """All weights moved off their initial values, so that nothing is zero by construction."""
+    """All weights moved off their initial values, those of the anchor too, so that nothing is zero by construction."""
     with torch.no_grad():
-        for parameter in predictor.parameters():
-            parameter.add_(0.1 * torch.randn_like(parameter))
+        anchor = [buffer for name, buffer in predictor.named_buffers() if name.startswith("linear.")]
+        for tensor in (*predictor.parameters(), *anchor):
+            tensor.add_(0.1 * torch.randn_like(tensor))
     return predictor
+
+
+def with_anchor(name: str, config, geometry) -> Predictor:
+    head = getattr(config, name).model_copy(update={"anchor": "linear"})
+    return shaken(build_predictor(config.model_copy(update={name: head}).of(name), geometry)).eval()
 
 
 def target_of(predictor: Predictor, context: Context) -> torch.Tensor:
@@ -61,7 +67,7 @@ def test_loss_is_a_finite_scalar(predictor, context):
 
 @pytest.mark.parametrize(("name", "sampler"), EVERY_SAMPLER)
 def test_samples_have_the_target_shape_and_follow_the_generator(name, sampler, config, geometry, context):
-    predictor, sampler = shaken(build_predictor(config.of(name), geometry)).eval(), Sampler.parse(sampler)
+    predictor, sampler = with_anchor(name, config, geometry), Sampler.parse(sampler)
     target = target_of(predictor, context)
     first, again, other = (predictor.sample(context, sampler, seeded(seed)) for seed in (1, 1, 2))
     assert first.shape == target.shape
@@ -72,7 +78,7 @@ def test_samples_have_the_target_shape_and_follow_the_generator(name, sampler, c
 
 @pytest.mark.parametrize(("name", "sampler"), EVERY_SAMPLER)
 def test_rows_with_their_own_generator_do_not_depend_on_the_batch(name, sampler, config, geometry, context):
-    predictor, sampler = shaken(build_predictor(config.of(name), geometry)).eval(), Sampler.parse(sampler)
+    predictor, sampler = with_anchor(name, config, geometry), Sampler.parse(sampler)
     together = predictor.sample(context, sampler, [seeded(i) for i in range(4)])
     alone = [
         predictor.sample(Context(context.motion[i : i + 1], context.states[i : i + 1]), sampler, [seeded(i)])

@@ -119,3 +119,11 @@ def test_samplers_are_parsed():
     assert Sampler.parse("gmm-mean").deterministic
     assert not Sampler.parse("gmm").deterministic
     assert Sampler.parse("gmm-mean").predictor == "gmm"
+    assert Sampler.parse("state-anchor").deterministic
+    assert not Sampler.parse("state-linear").deterministic
+    assert [Sampler.parse(name).evaluations for name in ("gmm-linear", "state-anchor", "gmm", "flow-3-heun")] == [
+        0,
+        0,
+        1,
+        6,
+    ]

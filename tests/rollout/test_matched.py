@@ -67,8 +67,9 @@ def test_numbers_of_a_row(methods):
     assert first.head_flops * 4 == second.head_flops * 5
 
 
-def test_an_anchor_alone_has_no_row_and_its_values_are_counted(methods):
-    rows = compare(trained("gmm", "state"), {"gmm": ["gmm", "gmm-anchor"], "state": ["state-2", "state-anchor"]}, STEP)
+def test_what_leaves_the_head_out_has_no_row_and_values_of_the_anchor_are_counted(methods):
+    samplers = {"gmm": ["gmm", "gmm-anchor", "gmm-linear"], "state": ["state-2", "state-anchor", "state-linear"]}
+    rows = compare(trained("gmm", "state"), samplers, STEP)
     assert [one.sampler for one in rows] == ["gmm", "state-2"]
     # Motion: 12 values, all of them components: basis, weight, bias. State: 20 values, two lags.
     assert [one.size.anchor for one in rows] == [12 * 12 + 12 * 12 + 12, 20 * 20 + 2 * 20 * 20 + 20]
