@@ -89,6 +89,18 @@ def check(target: Path, configs: Sequence[str]) -> None:
         raise LamoError(f"{', '.join(changed)}: not as committed; commit, so that the page can name what was run")
 
 
+def check_code() -> None:
+    """Whether a job that is started now runs on code that the page can name.
+
+    Raises:
+        LamoError: the code is not committed, or no checkout.
+    """
+    state = git_state()
+    if state is None or state["dirty"]:
+        found = "no checkout of git" if state is None else "changes that are not committed in lamo/ or workflow/"
+        raise LamoError(f"found {found}; commit first, so that the page can name the code that was run")
+
+
 def warn_of_old_jobs(runs: Sequence[Path]) -> None:
     """Says where jobs of an earlier start ran on code that was not committed: unless they run again, the run cannot be
     published, and they do not if that very code is committed now."""
@@ -207,12 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         if options.check:
-            state = git_state()
-            if state is None or state["dirty"]:
-                found = (
-                    "no checkout of git" if state is None else "changes that are not committed in lamo/ or workflow/"
-                )
-                raise LamoError(f"found {found}; commit first, so that the page can name the code that was run")
+            check_code()
             check(options.target, options.config)
             warn_of_old_jobs((*options.after, options.run))
             return 0
