@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks import codecs, decode, reading, writing
 from benchmarks.timing import machine
-from lamo.documents import replace_between
+from lamo.tools.documents import replace_between
 
 
 def main() -> None:

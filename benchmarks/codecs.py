@@ -15,9 +15,9 @@ from numcodecs.blosc import Blosc
 from numcodecs.zstd import Zstd
 
 from benchmarks.timing import machine, table
-from lamo.clips.discover import VideosConfig, find_videos
+from lamo.dataset.discover import VideosConfig, find_videos
 from lamo.errors import LamoError
-from lamo.midway.images import to_input
+from lamo.images import to_input
 from lamo.midway.network import Midway
 from lamo.midway.state import state_tokens
 from lamo.video.config import FramesConfig

@@ -22,7 +22,7 @@ from pathlib import Path
 import av
 
 from benchmarks.timing import table
-from lamo.planning.moving_clip import write_clip
+from lamo.tools.plan.moving_clip import write_clip
 from lamo.video.config import FramesConfig
 from lamo.video.sandbox import Sandbox
 

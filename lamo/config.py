@@ -1,25 +1,24 @@
 """The whole configuration: the sections of all modules joined and checked together.
 
 For the Snakefile alone: no script imports this module, so that a script depends only on the sections that it uses.
-`python -m lamo.config` regenerates config/config.yaml, config/README.md and workflow/schemas/config.schema.json.
+`make config` regenerates config/config.yaml, config/README.md and workflow/schemas/config.schema.json.
 """
 
 import difflib
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from lamo.clips.discover import VideosConfig
+from lamo.dataset.discover import VideosConfig
 from lamo.decoder.config import DecoderConfig
 from lamo.errors import LamoError
 from lamo.metrics.config import MetricsConfig
 from lamo.midway.config import EncoderConfig, InverseConfig, MidwayConfig
-from lamo.midway.training_config import VALIDATED_STEPS
+from lamo.midway.learning.config import VALIDATED_STEPS
 from lamo.predictors.config import PREDICTORS, PredictorsConfig
 from lamo.predictors.sampler import Sampler
 from lamo.rollout.config import RolloutsConfig
@@ -183,10 +182,3 @@ def encoder_contradictions(config: Config) -> Iterator[str]:
             f"latents.levels: found {list(config.latents.levels)}, expected numbers of pyramid levels, "
             f"0 to {len(encoder.levels) - 1}"
         )
-
-
-if __name__ == "__main__":
-    from lamo.config_docs import generated_files
-
-    for name, text in generated_files().items():
-        Path(__file__).resolve().parents[1].joinpath(name).write_text(text, encoding="utf-8")

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from benchmarks import decode, reading, writing
-from lamo.planning.moving_clip import write_clip
+from lamo.tools.plan.moving_clip import write_clip
 
 
 @pytest.fixture

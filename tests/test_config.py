@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from lamo.config import Config, fields, load_config
-from lamo.config_docs import generated_files
 from lamo.errors import LamoError
+from lamo.tools.config_docs import generated_files
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from lamo.decoder.config import DecoderConfig
 from lamo.decoder.pixel_decoder import PixelDecoder
 from lamo.errors import LamoError
-from lamo.midway.images import to_unit
+from lamo.images import to_unit
 from lamo.stores.windows import ShardArray, ShuffledOrder, Windows
 from lamo.training.device import mixed_precision
 from lamo.training.learner import Learner, local_rows

@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lamo.errors import LamoError
+from lamo.metrics.catalogue import higher_is_better, is_frechet
 from lamo.metrics.config import EVERY_LEARNED, LEARNED, split_comparison
-from lamo.metrics.intervals import ClipBootstrap, Interval, LeftOut
-from lamo.metrics.names import higher_is_better, is_frechet
 from lamo.metrics.rows import row_label
+from lamo.statistics.intervals import ClipBootstrap, Interval, LeftOut
 
 METRICS = ("psnr", "ssim", "energy_score")
 """Metrics compared window by window; the Frechet distance, of whole sets, with the same clips left out."""

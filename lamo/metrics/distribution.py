@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lamo.metrics.frechet import frechet_distance, weighted_frechet
-from lamo.metrics.intervals import MIN_UNITS, ClipBootstrap, Interval, LeftOut
 from lamo.metrics.kid import kernel_distance, weighted_kernel_distance
+from lamo.statistics.intervals import MIN_UNITS, ClipBootstrap, Interval, LeftOut
 
 SPLITS = 50
 """Random divisions into halves, over which the distance at infinity is a mean."""

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lamo.errors import LamoError
-from lamo.metrics.intervals import ClipBootstrap, Interval
+from lamo.statistics.intervals import ClipBootstrap, Interval
 
 ORACLE, SHUFFLED, BLURRED = "oracle_motion", "shuffled_motion", "persistence_blurred"
 

@@ -10,8 +10,7 @@ from tqdm import tqdm
 
 from lamo.errors import LamoError
 from lamo.metrics.config import MetricsConfig
-from lamo.metrics.features import FeatureExtractor
-from lamo.metrics.intervals import ClipBootstrap
+from lamo.metrics.features.inception import FeatureExtractor
 from lamo.metrics.long_form import (
     ScoredSet,
     Scores,
@@ -24,6 +23,7 @@ from lamo.metrics.pixel import PixelScores, score_frames
 from lamo.metrics.rows import horizon_steps, row_label, row_order
 from lamo.metrics.samples import SAMPLE_METRICS, energy_score, score_samples
 from lamo.metrics.summary import DistanceSummary, mean_summary, skill_summary
+from lamo.statistics.intervals import ClipBootstrap
 from lamo.stores.rollouts import Rollouts
 
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from lamo.metrics.config import BootstrapConfig
 from lamo.metrics.distribution import all_distances, distance_interval, metric_names
-from lamo.metrics.intervals import ClipBootstrap, Interval, LeftOut, Replicates, clip_groups
 from lamo.metrics.long_form import ScoredSet
 from lamo.metrics.rows import REFERENCE
+from lamo.statistics.intervals import ClipBootstrap, Interval, LeftOut, Replicates, clip_groups
 
 Row = Sequence[ScoredSet]
 

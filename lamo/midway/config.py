@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from lamo.midway.training_config import MidwayTrainingConfig
+from lamo.midway.learning.config import MidwayTrainingConfig
 from lamo.section import Section
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from lamo.midway.images import to_input
+from lamo.images import to_input
 from lamo.midway.network import Midway
 from lamo.midway.state import state_tokens
 from lamo.stores.frames import FramesStore

@@ -75,7 +75,7 @@ class Midway(nn.Module):
             self.inverse_dynamics.target_embed.load_state_dict(self.inverse_dynamics.source_embed.state_dict())
             self.inverse_dynamics.target_embed.requires_grad_(False)
         if config.recurrence.top == "recomputed":
-            # Logarithm of the scale of the encoder's stream; fitted in closed form (`lamo.midway.fitting`).
+            # Logarithm of the scale of the encoder's stream; fitted in closed form (`lamo.midway.learning.fitting`).
             self.stream_scale = nn.Linear(width, 1).requires_grad_(False)
             nn.init.zeros_(self.stream_scale.weight)
             nn.init.zeros_(self.stream_scale.bias)
@@ -235,9 +235,9 @@ class Midway(nn.Module):
 
     @classmethod
     def from_upstream(cls, path: str | Path, *, encoder_heads: int | None = None) -> Self:
-        """A published checkpoint in eval mode (see `lamo.midway.upstream.import_upstream`)."""
+        """A published checkpoint in eval mode (see `lamo.midway.checkpoint.upstream.import_upstream`)."""
         # By name: with an import statement every stage would depend on the importer's code.
-        return import_module("lamo.midway.upstream").import_upstream(path, encoder_heads=encoder_heads)
+        return import_module("lamo.midway.checkpoint.upstream").import_upstream(path, encoder_heads=encoder_heads)
 
     def save(self, folder: str | Path) -> None:
         """Write weights and configuration to `folder`."""

@@ -22,8 +22,8 @@ def build_predictor(config: PredictorConfig, geometry: Geometry) -> Predictor:
             f"predictors.history is {config.history}, the geometry of the latents was made for {geometry.history}"
         )
     # By name: with import statements every predictor would depend on the code of all. What a script loads here is added
-    # to its code by lamo/workflow/code_hash.py.
-    module = import_module(f"lamo.predictors.{config.name}_predictor")
+    # to its code by lamo/jobs/code_hash.py.
+    module = import_module(f"lamo.predictors.{config.name}.predictor")
     return module.build(geometry, config.backbone, config.head)
 
 

@@ -10,10 +10,12 @@ import torch
 from torch import Generator, Tensor, nn
 
 from lamo.nn.flops import Run, build, count_flops
-from lamo.predictors import flow_predictor, gmm_predictor, state_predictor
 from lamo.predictors.backbone import MotionBackbone, StateBackbone
 from lamo.predictors.config import PredictorConfig
+from lamo.predictors.flow import predictor as flow_predictor
+from lamo.predictors.gmm import predictor as gmm_predictor
 from lamo.predictors.interface import Context, Geometry, Predictor, Sampler
+from lamo.predictors.state import predictor as state_predictor
 
 # All by import statements, unlike in `lamo.predictors.build`: what compares the predictors depends on the code of all.
 BUILDERS: dict[str, Callable[..., Predictor]] = {

@@ -5,11 +5,11 @@ from typing import Literal
 from torch import Tensor
 
 from lamo.errors import LamoError
-from lamo.predictors.anchored import AnchoredPredictor, Head
 from lamo.predictors.backbone import MotionBackbone
 from lamo.predictors.config import FlowConfig, GmmConfig
+from lamo.predictors.guessed import AnchoredPredictor, Head
 from lamo.predictors.interface import Context
-from lamo.predictors.linear_anchor import LinearAnchor
+from lamo.predictors.linear_guess import LinearAnchor
 
 
 class MotionPredictor(AnchoredPredictor):

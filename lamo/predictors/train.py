@@ -14,7 +14,7 @@ from lamo.predictors.build import build_predictor, save_predictor
 from lamo.predictors.config import PredictorConfig, PredictorTraining
 from lamo.predictors.data import Batch, LatentRows, LatentWindows
 from lamo.predictors.interface import Geometry, Predictor, Sampler
-from lamo.predictors.linear_anchor import BASIS_WINDOWS, WINDOWS, LinearAnchor
+from lamo.predictors.linear_guess import BASIS_WINDOWS, WINDOWS, LinearAnchor
 from lamo.stores.windows import ShuffledOrder
 from lamo.training.checkpoint import GeneratorState, Stateful
 from lamo.training.device import mixed_precision

@@ -15,9 +15,9 @@ from tqdm import tqdm
 
 from lamo.errors import LamoError
 from lamo.predictors.interface import Context, Predictor, Sampler
+from lamo.rollout.frozen_models import FrozenModels, Scene
 from lamo.rollout.latent_scores import LatentScores, latent_scores, no_latent_scores
 from lamo.rollout.windows import ClipFrames
-from lamo.rollout.world import Scene, World
 from lamo.stores.rollouts import Rollouts, Window
 from lamo.training.device import mixed_precision
 from lamo.training.seed import generator
@@ -88,7 +88,7 @@ def decode_states(scene: Scene, states: Sequence[Tensor], method: str) -> Future
                 f"{method}: the state at step {step} of the window at frame {window.start} of clip {window.clip_id} is "
                 "not finite; the rollout diverged, train the predictor (or Midway) longer or at a lower learning rate"
             )
-    frames = np.stack([scene.world.pixels(state) for state in states], axis=1)
+    frames = np.stack([scene.models.pixels(state) for state in states], axis=1)
     return Future(frames, torch.stack(list(states), dim=1))
 
 
@@ -99,12 +99,12 @@ def _append(window: Tensor, newest: Tensor) -> Tensor:
 
 def roll_motion(scene: Scene, predictor: Predictor, sampler: Sampler, generators: list[Generator]) -> list[Tensor]:
     """Samples m_t, advances z_{t+1} = f_fwd(z_t, m_t), slides the window: T normalised states [B, P, D_z]."""
-    world, context, z = scene.world, scene.context(), scene.z(scene.history)
+    models, context, z = scene.models, scene.context(), scene.z(scene.history)
     states = []
     for _ in range(scene.steps):
         motion = predictor.sample(context, sampler, generators)
-        z = world.advance(z, motion)
-        states.append(world.state(z))
+        z = models.advance(z, motion)
+        states.append(models.state(z))
         context = Context(_append(context.motion, motion), _append(context.states, states[-1]))
     return states
 
@@ -132,14 +132,20 @@ def predictor_method(predictor: Predictor, sampler: Sampler, seed: int) -> Metho
 
 @torch.inference_mode()
 def run_windows(
-    method: Method, world: World, clips: ClipFrames, windows: Sequence[Window], plan: Plan, samples: int, name: str
+    method: Method,
+    models: FrozenModels,
+    clips: ClipFrames,
+    windows: Sequence[Window],
+    plan: Plan,
+    samples: int,
+    name: str,
 ) -> Rollouts:
     """Applies `method` to all windows, batch by batch, with a progress bar; latent states are kept for a batch only."""
     frames, scores = [], []
     with tqdm(total=len(windows), desc=name, unit="window", mininterval=2.0) as bar:
         for begin in range(0, len(windows), plan.batch):
-            scene = Scene(world, clips, windows[begin : begin + plan.batch], plan.history, plan.steps)
-            with mixed_precision(world.device, plan.mixed_precision):
+            scene = Scene(models, clips, windows[begin : begin + plan.batch], plan.history, plan.steps)
+            with mixed_precision(models.device, plan.mixed_precision):
                 drawn = [method(scene, sample) for sample in range(samples)]
                 frames.append(np.stack([future.frames for future in drawn], axis=1))
                 scores.append(_latent_scores(scene, drawn))
@@ -160,7 +166,12 @@ def _latent_scores(scene: Scene, drawn: Sequence[Future]) -> LatentScores:
 
 
 def roll_out(
-    world: World, predictor: Predictor, sampler: Sampler, clips: ClipFrames, windows: Sequence[Window], plan: Plan
+    models: FrozenModels,
+    predictor: Predictor,
+    sampler: Sampler,
+    clips: ClipFrames,
+    windows: Sequence[Window],
+    plan: Plan,
 ) -> Rollouts:
     """Rolls a trained predictor out from every window.
 
@@ -174,4 +185,4 @@ def roll_out(
         raise LamoError(f"sampler {sampler.name} belongs to predictor {sampler.predictor}, not to {predictor.name}")
     samples = 1 if sampler.deterministic else plan.samples
     method = predictor_method(predictor, sampler, plan.seed)
-    return run_windows(method, world, clips, windows, plan, samples, sampler.name)
+    return run_windows(method, models, clips, windows, plan, samples, sampler.name)

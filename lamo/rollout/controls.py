@@ -12,8 +12,8 @@ import numpy as np
 from lamo.errors import LamoError
 from lamo.rollout.autoregressive import Future, Method, Plan, decode_states, run_windows
 from lamo.rollout.blur import blur
+from lamo.rollout.frozen_models import FrozenModels, Scene
 from lamo.rollout.windows import ClipFrames
-from lamo.rollout.world import Scene, World
 from lamo.stores.rollouts import Rollouts, Window
 
 logger = logging.getLogger(__name__)
@@ -23,8 +23,8 @@ def _drive(scene: Scene, motion_of: Scene, name: str) -> Future:
     """Rolls `scene` with the motion tokens inferred from the true next frames of `motion_of`."""
     z, states = scene.z(scene.history), []
     for step in range(scene.steps):
-        z = scene.world.advance(z, motion_of.motion(motion_of.history + step))
-        states.append(scene.world.state(z))
+        z = scene.models.advance(z, motion_of.motion(motion_of.history + step))
+        states.append(scene.models.state(z))
     return decode_states(scene, states, name)
 
 
@@ -39,8 +39,8 @@ def constant_motion(scene: Scene, sample: int) -> Future:
         raise LamoError("constant_motion: predictors.history is 0, so no motion token is observed; expected at least 1")
     motion, z, states = scene.motion(scene.history - 1), scene.z(scene.history), []
     for _ in range(scene.steps):
-        z = scene.world.advance(z, motion)
-        states.append(scene.world.state(z))
+        z = scene.models.advance(z, motion)
+        states.append(scene.models.state(z))
     return decode_states(scene, states, "constant_motion")
 
 
@@ -49,7 +49,7 @@ def shuffled_motion(partners: Mapping[Window, Window]) -> Method:
 
     def method(scene: Scene, sample: int) -> Future:
         other = [partners[window] for window in scene.windows]
-        return _drive(scene, Scene(scene.world, scene.clips, other, scene.history, scene.steps), "shuffled_motion")
+        return _drive(scene, Scene(scene.models, scene.clips, other, scene.history, scene.steps), "shuffled_motion")
 
     return method
 
@@ -127,7 +127,12 @@ CONTROLS = (*SIMPLE, "shuffled_motion", "persistence_blurred")
 
 
 def roll_out_control(
-    name: str, world: World, clips: ClipFrames, windows: Sequence[Window], plan: Plan, sigmas: Sequence[float] = ()
+    name: str,
+    models: FrozenModels,
+    clips: ClipFrames,
+    windows: Sequence[Window],
+    plan: Plan,
+    sigmas: Sequence[float] = (),
 ) -> Rollouts:
     """Rolls one of `CONTROLS` out from every window; one sample, frames [W, 1, T, H, W, 3].
 
@@ -145,7 +150,7 @@ def roll_out_control(
         method = persistence_blurred(sigmas)
     else:
         method = SIMPLE[name]
-    return run_windows(method, world, clips, windows, plan, 1, name)
+    return run_windows(method, models, clips, windows, plan, 1, name)
 
 
 def true_frames(clips: ClipFrames, windows: Sequence[Window], plan: Plan) -> Rollouts:

@@ -8,13 +8,13 @@ import torch
 from lamo.decoder.pixel_decoder import PixelDecoder
 from lamo.midway.network import Midway
 from lamo.predictors.statistics import Statistics
-from lamo.rollout.world import World
+from lamo.rollout.frozen_models import FrozenModels
 
 
-def load_world(
+def load_models(
     midway: str | Path, decoder: str | Path, statistics: str | Path, levels: Sequence[int], device: torch.device
-) -> World:
-    """The world of a run on `device`: folders of the Midway Network and the decoder, file of the statistics.
+) -> FrozenModels:
+    """The models of a run on `device`: folders of the Midway Network and the decoder, file of the statistics.
 
     `levels` are the pyramid levels of the latent state. Raises `LamoError` if a file is missing, damaged or of another
     model.
@@ -22,4 +22,4 @@ def load_world(
     dynamics = Midway.load(midway).to(device)
     pixels = PixelDecoder.load(decoder).to(device)
     normalisation = Statistics.load(statistics).to(device)
-    return World(dynamics, pixels, normalisation, tuple(levels), dynamics.config.recurrence.role, device)
+    return FrozenModels(dynamics, pixels, normalisation, tuple(levels), dynamics.config.recurrence.role, device)

@@ -44,7 +44,7 @@ class Session:
 
 @contextmanager
 def training_session(resources: Mapping[str, Any], threads: int, folder: Path, key: str) -> Iterator[Session]:
-    """The session of a rule's job, in one process or in each of several (see `lamo.workflow.launch`).
+    """The session of a rule's job, in one process or in each of several (see `lamo.jobs.launch`).
 
     Of `resources`: `loader_workers`; `batch_parts`; `checkpoint_minutes`, the time between two checkpoints. `threads`
     are those of the job on this machine. Checkpoints lie in `folder` under `key`, and are removed when the body has

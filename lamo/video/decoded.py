@@ -18,7 +18,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Source:
-    """What a file says about its video stream; see `lamo.clips.schema.DECODED_SCHEMA`. None where it says nothing."""
+    """What a file says about its video stream; see `lamo.dataset.schema.DECODED_SCHEMA`. None where it says nothing."""
 
     codec: str | None = None
     width: int | None = None

@@ -27,7 +27,7 @@ def decode_shard(
 
     Clips are stored in the order of their ids; quarantined ones have a row but no frames.
     For each that is not ok, `check(path, fingerprint)` is asked whether the file itself is as it was listed
-    (`lamo.clips.fingerprints.check_unchanged`); if that raises, nothing is written: a passing fault of the disk must
+    (`lamo.dataset.fingerprints.check_unchanged`); if that raises, nothing is written: a passing fault of the disk must
     not become a fact about a video.
     """
     clips = found.sort_values("id").to_dict("records")

@@ -16,8 +16,8 @@ from pathlib import Path
 import torch
 
 from lamo.errors import LamoError
+from lamo.jobs.code_hash import ROOT
 from lamo.training.signals import Stopped
-from lamo.workflow.code_hash import ROOT
 from studies.ablations.plan import Plan, make_plan
 from studies.ablations.report import write_report
 from studies.ablations.settings import read_study

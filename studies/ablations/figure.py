@@ -6,9 +6,9 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lamo.metrics.figures import save
-from lamo.metrics.intervals import Interval
-from lamo.metrics.style import line_style, readable
+from lamo.report.figures import save
+from lamo.report.style import line_style, readable
+from lamo.statistics.intervals import Interval
 from studies.ablations.settings import Group
 from studies.ablations.table import Row, Tables
 

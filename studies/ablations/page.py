@@ -3,8 +3,8 @@
 import shutil
 from pathlib import Path
 
-from lamo.documents import replace_between
 from lamo.stores.atomic import replacing
+from lamo.tools.documents import replace_between
 from studies.ablations.settings import Group
 
 PICTURE = "picture"

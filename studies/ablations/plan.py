@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lamo.jobs.code_hash import code_hash, predictor_modules
 from lamo.stores.atomic import read_json
-from lamo.workflow.code_hash import code_hash, predictor_modules
 from studies.ablations import work
 from studies.ablations.settings import Group, Study, Variant
 from studies.ablations.table import Row

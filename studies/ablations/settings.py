@@ -9,10 +9,10 @@ from pydantic import Field, ValidationError
 
 from lamo.config import Config, load_config
 from lamo.errors import LamoError
+from lamo.jobs.code_hash import ROOT
 from lamo.predictors.config import PredictorName
 from lamo.predictors.sampler import Sampler
 from lamo.section import Section
-from lamo.workflow.code_hash import ROOT
 from studies.common import merged, read_yaml
 
 STAGES = ("midway", "latents", "decoder")

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from lamo.metrics.catalogue import arrow, decimals_of, title
 from lamo.metrics.comparisons import Difference
-from lamo.metrics.intervals import ClipBootstrap, Interval
-from lamo.metrics.names import arrow, decimals_of, title
+from lamo.statistics.intervals import ClipBootstrap, Interval
 from studies.ablations.work import METRICS
 
 COLUMNS = (

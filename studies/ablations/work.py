@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from lamo.jobs.provenance import device, git_state
 from lamo.metrics.pixel import score_frames
 from lamo.metrics.samples import score_samples
 from lamo.predictors.build import load_predictor
@@ -27,7 +28,7 @@ from lamo.predictors.train import LOG, train_predictor
 from lamo.rollout.autoregressive import Plan, roll_out
 from lamo.rollout.blur import fit_blur
 from lamo.rollout.controls import roll_out_control, true_frames
-from lamo.rollout.loading import load_world
+from lamo.rollout.loading import load_models
 from lamo.rollout.windows import ClipFrames, choose_windows, thin
 from lamo.stores.atomic import read_json, write_json
 from lamo.stores.frames import open_frames
@@ -36,7 +37,6 @@ from lamo.stores.rollouts import Rollouts, Window
 from lamo.training.device import pick_device
 from lamo.training.model_files import load_config
 from lamo.training.session import Session, training_session
-from lamo.workflow.provenance import device, git_state
 from studies.ablations.worlds import Stages, stores
 from studies.common import key_of
 
@@ -200,7 +200,7 @@ def _scores(job: Job, rows: tuple[str, ...]) -> Iterator[tuple[str, dict[str, li
     truth = true_frames(clips, windows, plan).frames[:, :, at]
     folder = job.stages.folder
     statistics = folder / "03_latents" / "statistics.safetensors"
-    world = load_world(folder / "02_midway", folder / "04_decoder", statistics, job.stages.levels, pick_device())
+    world = load_models(folder / "02_midway", folder / "04_decoder", statistics, job.stages.levels, pick_device())
     predictor: Predictor | None = None
     if job.predictor is not None:
         predictor = load_predictor(job.model).to(pick_device())

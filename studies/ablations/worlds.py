@@ -13,9 +13,9 @@ import yaml
 
 from lamo.config import Config
 from lamo.errors import LamoError
+from lamo.jobs.code_hash import ROOT
 from lamo.midway.config import MidwayConfig
 from lamo.stores.atomic import read_json, replacing
-from lamo.workflow.code_hash import ROOT
 from studies.ablations.settings import STAGES, Study, Variant
 from studies.common import key_of
 

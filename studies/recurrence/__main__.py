@@ -11,11 +11,11 @@ from pathlib import Path
 
 import torch
 
-from lamo.documents import replace_between
 from lamo.errors import LamoError
+from lamo.jobs.code_hash import ROOT, code_hash
 from lamo.stores.atomic import read_json, replacing, write_json
+from lamo.tools.documents import replace_between
 from lamo.training.device import pick_device
-from lamo.workflow.code_hash import ROOT, code_hash
 from studies.common import key_of
 from studies.recurrence.evaluation import Bench, make_bench, measure
 from studies.recurrence.models import Models, open_data

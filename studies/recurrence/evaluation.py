@@ -10,16 +10,16 @@ import torch
 
 from lamo.decoder.pixel_decoder import PixelDecoder
 from lamo.errors import LamoError
+from lamo.images import to_input
 from lamo.metrics.pixel import score_frames
-from lamo.midway.fitting import fit_recurrence, recomputation_error, with_recurrence
-from lamo.midway.images import to_input
+from lamo.midway.learning.fitting import fit_recurrence, recomputation_error, with_recurrence
 from lamo.midway.network import Midway
 from lamo.predictors.statistics import Statistics
 from lamo.rollout.autoregressive import Plan
 from lamo.rollout.blur import fit_blur
 from lamo.rollout.controls import roll_out_control, true_frames
+from lamo.rollout.frozen_models import FrozenModels
 from lamo.rollout.windows import choose_windows, thin
-from lamo.rollout.world import World
 from lamo.stores.rollouts import Window
 from lamo.stores.windows import Windows
 from lamo.training.seed import seed_everything
@@ -87,7 +87,7 @@ def roll_out(model: Midway, decoder: PixelDecoder, bench: Bench, device: torch.d
     # The normalisation is for predictors; none takes part here.
     nothing, one = torch.zeros((), device=device), torch.ones((), device=device)
     statistics = Statistics(nothing, one, nothing, one)
-    world = World(model, decoder, statistics, LEVELS, model.config.recurrence.role, device)
+    world = FrozenModels(model, decoder, statistics, LEVELS, model.config.recurrence.role, device)
     at = [step - 1 for step in bench.steps]
     truth = true_frames(bench.data.held_out_clips, bench.windows, bench.plan).frames[:, :, at]
     scores = {}
@@ -99,7 +99,7 @@ def roll_out(model: Midway, decoder: PixelDecoder, bench: Bench, device: torch.d
     return scores
 
 
-def _frames(method: str, world: World, bench: Bench, at: Sequence[int]) -> np.ndarray | None:
+def _frames(method: str, world: FrozenModels, bench: Bench, at: Sequence[int]) -> np.ndarray | None:
     """Frames at the steps; None where a rollout diverges, which without a projection is a result and no mistake."""
     try:
         rolled = roll_out_control(method, world, bench.data.held_out_clips, bench.windows, bench.plan, bench.sigmas)

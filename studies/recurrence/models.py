@@ -15,13 +15,13 @@ from lamo.decoder.config import DecoderConfig
 from lamo.decoder.pixel_decoder import PixelDecoder
 from lamo.decoder.training import DecoderData, train_decoder
 from lamo.errors import LamoError
+from lamo.images import to_input
 from lamo.midway.config import MidwayConfig
 from lamo.midway.encoder import Encoder
-from lamo.midway.images import to_input
+from lamo.midway.learning.pretraining import pretrain_encoder
+from lamo.midway.learning.training import train_midway
 from lamo.midway.network import Midway, Role
-from lamo.midway.pretraining import pretrain_encoder
 from lamo.midway.state import state_tokens
-from lamo.midway.training import train_midway
 from lamo.rollout.windows import ClipFrames
 from lamo.stores.atomic import read_json, write_json
 from lamo.stores.frames import FramesStore, open_frames

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lamo.errors import LamoError
-from lamo.metrics.intervals import ClipBootstrap, Interval
+from lamo.statistics.intervals import ClipBootstrap, Interval
 from studies.recurrence.evaluation import METHODS, METRICS
 from studies.recurrence.settings import Study
 

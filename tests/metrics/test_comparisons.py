@@ -10,8 +10,8 @@ import pytest
 
 from lamo.errors import LamoError
 from lamo.metrics.comparisons import compare, pairs_of
-from lamo.metrics.comparisons_table import COLUMNS, comparisons_csv, comparisons_markdown, comparisons_text
-from lamo.metrics.intervals import ClipBootstrap
+from lamo.report.comparisons_table import COLUMNS, comparisons_csv, comparisons_markdown, comparisons_text
+from lamo.statistics.intervals import ClipBootstrap
 
 PAIRS = ("flow-20 over flow-5", "flow-20 over state-20", "learned over persistence_pixels")
 HORIZONS = (0.2, 1.6)

@@ -15,8 +15,8 @@ from lamo.metrics.distribution import (
     metric_names,
 )
 from lamo.metrics.frechet import frechet_distance
-from lamo.metrics.intervals import MIN_UNITS, ClipBootstrap, LeftOut, clip_groups
 from lamo.metrics.kid import kernel_distance
+from lamo.statistics.intervals import MIN_UNITS, ClipBootstrap, LeftOut, clip_groups
 
 
 def bootstrap_of(clips: int, resamples: int = 60, windows: int = 2) -> ClipBootstrap:

@@ -7,7 +7,7 @@ from PIL import Image
 from torch import nn
 
 from lamo.errors import LamoError
-from lamo.metrics.features import InceptionFeatures
+from lamo.metrics.features.inception import InceptionFeatures
 
 
 class Layers(nn.Module):

@@ -6,9 +6,9 @@ from scipy.ndimage import gaussian_filter
 
 from lamo.errors import LamoError
 from lamo.metrics.config import WorldFeaturesConfig
+from lamo.metrics.features.examples import Examples, render_examples
+from lamo.metrics.features.world import WorldFeatures, train_world_features
 from lamo.metrics.frechet import frechet_distance
-from lamo.metrics.world_examples import Examples, render_examples
-from lamo.metrics.world_features import WorldFeatures, train_world_features
 from lamo.training.session import Session
 from lamo.world.simulation import WorldConfig
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from lamo.images import to_input
 from lamo.midway.extraction import extract_latents
-from lamo.midway.images import to_input
 from lamo.midway.state import state_tokens
 from lamo.stores.frames import FramesStore, FramesWriter
 from lamo.stores.latents import LatentsConfig, LatentsStore, LatentsWriter

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from lamo.midway.learning.validation import Validation
 from lamo.midway.network import Midway
-from lamo.midway.validation import Validation
 from lamo.stores.windows import ShardArray
 from lamo.world.render import render
 from lamo.world.simulation import WorldConfig, clip_seed, simulate

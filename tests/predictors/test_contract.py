@@ -107,7 +107,7 @@ def test_context_is_corrupted_in_training_only(predictor, context, monkeypatch):
         calls.append(sigma_max)
         return context
 
-    monkeypatch.setattr("lamo.predictors.anchored.corrupt", spy)
+    monkeypatch.setattr("lamo.predictors.guessed.corrupt", spy)
     target = target_of(predictor, context)
     predictor.eval().loss(context, target, seeded(0))
     assert calls == []

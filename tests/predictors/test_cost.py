@@ -6,7 +6,7 @@ from torch import nn
 from lamo.predictors.build import build_predictor
 from lamo.predictors.config import BackboneConfig, PredictorConfig, PredictorsConfig
 from lamo.predictors.cost import backbone_flops, make, sampling_flops, size_of, training_flops
-from lamo.predictors.flow_head import AdaLnAttention
+from lamo.predictors.flow.head import AdaLnAttention
 from lamo.predictors.interface import Geometry, Sampler
 
 NAMES = ("flow", "gmm", "state")

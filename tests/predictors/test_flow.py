@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from lamo.errors import LamoError
 from lamo.predictors.backbone import Features
 from lamo.predictors.config import PredictorsConfig
-from lamo.predictors.flow_head import FlowHead, embed_tau, straight_path
+from lamo.predictors.flow.head import FlowHead, embed_tau, straight_path
+from lamo.predictors.flow.ode import SOLVERS, integrate
 from lamo.predictors.interface import Sampler
-from lamo.predictors.ode import SOLVERS, integrate
 
 ORDER = {"euler": 1, "midpoint": 2, "heun": 2}
 

@@ -10,7 +10,7 @@ from torch import nn
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
 from lamo.predictors.backbone import Features
-from lamo.predictors.gmm_head import GmmHead, Mixture
+from lamo.predictors.gmm.head import GmmHead, Mixture
 
 
 def random_mixture(batch: int, components: int, seed: int) -> Mixture:

@@ -9,9 +9,9 @@ import torch
 import yaml
 
 from lamo.config import load_config
-from lamo.planning.geometry import sizes_of
 from lamo.predictors.build import build_predictor
 from lamo.predictors.cost import example, size_of
+from lamo.tools.plan.geometry import sizes_of
 from lamo.training.device import mixed_precision
 from lamo.training.learner import Learner
 from lamo.training.optim import adamw

@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from lamo.nn.share import Share, sharing
 from lamo.predictors.backbone import Features
 from lamo.predictors.config import FlowConfig
-from lamo.predictors.flow_head import FlowHead
+from lamo.predictors.flow.head import FlowHead
+from lamo.predictors.flow.shortcut import STEP_SIZES, draw_sizes, on_grid, rows_on_themselves, told_in_sampling
 from lamo.predictors.interface import Sampler
-from lamo.predictors.shortcut import STEP_SIZES, draw_sizes, on_grid, rows_on_themselves, told_in_sampling
 from lamo.training.device import mixed_precision
 
 CPU = torch.device("cpu")

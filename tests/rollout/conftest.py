@@ -1,15 +1,15 @@
-"""A world whose dynamics are known: a state is the mean colours of a 2 x 2 grid, motion is the change of them."""
+"""A models whose dynamics are known: a state is the mean colours of a 2 x 2 grid, motion is the change of them."""
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from lamo.midway.images import MEAN, STD
+from lamo.images import MEAN, STD
 from lamo.predictors.statistics import Statistics
 from lamo.rollout.autoregressive import Plan
+from lamo.rollout.frozen_models import FrozenModels
 from lamo.rollout.windows import ClipFrames, choose_windows
-from lamo.rollout.world import World
 from lamo.stores.frames import FramesStore, FramesWriter
 
 SIDE = 8  # pixels; a patch is 4 x 4
@@ -82,12 +82,12 @@ def still_clips(tmp_path) -> ClipFrames:
 
 
 @pytest.fixture
-def world() -> World:
+def models() -> FrozenModels:
     torch.manual_seed(0)
     statistics = Statistics(
         torch.randn(1, 4, 3), 0.5 + torch.rand(1, 4, 3), torch.full((3,), 0.5), torch.tensor([0.1, 0.2, 0.3])
     )
-    return World(LinearDynamics(), decode, statistics, (0,), "teacher", torch.device("cpu"))
+    return FrozenModels(LinearDynamics(), decode, statistics, (0,), "teacher", torch.device("cpu"))
 
 
 @pytest.fixture

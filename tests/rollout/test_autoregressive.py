@@ -1,4 +1,4 @@
-"""Rollouts of predictors in a world with known dynamics."""
+"""Rollouts of predictors in a models with known dynamics."""
 
 from dataclasses import replace
 
@@ -41,9 +41,9 @@ SAMPLER = {"motion": Sampler.parse("flow-1"), "state": Sampler.parse("state-1")}
 
 
 @pytest.mark.parametrize("predicts", ["motion", "state"])
-def test_the_right_predictor_rolls_out_the_truth(predicts, world, linear_clips, plan):
+def test_the_right_predictor_rolls_out_the_truth(predicts, models, linear_clips, plan):
     windows = choose_windows(linear_clips.lengths(), plan.length, 2, 3)
-    rollouts = roll_out(world, Straight(predicts), SAMPLER[predicts], linear_clips, windows, plan)
+    rollouts = roll_out(models, Straight(predicts), SAMPLER[predicts], linear_clips, windows, plan)
     truth = true_frames(linear_clips, windows, plan)
     assert rollouts.frames.shape == (len(windows), 2, 8, 8, 8, 3)
     for sample in range(2):
@@ -53,18 +53,18 @@ def test_the_right_predictor_rolls_out_the_truth(predicts, world, linear_clips, 
 
 
 @pytest.mark.parametrize("predicts", ["motion", "state"])
-def test_the_window_slides_over_what_was_predicted(predicts, world, random_clips, windows, plan):
+def test_the_window_slides_over_what_was_predicted(predicts, models, random_clips, windows, plan):
     predictor = Straight(predicts)
-    roll_out(world, predictor, SAMPLER[predicts], random_clips, windows[:2], replace(plan, samples=1))
+    roll_out(models, predictor, SAMPLER[predicts], random_clips, windows[:2], replace(plan, samples=1))
     assert len(predictor.contexts) == plan.steps
     for before, after in zip(predictor.contexts, predictor.contexts[1:], strict=False):
         assert torch.equal(after.states[:, :-1], before.states[:, 1:])
         if predicts == "motion":
             assert torch.equal(after.motion[:, :-1], before.motion[:, 1:])
-            moved = world.statistics.restore_state(after.states[:, -1]) - world.statistics.restore_state(
+            moved = models.statistics.restore_state(after.states[:, -1]) - models.statistics.restore_state(
                 before.states[:, -1]
             )
-            torch.testing.assert_close(moved, world.statistics.restore_motion(after.motion[:, -1])[:, 0])
+            torch.testing.assert_close(moved, models.statistics.restore_motion(after.motion[:, -1])[:, 0])
 
 
 def real_predictor(name: str) -> Predictor:
@@ -81,13 +81,13 @@ REAL = [("flow", "flow-3"), ("gmm", "gmm"), ("gmm", "gmm-mean"), ("state", "stat
 
 
 @pytest.mark.parametrize(("name", "sampler"), REAL)
-def test_rollouts_are_reproducible_and_do_not_depend_on_the_batches(name, sampler, world, random_clips, windows, plan):
+def test_rollouts_are_reproducible_and_do_not_depend_on_the_batches(name, sampler, models, random_clips, windows, plan):
     predictor, sampler = real_predictor(name), Sampler.parse(sampler)
-    first, again = (roll_out(world, predictor, sampler, random_clips, windows, plan) for _ in range(2))
+    first, again = (roll_out(models, predictor, sampler, random_clips, windows, plan) for _ in range(2))
     np.testing.assert_array_equal(first.frames, again.frames)
     np.testing.assert_array_equal(first.drift, again.drift)
-    whole = roll_out(world, predictor, sampler, random_clips, windows, replace(plan, batch=100))
-    single = roll_out(world, predictor, sampler, random_clips, windows[::-1], replace(plan, batch=1))
+    whole = roll_out(models, predictor, sampler, random_clips, windows, replace(plan, batch=100))
+    single = roll_out(models, predictor, sampler, random_clips, windows[::-1], replace(plan, batch=1))
     for other in (whole.frames, single.frames[::-1]):
         # Products of matrices of another size round differently: one grey value at most.
         assert np.abs(first.frames.astype(int) - other).max() <= 1
@@ -95,26 +95,26 @@ def test_rollouts_are_reproducible_and_do_not_depend_on_the_batches(name, sample
 
 
 @pytest.mark.parametrize(("name", "sampler"), REAL)
-def test_seed_and_sample_change_the_future(name, sampler, world, random_clips, windows, plan):
+def test_seed_and_sample_change_the_future(name, sampler, models, random_clips, windows, plan):
     predictor, sampler = real_predictor(name), Sampler.parse(sampler)
-    first = roll_out(world, predictor, sampler, random_clips, windows, plan)
-    other = roll_out(world, predictor, sampler, random_clips, windows, replace(plan, seed=8))
+    first = roll_out(models, predictor, sampler, random_clips, windows, plan)
+    other = roll_out(models, predictor, sampler, random_clips, windows, replace(plan, seed=8))
     assert first.frames.shape[1] == (1 if sampler.deterministic else plan.samples)
     assert np.array_equal(first.frames, other.frames) == sampler.deterministic
     if not sampler.deterministic:
         assert not np.array_equal(first.frames[:, 0], first.frames[:, 1])
 
 
-def test_a_longer_rollout_begins_like_a_shorter_one(world, random_clips, plan):
+def test_a_longer_rollout_begins_like_a_shorter_one(models, random_clips, plan):
     windows = [Window("a", 0), Window("b", 4)]
     predictor, sampler = real_predictor("flow"), Sampler.parse("flow-2")
-    long = roll_out(world, predictor, sampler, random_clips, windows, plan)
-    short = roll_out(world, predictor, sampler, random_clips, windows, replace(plan, steps=3))
+    long = roll_out(models, predictor, sampler, random_clips, windows, plan)
+    short = roll_out(models, predictor, sampler, random_clips, windows, replace(plan, steps=3))
     np.testing.assert_array_equal(long.frames[:, :, :3], short.frames)
 
 
-def test_drift_is_the_ratio_of_norms(world, random_clips, windows, plan):
-    rollouts = roll_out_control("persistence_latent", world, random_clips, windows, plan)
+def test_drift_is_the_ratio_of_norms(models, random_clips, windows, plan):
+    rollouts = roll_out_control("persistence_latent", models, random_clips, windows, plan)
     truth = true_frames(random_clips, windows, plan).frames[:, 0]
     last = random_clips.read(windows, plan.history, plan.history + 1)
 
@@ -127,11 +127,11 @@ def test_drift_is_the_ratio_of_norms(world, random_clips, windows, plan):
 
 @pytest.mark.parametrize("predicts", ["motion", "state"])
 @pytest.mark.parametrize("samples", [1, 3])
-def test_error_and_spread_of_states_are_those_of_frames_that_show_them(predicts, samples, world, linear_clips, plan):
-    """The decoder of this world paints the state, so that states can be read from the frames, to 8 bits."""
+def test_error_and_spread_of_states_are_those_of_frames_that_show_them(predicts, samples, models, linear_clips, plan):
+    """The decoder of this models paints the state, so that states can be read from the frames, to 8 bits."""
     plan = replace(plan, samples=samples, steps=4)
     windows = choose_windows(linear_clips.lengths(), plan.length, 2, 3)
-    rollouts = roll_out(world, Straight(predicts, 0.01), SAMPLER[predicts], linear_clips, windows, plan)
+    rollouts = roll_out(models, Straight(predicts, 0.01), SAMPLER[predicts], linear_clips, windows, plan)
     assert 0 < rollouts.frames.min() < rollouts.frames.max() < 255  # nothing was cut off
 
     def states(frames):
@@ -151,22 +151,22 @@ def test_error_and_spread_of_states_are_those_of_frames_that_show_them(predicts,
         assert (rollouts.latent_spread > 0).all()
 
 
-def test_each_window_is_encoded_once(world, random_clips, windows, plan):
-    roll_out(world, real_predictor("flow"), Sampler.parse("flow-2"), random_clips, windows, plan)
-    assert world.dynamics.encoded == len(windows) * plan.length
+def test_each_window_is_encoded_once(models, random_clips, windows, plan):
+    roll_out(models, real_predictor("flow"), Sampler.parse("flow-2"), random_clips, windows, plan)
+    assert models.dynamics.encoded == len(windows) * plan.length
 
 
-def test_divergence_and_a_foreign_sampler_are_errors(world, random_clips, windows, plan):
+def test_divergence_and_a_foreign_sampler_are_errors(models, random_clips, windows, plan):
     with pytest.raises(LamoError, match=r"flow-1: the state at step 1 of the window at frame .* is not\s+finite"):
-        roll_out(world, Straight("motion", noise=float("nan")), SAMPLER["motion"], random_clips, windows, plan)
+        roll_out(models, Straight("motion", noise=float("nan")), SAMPLER["motion"], random_clips, windows, plan)
     with pytest.raises(LamoError, match="belongs to predictor gmm, not to flow"):
-        roll_out(world, real_predictor("flow"), Sampler.parse("gmm"), random_clips, windows, plan)
+        roll_out(models, real_predictor("flow"), Sampler.parse("gmm"), random_clips, windows, plan)
 
 
-def test_without_history(world, random_clips, plan):
+def test_without_history(models, random_clips, plan):
     plan = replace(plan, history=0)
     backbone, head = {"depth": 1, "width": 16, "heads": 2}, {"anchor": "none"}
     config = PredictorsConfig.model_validate({"history": 0, "backbone": backbone, "flow": head, "gmm": head})
     predictor = build_predictor(config.of("flow"), Geometry(0, 1, 4, 3, (2, 2), 3)).eval()
-    rollouts = roll_out(world, predictor, Sampler.parse("flow-2"), random_clips, [Window("a", 0)], plan)
+    rollouts = roll_out(models, predictor, Sampler.parse("flow-2"), random_clips, [Window("a", 0)], plan)
     assert rollouts.frames.shape == (1, 2, 8, 8, 8, 3)

@@ -1,4 +1,4 @@
-"""Controls in a world with known dynamics."""
+"""Controls in a models with known dynamics."""
 
 import logging
 from dataclasses import replace
@@ -16,8 +16,8 @@ from lamo.stores.rollouts import Window, read_rollouts, write_rollouts
 
 
 @pytest.mark.parametrize("name", CONTROLS)
-def test_all_controls_give_one_future_per_window(name, world, random_clips, windows, plan, tmp_path):
-    rollouts = roll_out_control(name, world, random_clips, windows, plan, sigmas=[1.0] * 8)
+def test_all_controls_give_one_future_per_window(name, models, random_clips, windows, plan, tmp_path):
+    rollouts = roll_out_control(name, models, random_clips, windows, plan, sigmas=[1.0] * 8)
     assert rollouts.frames.shape == (len(windows), 1, 8, 8, 8, 3)
     assert rollouts.frames.dtype == np.uint8
     assert rollouts.drift.shape == (len(windows), 1, 8)
@@ -34,15 +34,15 @@ def test_all_controls_give_one_future_per_window(name, world, random_clips, wind
 
 
 @pytest.mark.parametrize("name", ["oracle_motion", "decoder_ceiling"])
-def test_oracle_and_ceiling_are_the_truth_where_the_models_are_perfect(name, world, random_clips, windows, plan):
-    rollouts = roll_out_control(name, world, random_clips, windows, plan)
+def test_oracle_and_ceiling_are_the_truth_where_the_models_are_perfect(name, models, random_clips, windows, plan):
+    rollouts = roll_out_control(name, models, random_clips, windows, plan)
     np.testing.assert_array_equal(rollouts.frames, true_frames(random_clips, windows, plan).frames)
     np.testing.assert_allclose(rollouts.drift, 1.0, rtol=1e-3)
     np.testing.assert_allclose(rollouts.latent_error, 0.0, atol=1e-3)
 
 
-def test_shuffled_motion_is_far_from_the_truth_and_comes_from_the_partner(world, random_clips, windows, plan):
-    rollouts = roll_out_control("shuffled_motion", world, random_clips, windows, plan)
+def test_shuffled_motion_is_far_from_the_truth_and_comes_from_the_partner(models, random_clips, windows, plan):
+    rollouts = roll_out_control("shuffled_motion", models, random_clips, windows, plan)
     truth = true_frames(random_clips, windows, plan).frames
     assert (frame_psnr(rollouts.frames, truth) < 20).all()
     partners = shuffle_partners(windows, plan.seed)
@@ -52,21 +52,21 @@ def test_shuffled_motion_is_far_from_the_truth_and_comes_from_the_partner(world,
     np.testing.assert_allclose(rollouts.frames[:, 0], expected, atol=1)
 
 
-def test_constant_motion_is_exact_for_constant_motion_only(world, linear_clips, random_clips, windows, plan):
+def test_constant_motion_is_exact_for_constant_motion_only(models, linear_clips, random_clips, windows, plan):
     linear = choose_windows(linear_clips.lengths(), plan.length, 2, 3)
-    exact = roll_out_control("constant_motion", world, linear_clips, linear, plan)
+    exact = roll_out_control("constant_motion", models, linear_clips, linear, plan)
     np.testing.assert_array_equal(exact.frames, true_frames(linear_clips, linear, plan).frames)
-    wrong = roll_out_control("constant_motion", world, random_clips, windows, plan)
+    wrong = roll_out_control("constant_motion", models, random_clips, windows, plan)
     assert not np.array_equal(wrong.frames, true_frames(random_clips, windows, plan).frames)
     with pytest.raises(LamoError, match=r"predictors\.history is 0"):
-        roll_out_control("constant_motion", world, random_clips, windows, replace(plan, history=0))
+        roll_out_control("constant_motion", models, random_clips, windows, replace(plan, history=0))
 
 
-def test_persistence_repeats_the_last_observed_frame(world, random_clips, windows, plan):
+def test_persistence_repeats_the_last_observed_frame(models, random_clips, windows, plan):
     last = np.broadcast_to(random_clips.read(windows, 3, 4)[:, None], (len(windows), 1, 8, 8, 8, 3))
     for name in ("persistence_pixels", "persistence_latent"):
-        np.testing.assert_array_equal(roll_out_control(name, world, random_clips, windows, plan).frames, last)
-    unblurred = roll_out_control("persistence_blurred", world, random_clips, windows, plan, sigmas=[0.0] * 8)
+        np.testing.assert_array_equal(roll_out_control(name, models, random_clips, windows, plan).frames, last)
+    unblurred = roll_out_control("persistence_blurred", models, random_clips, windows, plan, sigmas=[0.0] * 8)
     np.testing.assert_array_equal(unblurred.frames, last)
 
 
@@ -96,16 +96,16 @@ def test_partners_within_one_clip_are_far_apart_and_announced(caplog):
         shuffle_partners(windows[:1], 0)
 
 
-def test_an_unknown_control_is_refused(world, random_clips, windows, plan):
+def test_an_unknown_control_is_refused(models, random_clips, windows, plan):
     with pytest.raises(LamoError, match="control 'magic' is not known"):
-        roll_out_control("magic", world, random_clips, windows, plan)
+        roll_out_control("magic", models, random_clips, windows, plan)
 
 
-def test_blurred_persistence_is_never_worse_than_persistence_on_its_fitting_set(world, random_clips, windows, plan):
+def test_blurred_persistence_is_never_worse_than_persistence_on_its_fitting_set(models, random_clips, windows, plan):
     sigmas = fit_blur(random_clips, windows, plan.history, plan.steps, (0.0, 0.5, 1.0, 2.0, 4.0), batch=2)
     truth = true_frames(random_clips, windows, plan).frames
-    blurred = roll_out_control("persistence_blurred", world, random_clips, windows, plan, sigmas=sigmas).frames
-    plain = roll_out_control("persistence_pixels", world, random_clips, windows, plan).frames
+    blurred = roll_out_control("persistence_blurred", models, random_clips, windows, plan, sigmas=sigmas).frames
+    plain = roll_out_control("persistence_pixels", models, random_clips, windows, plan).frames
     gain = frame_psnr(blurred, truth).mean(axis=(0, 1)) - frame_psnr(plain, truth).mean(axis=(0, 1))
     assert (gain >= 0).all()
     assert (gain > 0.5).any(), "unrelated colours gain by blur"

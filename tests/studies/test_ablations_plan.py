@@ -8,7 +8,7 @@ from ablation_cases import HISTORY, LEVELS, SOLVER, TINY, call, read
 
 from lamo.config import load_config
 from lamo.errors import LamoError
-from lamo.workflow.code_hash import code_hash, code_modules, predictor_modules
+from lamo.jobs.code_hash import code_hash, code_modules, predictor_modules
 from studies.ablations import __main__ as program
 from studies.ablations import work, worlds
 from studies.ablations.plan import make_plan
@@ -37,7 +37,7 @@ def test_results_depend_on_the_code_that_makes_them(study, finished):
     jobs = make_plan(read(study()), ["history", "mixture"], program.RESULTS).jobs
     codes = {job.predictor.name if job.predictor else None: job.code for job in jobs}
     flow = code_modules(work.__file__, predictor_modules("flow"))
-    assert {"lamo/predictors/flow_head.py", "lamo/metrics/samples.py", "studies/ablations/work.py"} <= set(flow)
+    assert {"lamo/predictors/flow/head.py", "lamo/metrics/samples.py", "studies/ablations/work.py"} <= set(flow)
     assert "studies/ablations/page.py" not in flow
     assert codes["flow"] == code_hash(work.__file__, predictor_modules("flow"))
     assert len(set(codes.values())) == 3

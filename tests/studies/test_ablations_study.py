@@ -9,8 +9,8 @@ from ablation_cases import HISTORY, MIXTURE, STUDY, call, read
 from PIL import Image
 
 from lamo.errors import LamoError
-from lamo.metrics.intervals import ClipBootstrap
 from lamo.rollout.windows import ClipFrames
+from lamo.statistics.intervals import ClipBootstrap
 from lamo.stores.frames import open_frames
 from studies.ablations import __main__ as program
 from studies.ablations import work, worlds

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import yaml
 
-from lamo.config_docs import default_text
-from lamo.documents import replace_between
 from lamo.errors import LamoError
 from lamo.stores.frames import FramesWriter
+from lamo.tools.config_docs import default_text
+from lamo.tools.documents import replace_between
 from studies.recurrence import __main__ as program
 from studies.recurrence.settings import read_study
 

@@ -12,12 +12,12 @@ import torch
 from lamo.decoder.config import DecoderConfig
 from lamo.decoder.training import DecoderData, train_decoder
 from lamo.metrics.config import WorldFeaturesConfig
-from lamo.metrics.world_examples import Examples
-from lamo.metrics.world_features import train_world_features
+from lamo.metrics.features.examples import Examples
+from lamo.metrics.features.world import train_world_features
 from lamo.midway.config import MidwayConfig
-from lamo.midway.fitting import fit_top
+from lamo.midway.learning.fitting import fit_top
+from lamo.midway.learning.training import train_midway
 from lamo.midway.network import Midway
-from lamo.midway.training import train_midway
 from lamo.predictors.config import PredictorsConfig
 from lamo.predictors.data import LatentWindows, geometry_of
 from lamo.predictors.statistics import compute_statistics

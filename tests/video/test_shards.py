@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from made_videos import encode, shown
 
-from lamo.clips.discover import VideosConfig, find_videos
-from lamo.clips.fingerprints import check_unchanged, fingerprint, fingerprints
-from lamo.clips.walk import VideoFile
+from lamo.dataset.discover import VideosConfig, find_videos
+from lamo.dataset.fingerprints import check_unchanged, fingerprint, fingerprints
+from lamo.dataset.walk import VideoFile
 from lamo.errors import LamoError
 from lamo.stores.frames import FramesStore
 from lamo.video.config import FramesConfig

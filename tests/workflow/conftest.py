@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lamo.workflow import code_hash
+from lamo.jobs import code_hash
 
 ROOT = Path(__file__).resolve().parents[2]
 # One thread per job: results of a run depend on it, and tiny models gain nothing from more.

@@ -129,23 +129,23 @@ VALUES = [
 ]
 
 CODE = [
-    line_in("lamo/predictors/flow_head.py", TRAINED_FLOW | TRAINED_STATE),
-    line_in("lamo/predictors/shortcut.py", TRAINED_FLOW | TRAINED_STATE),
-    line_in("lamo/predictors/anchored.py", TRAINED),
-    line_in("lamo/predictors/linear_anchor.py", TRAINED),
-    line_in("lamo/predictors/ode.py", TRAINED_FLOW | TRAINED_STATE),
-    line_in("lamo/predictors/gmm_head.py", TRAINED_GMM),
-    line_in("lamo/predictors/flow_predictor.py", TRAINED_FLOW),
-    line_in("lamo/predictors/state_predictor.py", TRAINED_STATE),
+    line_in("lamo/predictors/flow/head.py", TRAINED_FLOW | TRAINED_STATE),
+    line_in("lamo/predictors/flow/shortcut.py", TRAINED_FLOW | TRAINED_STATE),
+    line_in("lamo/predictors/guessed.py", TRAINED),
+    line_in("lamo/predictors/linear_guess.py", TRAINED),
+    line_in("lamo/predictors/flow/ode.py", TRAINED_FLOW | TRAINED_STATE),
+    line_in("lamo/predictors/gmm/head.py", TRAINED_GMM),
+    line_in("lamo/predictors/flow/predictor.py", TRAINED_FLOW),
+    line_in("lamo/predictors/state/predictor.py", TRAINED_STATE),
     line_in("lamo/predictors/motion.py", TRAINED_FLOW | TRAINED_GMM),
     line_in("lamo/predictors/backbone.py", TRAINED),
     line_in("lamo/predictors/cost.py", MATCHED),
-    line_in("lamo/rollout/matched_table.py", MATCHED),
+    line_in("lamo/report/cost_table.py", MATCHED),
     line_in("lamo/predictors/train.py", TRAINED),
     line_in("lamo/predictors/statistics.py", STATISTICS),
     line_in("lamo/midway/network.py", MIDWAY),
     line_in("lamo/midway/extraction.py", ENCODED),
-    line_in("lamo/midway/upstream.py", NOTHING),
+    line_in("lamo/midway/checkpoint/upstream.py", NOTHING),
     line_in("lamo/nn/transformer.py", MIDWAY),
     line_in("lamo/decoder/training.py", DECODER),
     line_in("lamo/stores/rows.py", FRAMES),
@@ -153,30 +153,30 @@ CODE = [
     line_in("lamo/rollout/autoregressive.py", ROLLED | GROUPS),
     line_in("lamo/rollout/blur.py", CONTROLS | SHOWN | GROUPS),
     line_in("lamo/metrics/pixel.py", SHOWN),
-    line_in("lamo/metrics/tables.py", TABLE),
-    line_in("lamo/metrics/names.py", TABLE | COMPARED | CURVES),
+    line_in("lamo/report/tables.py", TABLE),
+    line_in("lamo/metrics/catalogue.py", TABLE | COMPARED | CURVES),
     line_in("lamo/metrics/comparisons.py", COMPARED),
     line_in("lamo/metrics/samples.py", SCORED),
-    line_in("lamo/metrics/intervals.py", SCORED | GROUPS | PROBE),
+    line_in("lamo/statistics/intervals.py", SCORED | GROUPS | PROBE),
     line_in("lamo/rollout/latent_scores.py", ROLLED | GROUPS),
-    line_in("lamo/metrics/probe.py", PROBE),
-    line_in("lamo/metrics/world_features.py", FEATURES | SCORED),
-    line_in("lamo/clips/summary.py", COLLECTED),
-    line_in("lamo/clips/bdd_info.py", COLLECTED),
-    line_in("lamo/clips/stills_sheet.py", NOTHING),
+    line_in("lamo/probing/probe.py", PROBE),
+    line_in("lamo/metrics/features/world.py", FEATURES | SCORED),
+    line_in("lamo/dataset/summary.py", COLLECTED),
+    line_in("lamo/dataset/bdd100k/info.py", COLLECTED),
+    line_in("lamo/dataset/bdd100k/stills_sheet.py", NOTHING),
     line_in("lamo/video/picking.py", FRAMES),
     line_in("lamo/world/ground.py", EVERYTHING),
     line_in("lamo/errors.py", EVERYTHING),
     line_in("workflow/scripts/06_rollouts_controls.py", CONTROLS | SHOWN),
-    edited("a colour", "lamo/metrics/style.py", "#009e73", "#009e74", PICTURES),
+    edited("a colour", "lamo/report/style.py", "#009e73", "#009e74", PICTURES),
     edited(
         "the title of a figure",
-        "lamo/metrics/learning_curve.py",
+        "lamo/report/learning_curve.py",
         "axis.set_title(title",
         "axis.set_title('My ' + title",
         CURVES,
     ),
-    edited("the label of an axis", "lamo/metrics/figures.py", "1 is right", "1 is true", CURVES),
+    edited("the label of an axis", "lamo/report/figures.py", "1 is right", "1 is true", CURVES),
 ]
 
 
@@ -197,7 +197,7 @@ IDLE = [
         NOTHING,
         edits=dict.fromkeys(
             (
-                *("lamo/errors.py", "lamo/predictors/flow_head.py", "lamo/midway/network.py", "lamo/stores/rows.py"),
+                *("lamo/errors.py", "lamo/predictors/flow/head.py", "lamo/midway/network.py", "lamo/stores/rows.py"),
                 *(
                     "workflow/scripts/02_midway_train.py",
                     "workflow/scripts/07_metrics_score.py",
@@ -212,7 +212,7 @@ IDLE = [
         NOTHING,
         edits={
             file: lambda text: re.sub(r'^( *""")(?=\w)', r"\1As one says: ", text, flags=re.MULTILINE)
-            for file in ("lamo/errors.py", "lamo/predictors/flow_head.py", "workflow/scripts/02_midway_train.py")
+            for file in ("lamo/errors.py", "lamo/predictors/flow/head.py", "workflow/scripts/02_midway_train.py")
         },
     ),
     edited(
@@ -248,11 +248,11 @@ IDLE = [
     edited(
         "the config schema", "workflow/schemas/config.schema.json", '"description": "', '"description": "so: ', NOTHING
     ),
-    line_in("lamo/workflow/job.py", NOTHING),
-    line_in("lamo/workflow/results.py", NOTHING),
-    line_in("lamo/planning/rates.py", NOTHING),
+    line_in("lamo/jobs/job.py", NOTHING),
+    line_in("lamo/tools/results.py", NOTHING),
+    line_in("lamo/tools/plan/rates.py", NOTHING),
     line_in("lamo/config.py", NOTHING),
-    line_in("lamo/config_docs.py", NOTHING),
+    line_in("lamo/tools/config_docs.py", NOTHING),
 ]
 
 

@@ -7,8 +7,8 @@ import pytest
 from rerun_cases import flip
 from test_reruns import copy_repository
 
-from lamo.workflow.explain import Job, _named
-from lamo.workflow.values import changed_values, parse_change
+from lamo.tools.explain import Job, _named
+from lamo.tools.values import changed_values, parse_change
 
 REASON = "Params have changed since last execution: Union of exclusive params before and now across all output: "
 
@@ -17,8 +17,8 @@ def explained(workflow, *config: str, succeeds: bool = True) -> list[str]:
     """The lines of the explanation."""
     command = workflow.command(config=config)
     command[command.index("snakemake") :][:1] = []
-    command[command.index("snakemake")] = "lamo.workflow.explain"
-    command.insert(command.index("lamo.workflow.explain") + 1, "--")
+    command[command.index("snakemake")] = "lamo.tools.explain"
+    command.insert(command.index("lamo.tools.explain") + 1, "--")
     done = subprocess.run(command, cwd=workflow.root, text=True, capture_output=True, check=False)
     assert (done.returncode == 0) == succeeds, done.stdout + done.stderr
     return [line.strip() for line in (done.stdout if succeeds else done.stderr).splitlines() if line]
@@ -55,10 +55,10 @@ def test_a_config_value_is_named_with_what_it_was_and_what_follows(copy):
 def test_the_module_that_changed_is_named_where_there_is_a_record(copy, tmp_path):
     (copy.results / "provenance/05_predictors/predictors_train.state.seed0.json").unlink()
     changed = replace(copy, root=copy_repository(tmp_path / "repository"))
-    with (changed.root / "lamo/predictors/flow_head.py").open("a") as file:
+    with (changed.root / "lamo/predictors/flow/head.py").open("a") as file:
         file.write("\n_NEW_LINE = 1\n")
     lines = explained(changed)
-    assert "predictors_train flow seed 0: code changed: lamo/predictors/flow_head.py" in lines
+    assert "predictors_train flow seed 0: code changed: lamo/predictors/flow/head.py" in lines
     unknown = "code changed (which module is not known, since the finished job left no record)"
     assert f"predictors_train state seed 0: {unknown}" in lines
     assert not any(line.startswith("predictors_train gmm") for line in lines)

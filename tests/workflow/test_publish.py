@@ -11,7 +11,7 @@ from PIL import Image
 
 from lamo.errors import LamoError
 from lamo.stores.atomic import write_json
-from lamo.workflow.publish import WIDEST, _elapsed, changed_files, commits_of, main, publish, seed_scores
+from lamo.tools.publish import WIDEST, _elapsed, changed_files, commits_of, main, publish, seed_scores
 
 CLEAN = {"commit": "0123456789abcdef", "dirty": False}
 
@@ -88,7 +88,7 @@ def test_a_folder_of_something_else_is_left_alone(run, tmp_path):
 
 
 def test_a_changed_configuration_is_refused(run, tmp_path, monkeypatch):
-    monkeypatch.setattr("lamo.workflow.publish.changed_files", lambda paths: [p for p in paths if "tiny" in p])
+    monkeypatch.setattr("lamo.tools.publish.changed_files", lambda paths: [p for p in paths if "tiny" in p])
     with pytest.raises(LamoError, match=r"config/tiny\.yaml: not as committed"):
         publish(run, tmp_path / "published", "make something", ["config/bench.yaml", "config/tiny.yaml"])
 
@@ -102,7 +102,7 @@ def test_a_changed_configuration_is_refused(run, tmp_path, monkeypatch):
     ],
 )
 def test_what_cannot_be_published_is_said_before_it_is_computed(state, expected, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("lamo.workflow.publish.git_state", lambda: state)
+    monkeypatch.setattr("lamo.tools.publish.git_state", lambda: state)
     arguments = [str(tmp_path / "run"), str(tmp_path / "published"), "--command", "make something", "--check"]
     assert main(arguments) == int(state != CLEAN)
     assert expected in capsys.readouterr().err
@@ -110,7 +110,7 @@ def test_what_cannot_be_published_is_said_before_it_is_computed(state, expected,
 
 
 def test_jobs_of_an_earlier_start_on_other_code_are_warned_of(run, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("lamo.workflow.publish.git_state", lambda: CLEAN)
+    monkeypatch.setattr("lamo.tools.publish.git_state", lambda: CLEAN)
     arguments = [str(run), str(tmp_path / "published"), "--command", "make something", "--check"]
     assert main(arguments) == 0
     assert capsys.readouterr().err == ""
@@ -121,15 +121,15 @@ def test_jobs_of_an_earlier_start_on_other_code_are_warned_of(run, tmp_path, mon
 
 
 def test_a_changed_configuration_is_said_before_anything_is_computed(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("lamo.workflow.publish.git_state", lambda: CLEAN)
-    monkeypatch.setattr("lamo.workflow.publish.changed_files", list)
+    monkeypatch.setattr("lamo.tools.publish.git_state", lambda: CLEAN)
+    monkeypatch.setattr("lamo.tools.publish.changed_files", list)
     arguments = [str(tmp_path / "run"), str(tmp_path / "published"), "--command", "make something", "--check"]
     assert main([*arguments, "--config", "config/tiny.yaml"]) == 1
     assert "config/tiny.yaml: not as committed" in capsys.readouterr().err
 
 
 def test_a_folder_of_something_else_is_said_before_anything_is_computed(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("lamo.workflow.publish.git_state", lambda: CLEAN)
+    monkeypatch.setattr("lamo.tools.publish.git_state", lambda: CLEAN)
     assert main([str(tmp_path / "run"), str(tmp_path), "--command", "make something", "--check"]) == 1
     assert "has not written" in capsys.readouterr().err
 

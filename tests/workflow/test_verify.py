@@ -9,12 +9,12 @@ import pytest
 import zarr
 
 from lamo.errors import LamoError
+from lamo.jobs.code_hash import code_modules
+from lamo.jobs.provenance import FORMAT, content_hash
 from lamo.stores.atomic import write_json
 from lamo.stores.manifest import HASHED_AT_OPENING_BYTES, write_manifest
-from lamo.workflow import verify
-from lamo.workflow.code_hash import code_modules
-from lamo.workflow.provenance import FORMAT, content_hash
-from lamo.workflow.verify import AGREES, CHANGED, CODE, DOWNSTREAM, INPUT, MISSING, STRAY, Verification
+from lamo.tools import verify
+from lamo.tools.verify import AGREES, CHANGED, CODE, DOWNSTREAM, INPUT, MISSING, STRAY, Verification
 
 SCRIPTS = {
     "workflow/scripts/01_frames.py": "from lamo.decode import f\n",
@@ -90,7 +90,7 @@ def text_of(run: Path, path: str) -> str:
 
 def forget_code() -> None:
     """Modules are read once per process."""
-    from lamo.workflow import code_hash
+    from lamo.jobs import code_hash
 
     for name in vars(code_hash).values():
         if hasattr(name, "cache_clear"):

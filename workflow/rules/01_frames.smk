@@ -4,7 +4,7 @@ WORLD_VIDEOS = expand("<results>/01_frames/world/videos/{split}", split=SPLITS) 
 WORLD_MANIFESTS = expand("<results>/01_frames/world/videos/{split}.manifest.json", split=SPLITS) if WORLD else []
 FOUND = "<results>/01_frames/found.parquet"
 
-from lamo.clips.listing import Listing, list_videos
+from lamo.dataset.listing import Listing, list_videos
 
 # Each shard depends on the content of its own videos alone: by a hash among the parameters of its job, not through a
 # file of which all shards would be made. Which jobs run is decided in the main process; what it found it hands on.

@@ -13,7 +13,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(ROOT), os.environ
 
 from lamo.config import load_config, min_frames
 from lamo.errors import LamoError
-from lamo.clips.companions import (
+from lamo.dataset.companions import (
     INFO_ENDINGS,
     INFO_PLACES,
     STILL_ENDINGS,
@@ -21,11 +21,11 @@ from lamo.clips.companions import (
     companion_folder,
     listing,
 )
-from lamo.workflow.code_hash import code_hash, predictor_modules
-from lamo.workflow.imported import checkpoint_files
-from lamo.workflow.launch import leave_requests_to_jobs
-from lamo.workflow.lock import release_stale_lock
-from lamo.workflow.results import show_results
+from lamo.jobs.code_hash import code_hash, predictor_modules
+from lamo.midway.checkpoint.files import checkpoint_files
+from lamo.jobs.launch import leave_requests_to_jobs
+from lamo.jobs.lock import release_stale_lock
+from lamo.tools.results import show_results
 
 try:
     CONFIG = load_config(config)

@@ -4,10 +4,10 @@ import logging
 
 import pandas as pd
 
-from lamo.clips.summary import clips_summary
-from lamo.clips.table import join_clips, with_paths_of, write_clips_table
+from lamo.dataset.summary import clips_summary
+from lamo.dataset.table import join_clips, with_paths_of, write_clips_table
+from lamo.jobs.job import job
 from lamo.stores.atomic import read_json
-from lamo.workflow.job import job
 
 
 def main(files, output, params):

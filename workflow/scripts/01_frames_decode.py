@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from lamo.clips.fingerprints import check_unchanged
-from lamo.clips.schema import write_clips
+from lamo.dataset.fingerprints import check_unchanged
+from lamo.dataset.schema import write_clips
+from lamo.jobs.job import job
 from lamo.video.config import FramesConfig
 from lamo.video.shards import decode_shard
-from lamo.workflow.job import job
 
 
 def main(files, output, params, split, shard):

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from lamo.clips.discover import VideosConfig, find_videos, unused_videos
-from lamo.clips.fingerprints import fingerprints
+from lamo.dataset.discover import VideosConfig, find_videos, unused_videos
+from lamo.dataset.fingerprints import fingerprints
+from lamo.jobs.job import job
 from lamo.stores.atomic import replacing
-from lamo.workflow.job import job
 
 
 def main(files, output, params):

@@ -4,12 +4,12 @@ import logging
 
 import pandas as pd
 
-from lamo.clips.bdd_info import info_table
-from lamo.clips.companions import INFO_ENDINGS, match
-from lamo.clips.summary import companion_facts
-from lamo.clips.tables import write_table
+from lamo.dataset.bdd100k.info import info_table
+from lamo.dataset.companions import INFO_ENDINGS, match
+from lamo.dataset.summary import companion_facts
+from lamo.dataset.tables import write_table
+from lamo.jobs.job import job
 from lamo.stores.atomic import write_json
-from lamo.workflow.job import job
 
 
 def main(files, output, params, threads):

@@ -1,9 +1,9 @@
 """Draw the contact sheet of decoded frames."""
 
-from lamo.clips.frames_sheet import frames_sheet, stores_by_shard
-from lamo.clips.schema import DECODED_SCHEMA
-from lamo.clips.tables import read_parts
-from lamo.workflow.job import job
+from lamo.dataset.frames_sheet import frames_sheet, stores_by_shard
+from lamo.dataset.schema import DECODED_SCHEMA
+from lamo.dataset.tables import read_parts
+from lamo.jobs.job import job
 
 
 def main(files, output):

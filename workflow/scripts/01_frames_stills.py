@@ -1,9 +1,9 @@
 """Compare the frames of one shard with the stills of its clips."""
 
-from lamo.clips.stills_table import STILLS_SCHEMA, read_matched, stills_rows
-from lamo.clips.tables import write_rows
+from lamo.dataset.bdd100k.stills_table import STILLS_SCHEMA, read_matched, stills_rows
+from lamo.dataset.tables import write_rows
+from lamo.jobs.job import job
 from lamo.stores.frames import FramesStore
-from lamo.workflow.job import job
 
 
 def main(files, output, params, split, shard):

@@ -2,12 +2,12 @@
 
 import logging
 
-from lamo.clips.frames_sheet import stores_by_shard
-from lamo.clips.stills_sheet import stills_sheet
-from lamo.clips.stills_table import STILLS_SCHEMA, stills_summary
-from lamo.clips.tables import read_parts, write_table
+from lamo.dataset.bdd100k.stills_sheet import stills_sheet
+from lamo.dataset.bdd100k.stills_table import STILLS_SCHEMA, stills_summary
+from lamo.dataset.frames_sheet import stores_by_shard
+from lamo.dataset.tables import read_parts, write_table
+from lamo.jobs.job import job
 from lamo.stores.atomic import read_json, replacing
-from lamo.workflow.job import job
 
 
 def main(files, output, params):

@@ -4,12 +4,12 @@ import logging
 
 import pandas as pd
 
-from lamo.clips.companions import STILL_ENDINGS, match
-from lamo.clips.stills_table import matched_table
-from lamo.clips.summary import companion_facts
-from lamo.clips.tables import write_table
+from lamo.dataset.bdd100k.stills_table import matched_table
+from lamo.dataset.companions import STILL_ENDINGS, match
+from lamo.dataset.summary import companion_facts
+from lamo.dataset.tables import write_table
+from lamo.jobs.job import job
 from lamo.stores.atomic import write_json
-from lamo.workflow.job import job
 
 
 def main(files, output, params):

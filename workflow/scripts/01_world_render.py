@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from lamo.jobs.job import job
 from lamo.stores.atomic import replacing, write_json
 from lamo.stores.checksums import checksums
-from lamo.workflow.job import job
 from lamo.world.simulation import WorldConfig
 from lamo.world.write import part_of, render_world
 

@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from lamo.clips.quarantine import refuse_quarantined
+from lamo.dataset.quarantine import refuse_quarantined
+from lamo.jobs.job import job
+from lamo.jobs.launch import handed_over
+from lamo.midway.checkpoint.importing import import_checkpoint
 from lamo.midway.config import MidwayConfig
-from lamo.midway.importing import import_checkpoint
 from lamo.stores.frames import open_frames
 from lamo.stores.windows import ShardArray
 from lamo.training.seed import seed_everything
 from lamo.training.session import training_session
-from lamo.workflow.job import job
-from lamo.workflow.launch import handed_over
 
 
 def main(files, output, params, session):

@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from lamo.clips.quarantine import refuse_quarantined
+from lamo.dataset.quarantine import refuse_quarantined
+from lamo.jobs.job import job
+from lamo.jobs.launch import handed_over
 from lamo.midway.config import MidwayConfig
-from lamo.midway.training import train_midway
+from lamo.midway.learning.training import train_midway
 from lamo.stores.frames import open_frames
 from lamo.stores.windows import ShardArray
 from lamo.training.loop import TrainingLog
 from lamo.training.seed import seed_everything
 from lamo.training.session import training_session
-from lamo.workflow.job import job
-from lamo.workflow.launch import handed_over
 
 
 def read(stores, manifests):

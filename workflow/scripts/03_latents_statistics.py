@@ -1,8 +1,8 @@
 """Means and standard deviations of the training latents and motion tokens."""
 
+from lamo.jobs.job import job, use_threads
 from lamo.predictors.statistics import compute_statistics
 from lamo.stores.latents import open_latents
-from lamo.workflow.job import job, use_threads
 
 with job(snakemake):
     use_threads(snakemake.threads)

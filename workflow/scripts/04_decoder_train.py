@@ -4,14 +4,14 @@ from pathlib import Path
 
 from lamo.decoder.config import DecoderConfig
 from lamo.decoder.training import DecoderData, train_decoder
+from lamo.jobs.job import job
+from lamo.jobs.launch import handed_over
 from lamo.stores.frames import open_frames
 from lamo.stores.latents import open_latents
 from lamo.stores.windows import ShardArray
 from lamo.training.model_files import load_config
 from lamo.training.seed import seed_everything
 from lamo.training.session import training_session
-from lamo.workflow.job import job
-from lamo.workflow.launch import handed_over
 
 
 def read(files, split):

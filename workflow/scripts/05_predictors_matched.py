@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from lamo.rollout.matched import compare, count_step, read_trained
-from lamo.rollout.matched_table import matched_csv, matched_markdown
+from lamo.jobs.job import job, use_threads
+from lamo.metrics.cost import compare, count_step, read_trained
+from lamo.report.cost_table import matched_csv, matched_markdown
 from lamo.stores.atomic import replacing
-from lamo.workflow.job import job, use_threads
 
 
 def main(files, output, params):

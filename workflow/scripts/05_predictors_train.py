@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from lamo.jobs.job import job
+from lamo.jobs.launch import handed_over
 from lamo.predictors.config import PredictorConfig
 from lamo.predictors.data import LatentWindows, geometry_of
 from lamo.predictors.statistics import Statistics
@@ -9,8 +11,6 @@ from lamo.predictors.train import train_predictor
 from lamo.stores.latents import open_latents
 from lamo.training.model_files import load_config
 from lamo.training.session import training_session
-from lamo.workflow.job import job
-from lamo.workflow.launch import handed_over
 
 
 def main(files, output, params, session, seed):

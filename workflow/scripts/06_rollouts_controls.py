@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
+from lamo.jobs.job import job, use_threads
 from lamo.rollout.autoregressive import Plan
 from lamo.rollout.blur import fit_blur
 from lamo.rollout.config import RolloutsConfig
 from lamo.rollout.controls import context_frames, roll_out_control, true_frames
-from lamo.rollout.loading import load_world
+from lamo.rollout.loading import load_models
 from lamo.rollout.windows import ClipFrames, choose_windows, thin
 from lamo.stores.frames import open_frames
 from lamo.stores.rollouts import write_rollouts
 from lamo.training.device import pick_device
-from lamo.workflow.job import job, use_threads
 
 
 def main(files, output, params):
@@ -26,9 +26,9 @@ def main(files, output, params):
     fitted_on = thin(choose_windows(train.lengths(), plan.length, stride, config.windows_per_clip), config.blur_windows)
     sigmas = fit_blur(train, fitted_on, plan.history, steps, config.blur_sigmas, config.batch)
     folders = [Path(file).parent for file in (files.midway, files.decoder)]
-    world = load_world(*folders, files.statistics, params.latents["levels"], pick_device())
+    models = load_models(*folders, files.statistics, params.latents["levels"], pick_device())
     for store, manifest in zip(output.stores, output.control_manifests, strict=True):
-        write_rollouts(store, manifest, roll_out_control(Path(store).stem, world, clips, windows, plan, sigmas))
+        write_rollouts(store, manifest, roll_out_control(Path(store).stem, models, clips, windows, plan, sigmas))
 
 
 with job(snakemake):

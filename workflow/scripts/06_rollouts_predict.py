@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
+from lamo.jobs.job import job, use_threads
 from lamo.predictors.build import load_predictor
 from lamo.predictors.sampler import Sampler
 from lamo.rollout.autoregressive import Plan, roll_out
 from lamo.rollout.config import RolloutsConfig
-from lamo.rollout.loading import load_world
+from lamo.rollout.loading import load_models
 from lamo.rollout.windows import ClipFrames, choose_windows
 from lamo.stores.frames import open_frames
 from lamo.stores.rollouts import write_rollouts
 from lamo.training.device import pick_device
-from lamo.workflow.job import job, use_threads
 
 
 def main(files, output, params, sampler):
@@ -22,9 +22,9 @@ def main(files, output, params, sampler):
     stride = config.stride_steps(params.rate_hz)
     windows = choose_windows(clips.lengths(), plan.length, stride, config.windows_per_clip)
     folders = [Path(file).parent for file in (files.midway, files.decoder)]
-    world = load_world(*folders, files.statistics, params.latents["levels"], device)
+    models = load_models(*folders, files.statistics, params.latents["levels"], device)
     predictor = load_predictor(Path(files.predictor).parent).to(device)
-    write_rollouts(output.store, output.manifest, roll_out(world, predictor, sampler, clips, windows, plan))
+    write_rollouts(output.store, output.manifest, roll_out(models, predictor, sampler, clips, windows, plan))
 
 
 with job(snakemake):

@@ -2,10 +2,10 @@
 
 import pyarrow.parquet as pq
 
+from lamo.jobs.job import job
 from lamo.metrics.comparisons import compare
-from lamo.metrics.comparisons_table import comparisons_csv, comparisons_markdown, comparisons_text
+from lamo.report.comparisons_table import comparisons_csv, comparisons_markdown, comparisons_text
 from lamo.stores.atomic import replacing
-from lamo.workflow.job import job
 
 
 def main(files, output, params, run_id):

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+from lamo.jobs.job import job
+from lamo.jobs.launch import handed_over
 from lamo.metrics.config import WorldFeaturesConfig
-from lamo.metrics.world_examples import render_examples
-from lamo.metrics.world_features import train_world_features
+from lamo.metrics.features.examples import render_examples
+from lamo.metrics.features.world import train_world_features
 from lamo.training.session import training_session
-from lamo.workflow.job import job
-from lamo.workflow.launch import handed_over
 from lamo.world.simulation import WorldConfig
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from lamo.metrics.figures import loss_curves, metric_curves
-from lamo.metrics.learning_curve import learning_curve
-from lamo.workflow.job import job
+from lamo.jobs.job import job
+from lamo.report.figures import loss_curves, metric_curves
+from lamo.report.learning_curve import learning_curve
 
 
 def filled(logs):

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pandas as pd
 
+from lamo.jobs.job import job, use_threads
 from lamo.metrics.config import BootstrapConfig, ProbeConfig
-from lamo.metrics.probe import ProbeClips, run_probe
-from lamo.metrics.probe_figure import probe_figure
-from lamo.metrics.probe_labels import WorldLabels
-from lamo.metrics.probe_table import probe_csv, probe_markdown
+from lamo.probing.labels import WorldLabels
+from lamo.probing.probe import ProbeClips, run_probe
+from lamo.report.probe_figure import probe_figure
+from lamo.report.probe_table import probe_csv, probe_markdown
 from lamo.stores.atomic import replacing
 from lamo.stores.frames import FramesStore
 from lamo.stores.latents import LatentsStore
 from lamo.training.model_files import load_config
-from lamo.workflow.job import job, use_threads
 
 
 def stores(files, split):

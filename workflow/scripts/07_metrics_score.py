@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from lamo.jobs.job import job, use_threads
 from lamo.metrics.config import MetricsConfig
-from lamo.metrics.features import InceptionFeatures
+from lamo.metrics.features.inception import InceptionFeatures
+from lamo.metrics.features.world import WorldFeatures
 from lamo.metrics.scores import RolloutSet, score_rollouts
-from lamo.metrics.world_features import WorldFeatures
 from lamo.stores.atomic import replacing, write_json
 from lamo.stores.rollouts import read_rollouts
 from lamo.training.device import pick_device
-from lamo.workflow.job import job, use_threads
 
 
 def sets(files, params):

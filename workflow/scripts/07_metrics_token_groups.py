@@ -2,24 +2,24 @@
 
 from pathlib import Path
 
-from lamo.metrics.clip_sample import open_enough
+from lamo.jobs.job import job, use_threads
 from lamo.metrics.config import BootstrapConfig
-from lamo.metrics.token_groups import swap_groups, swap_windows
-from lamo.metrics.token_groups_figure import measure_all, token_groups_csv, token_groups_figure
-from lamo.rollout.loading import load_world
+from lamo.probing.clip_sample import open_enough
+from lamo.probing.token_groups import swap_groups, swap_windows
+from lamo.report.token_groups_figure import measure_all, token_groups_csv, token_groups_figure
+from lamo.rollout.loading import load_models
 from lamo.rollout.windows import ClipFrames
 from lamo.stores.atomic import replacing
 from lamo.stores.frames import FramesStore
 from lamo.training.device import pick_device
-from lamo.workflow.job import job, use_threads
 
 
 def main(files, output, params):
     shards = zip(files.frames, files.manifests, strict=True)
     clips = ClipFrames(open_enough((FramesStore(*shard) for shard in shards), params.groups["windows"]))
     folders = [Path(file).parent for file in (files.midway, files.decoder)]
-    world = load_world(*folders, files.statistics, params.latents["levels"], pick_device())
-    swaps = swap_groups(world, clips, swap_windows(clips, params.groups["windows"]), params.groups["seed"])
+    models = load_models(*folders, files.statistics, params.latents["levels"], pick_device())
+    swaps = swap_groups(models, clips, swap_windows(clips, params.groups["windows"]), params.groups["seed"])
     measured = measure_all(swaps, BootstrapConfig.model_validate(params.bootstrap))
     with replacing(output.csv) as temporary:
         temporary.write_text(token_groups_csv(swaps, measured), encoding="utf-8")

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+from lamo.jobs.job import job
 from lamo.metrics.config import RolloutVideosConfig, SheetConfig
-from lamo.metrics.sheet import choose_windows, contact_sheet
-from lamo.metrics.videos import rollout_video
+from lamo.report.sheet import choose_windows, contact_sheet
+from lamo.report.videos import rollout_video
 from lamo.stores.atomic import replacing
 from lamo.stores.rollouts import read_rollouts
-from lamo.workflow.job import job
 
 
 def first_samples(files, params, rows):

@@ -1,0 +1,1 @@
+"""What BDD100K ships beside its videos: info files and stills."""

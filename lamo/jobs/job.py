@@ -1,0 +1,85 @@
+"""Jobs: the body of a rule's script, with its log file and errors of one line."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lamo.errors import LamoError
+from lamo.jobs.gpus import claimed_gpus
+from lamo.jobs.launch import is_first_process, is_one_of_several
+from lamo.jobs.provenance import Job
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def job(snakemake: Any) -> Iterator[Job]:
+    """Run the body of a rule's script, logging to the rule's log file and to standard error; leave a record of it.
+
+    Yields what the script may want to know of its job. `LamoError` becomes one line in both and exit status 1; any
+    other exception leaves its traceback in the log file and one line on standard error. The GPUs that the rule asks for
+    are this job's alone. Where a job runs in several processes (`lamo.jobs.launch`), the first of them adds to the
+    log file, and of the others standard error shows warnings and tracebacks; the job that has started them writes the
+    record. `snakemake` is the object that Snakemake puts into the script.
+    """
+    logfile, first = Path(snakemake.log[0]), is_first_process()
+    with _logging(logfile if first else None, "a" if is_one_of_several() else "w"):
+        try:
+            this = Job(snakemake)
+            this.start()
+            with claimed_gpus(int(snakemake.resources.get("gpu", 0))):
+                yield this
+            if not is_one_of_several():
+                this.write_record()
+        except LamoError as error:
+            log.error("error in rule %s: %s", snakemake.rule, _one_line(error))
+            raise SystemExit(1) from None
+        except Exception as error:
+            log.log(logging.DEBUG if first else logging.ERROR, "traceback", exc_info=True)
+            kind, place = type(error).__name__, f"in {logfile}" if first else "above"
+            log.error("unexpected %s in rule %s: %s (traceback %s)", kind, snakemake.rule, _one_line(error), place)
+            raise SystemExit(1) from None
+
+
+@contextmanager
+def _logging(logfile: Path | None, mode: str) -> Iterator[None]:
+    """Messages of the package go to `logfile` and to standard error, warnings to `logfile`; without one, only what is
+    serious goes to standard error."""
+    package, warnings = logging.getLogger("lamo"), logging.getLogger("py.warnings")
+    package.setLevel(logging.DEBUG)
+    logging.captureWarnings(True)
+    screen = logging.StreamHandler(sys.stderr)
+    screen.setFormatter(logging.Formatter("%(message)s"))
+    screen.setLevel(logging.INFO if logfile else logging.WARNING)
+    handlers: list[tuple[logging.Logger, logging.Handler]] = [(package, screen)]
+    if logfile:
+        logfile.parent.mkdir(parents=True, exist_ok=True)
+        if mode == "w":
+            logfile.write_bytes(b"")
+        # Always added to: the processes that a job starts write into the same file.
+        file = logging.FileHandler(logfile, mode="a", encoding="utf-8")
+        file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        file.setLevel(logging.DEBUG)
+        handlers += [(package, file), (warnings, file)]
+    for logger, handler in handlers:
+        logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        for logger, handler in handlers:
+            logger.removeHandler(handler)
+            handler.close()
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def use_threads(count: int) -> None:
+    """Let PyTorch use `count` threads. Only scripts that need PyTorch call this: importing it takes seconds."""
+    import torch
+
+    torch.set_num_threads(count)

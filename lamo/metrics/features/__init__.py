@@ -1,0 +1,1 @@
+"""Features of frames for distances between distributions."""

@@ -1,0 +1,1 @@
+"""Import of published checkpoints and of models of other runs."""

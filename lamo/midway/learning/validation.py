@@ -1,0 +1,101 @@
+"""What a Midway Network in training is worth: oracle rollouts on held-out clips, read out as pixels."""
+
+import itertools
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.transforms.v2.functional import gaussian_blur
+
+from lamo.images import to_input, to_unit
+from lamo.midway.learning.config import VALIDATED_STEPS
+from lamo.midway.learning.readout import PixelReadout, fit_readout, gradients
+from lamo.midway.network import Midway
+from lamo.midway.state import State
+from lamo.stores.windows import ShardArray, Windows
+from lamo.training.device import mixed_precision
+
+WINDOWS = 64
+BLUR_SIGMAS = (0.0, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
+"""Standard deviations of the blurred persistence, in 1/32 of the frames' height."""
+
+
+class Validation:
+    """Rollouts of held-out windows with the oracle's motion tokens and with those of a window of another clip.
+
+    Pixels are read by `PixelReadout`, so that no decoder is needed; the final table's numbers, by the decoder, differ a
+    little. Calling it gives, for each of `VALIDATED_STEPS`: `oracle_psnr` [dB]; `swap_gap_db`, what the oracle loses
+    with the other clip's tokens (zero: tokens carry nothing); `over_blur_db`, what it gains over the last frame
+    under the blur that scores best on these very windows; `sharpness`, its gradient energy over that of the truth.
+    """
+
+    def __init__(
+        self, model: Midway, train: list[ShardArray], held_out: list[ShardArray], seed: int, device: torch.device,
+        mixed: bool, frozen_encoder: bool,
+    ) -> None:  # fmt: skip
+        self.model, self.device, self.mixed, self.frozen = model, device, mixed, frozen_encoder
+        self.train_frames, self.seed = Windows(train, 1), seed
+        windows = Windows(held_out, max(VALIDATED_STEPS) + 1)
+        # In the order of the clips, so that half a turn away lies another clip, unless one fills half of them.
+        picks = np.sort(np.random.default_rng(seed).permutation(len(windows))[:WINDOWS])
+        self.away = len(picks) // 2
+        frames = windows.read(picks)
+        self.images, self.truth = to_input(frames, device), to_unit(frames, device)
+        self.blurred = {t: self._blurred(t) for t in VALIDATED_STEPS}
+        self.readout: PixelReadout | None = None
+
+    @torch.no_grad()
+    def __call__(self) -> dict[str, float]:
+        """Measure the model as it is; leaves it in train mode."""
+        self.model.eval()
+        readout = self.readout
+        if readout is None or not self.frozen:
+            readout = self.readout = fit_readout(self.model, self.train_frames, self.seed, self.device)
+        with mixed_precision(self.device, self.mixed):
+            states = [self._encode(self.images[:, t]) for t in range(max(VALIDATED_STEPS) + 1)]
+            motion = [self.model.inverse(a, b) for a, b in itertools.pairwise(states)]
+            oracle, shuffled = states[0], states[0]
+            values: dict[str, float] = {}
+            for t, tokens in enumerate(motion, start=1):
+                oracle, shuffled = self.model.step(oracle, tokens), self.model.step(shuffled, tokens.roll(self.away, 0))
+                if t in VALIDATED_STEPS:
+                    measured = self._compare(readout, oracle, shuffled, t)
+                    values |= {f"{name}_step{t}": value for name, value in measured.items()}
+        self.model.train()
+        return values
+
+    def _compare(self, readout: PixelReadout, oracle: State, shuffled: State, t: int) -> dict[str, float]:
+        truth = self.truth[:, t]
+        images = readout(oracle[0])
+        reached = _psnr(images, truth)
+        energies = [_gradient_energy(x.clamp(0, 1)) for x in (images, truth)]
+        return {
+            "oracle_psnr": reached,
+            "swap_gap_db": reached - _psnr(readout(shuffled[0]), truth),
+            "over_blur_db": reached - self.blurred[t],
+            "sharpness": float((energies[0] / energies[1].clamp_min(1e-9)).mean()),
+        }
+
+    def _encode(self, images: Tensor) -> State:
+        return self.model.encode(images, self.model.config.recurrence.role)
+
+    def _blurred(self, t: int) -> float:
+        """Mean PSNR of the last observed frame under the best of the blurs, at step `t`."""
+        unit = self.truth.shape[-2] / 32.0
+        return max(_psnr(_blur(self.truth[:, 0], sigma * unit), self.truth[:, t]) for sigma in BLUR_SIGMAS)
+
+
+def _blur(images: Tensor, sigma: float) -> Tensor:
+    return gaussian_blur(images, [2 * math.ceil(2.5 * sigma) + 1] * 2, [sigma] * 2) if sigma else images
+
+
+def _gradient_energy(images: Tensor) -> Tensor:
+    across, down = (gradient.square().mean(dim=(1, 2, 3)) for gradient in gradients(images))
+    return across + down
+
+
+def _psnr(images: Tensor, truth: Tensor) -> float:
+    """Mean over images [B, 3, H, W] of 10 log10(1 / mean squared error) [dB]; of images clamped to 0..1."""
+    error = (images.clamp(0, 1) - truth).square().mean(dim=(1, 2, 3)).clamp_min(1e-10)
+    return float(-10.0 * error.log10().mean())

@@ -1,0 +1,192 @@
+"""Conditional flow matching on tokens (paper 4.4.1, eq. 10 and 11).
+
+Shapes: ... any leading axes (batch and token positions), D token width, d context width.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+
+from lamo.errors import LamoError
+from lamo.nn.transformer import SelfAttention, init_weights
+from lamo.predictors.backbone import Features, table
+from lamo.predictors.flow.ode import integrate
+from lamo.predictors.flow.shortcut import (
+    STEP_SIZES,
+    draw_sizes,
+    on_grid,
+    rows_on_themselves,
+    told_in_sampling,
+    two_half_steps,
+)
+from lamo.predictors.interface import Randomness, Sampler
+from lamo.predictors.randomness import normal, uniform
+
+TAU_WIDTH = 128
+
+
+@dataclass(frozen=True)
+class PathPoint:
+    """A point of the straight path: position x_tau and the velocity there."""
+
+    position: Tensor
+    velocity: Tensor
+
+
+def straight_path(x0: Tensor, x1: Tensor, tau: Tensor) -> PathPoint:
+    """x_tau = (1 - tau) x_0 + tau x_1 (eq. 10) with the constant velocity x_1 - x_0; tau broadcasts against x."""
+    return PathPoint((1 - tau) * x0 + tau * x1, x1 - x0)
+
+
+def embed_tau(tau: Tensor, width: int = TAU_WIDTH) -> Tensor:
+    """Sinusoidal embedding of tau in [0, 1]: [B] -> [B, width], periods from 2 pi / 1000 to 20 pi."""
+    frequencies = torch.exp(torch.linspace(math.log(1000.0), math.log(0.1), width // 2, device=tau.device))
+    angle = tau[:, None] * frequencies
+    return torch.cat([angle.sin(), angle.cos()], dim=-1)
+
+
+class AdaLnBlock(nn.Module):
+    """Residual two-layer MLP, its normalised input shifted and scaled and its output gated by the condition."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.mlp = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+        self.modulation = nn.Linear(width, 3 * width)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        shift, scale, gate = self.modulation(condition).chunk(3, dim=-1)
+        return x + gate * self.mlp(self.norm(x) * (1 + scale) + shift)
+
+
+class AdaLnAttention(nn.Module):
+    """Residual self-attention among the tokens of a step [B, ..., D], all middle axes, modulated as in `AdaLnBlock`.
+
+    It needs no positions: the condition, made of h_t, says which token is which.
+    """
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.attention = SelfAttention(width, heads, qkv_bias=True)
+        self.modulation = nn.Linear(width, 3 * width)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        shift, scale, gate = self.modulation(condition).chunk(3, dim=-1)
+        normed = (self.norm(x) * (1 + scale) + shift).flatten(1, -2)
+        return x + gate * self.attention(normed).view_as(x)
+
+
+class FlowHead(nn.Module):
+    """Velocity v(x_tau, tau | h_t) of each token, and the loss and sampler built on it.
+
+    Without `attention_heads` each token is sampled by itself given the context (the paper); with them, attention
+    between the blocks lets the tokens of a step agree with each other.
+
+    With a `shortcut_share` above 0 it is also told the size of a step, and that share of a batch is trained on its own
+    smaller steps (`lamo.predictors.flow.shortcut`); without, there are neither parameters nor random numbers of that.
+
+    The head is at least as wide as a token: the velocity contains the noise x_0, which a narrower one cannot carry.
+
+    Raises:
+        LamoError: the heads of the attention do not divide that width.
+    """
+
+    def __init__(
+        self, token_width: int, context_width: int, width: int, blocks: int, attention_heads: int = 0,
+        shortcut_share: float = 0.0,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        width = max(width, token_width)
+        if attention_heads and width % attention_heads:
+            raise LamoError(
+                f"coupling is 'attention' and the head {width} wide (the larger of its key `width` and a token); "
+                f"expected a multiple of predictors.backbone.heads {attention_heads}; change its width"
+            )
+        self.token_width, self.width = token_width, width
+        self.x_in = nn.Linear(token_width, width)
+        self.context_in = nn.Linear(context_width, width)
+        self.tau_in = nn.Sequential(nn.Linear(TAU_WIDTH, width), nn.SiLU(), nn.Linear(width, width))
+        layers: list[AdaLnBlock | AdaLnAttention] = []
+        for _ in range(blocks):
+            if attention_heads:
+                layers.append(AdaLnAttention(width, attention_heads))
+            layers.append(AdaLnBlock(width))
+        self.blocks = nn.ModuleList(layers)
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.modulation = nn.Linear(width, 2 * width)
+        self.out = nn.Linear(width, token_width)
+        self.apply(init_weights)
+        # Every block starts as the identity and the head as the zero velocity.
+        for layer in [*(block.modulation for block in layers), self.modulation, self.out]:
+            nn.init.zeros_(layer.weight)
+        self.shortcut_share = shortcut_share
+        # Nothing is added where the size is 0.
+        self.step_size = table(len(STEP_SIZES) - 1, width) if shortcut_share else None
+
+    def velocity(self, x: Tensor, tau: Tensor, tokens: Tensor, told: Tensor | None = None) -> Tensor:
+        """v(x_tau, tau | h_t), or its mean over a step that begins there, [B, ..., D].
+
+        Args:
+            x: x_tau, [B, ..., D].
+            tau: [B].
+            tokens: h_t, [B, ..., d].
+            told: number of the step's size in `STEP_SIZES`, [B]; None: 0 for all, the velocity itself.
+        """
+        time = self.tau_in(embed_tau(tau))
+        if told is not None and self.step_size is not None:
+            time = time + F.pad(self.step_size, (0, 0, 1, 0))[told]
+        time = time.view(len(tau), *(1,) * (x.ndim - 2), -1)
+        condition = F.silu(self.context_in(tokens) + time)
+        x = self.x_in(x)
+        for block in self.blocks:
+            x = block(x, condition)
+        shift, scale = self.modulation(condition).chunk(2, dim=-1)
+        return self.out(self.norm(x) * (1 + scale) + shift)
+
+    def loss(self, features: Features, target: Tensor, generator: Generator) -> Tensor:
+        """Flow-matching objective (eq. 11), mean over batch, positions and dimensions; target x_1 [B, ..., D].
+
+        In training a `shortcut_share` of the rows has the head's own steps as the target instead.
+        """
+        x0 = normal(tuple(target.shape), generator, target)
+        tau = uniform((target.shape[0],), generator, target)
+        if self.training and self.shortcut_share:
+            return self._shortcut_loss(features.tokens, x0, target, tau, generator)
+        point = straight_path(x0, target, _spread(tau, target))
+        return F.mse_loss(self.velocity(point.position, tau, features.tokens).float(), point.velocity)
+
+    def _shortcut_loss(self, tokens: Tensor, x0: Tensor, x1: Tensor, tau: Tensor, generator: Generator) -> Tensor:
+        chosen = rows_on_themselves(len(x1), self.shortcut_share)
+        told = draw_sizes(len(x1), chosen, generator, x1)
+        tau = on_grid(tau, told)
+        point = straight_path(x0, x1, _spread(tau, x1))
+        # Before the steps without gradient: older versions of PyTorch keep weights as autocast has cast them first.
+        found, target = self.velocity(point.position, tau, tokens, told).float(), point.velocity
+        if chosen:
+            rows = torch.tensor(chosen, device=x1.device)
+            steps = two_half_steps(
+                lambda x, tau, told: self.velocity(x, tau, tokens[rows], told),
+                point.position[rows], tau[rows], told[rows],
+            )  # fmt: skip
+            target = target.index_copy(0, rows, steps)
+        return F.mse_loss(found, target)
+
+    def sample(self, features: Features, sampler: Sampler, generator: Randomness) -> Tensor:
+        """Integrates the velocity from x_0 ~ N(0, I) at tau = 0 to tau = 1; [B, ..., D]."""
+        tokens = features.tokens
+        rows = tokens.shape[0]
+        x0 = normal((*tokens.shape[:-1], self.token_width), generator, tokens)
+        size = told_in_sampling(sampler.steps, sampler.solver)
+        told = torch.full((rows,), size, device=tokens.device) if size else None
+        return integrate(
+            lambda x, tau: self.velocity(x, x.new_full((rows,), tau), tokens, told), x0, sampler.steps, sampler.solver
+        )
+
+
+def _spread(tau: Tensor, like: Tensor) -> Tensor:
+    """tau [B] as it broadcasts against `like` [B, ..., D]."""
+    return tau.view(-1, *(1,) * (like.ndim - 1))

@@ -1,0 +1,1 @@
+"""Gaussian-mixture predictor of motion tokens."""

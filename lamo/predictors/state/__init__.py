@@ -1,0 +1,1 @@
+"""Predictor of latent states: the baseline."""

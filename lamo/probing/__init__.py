@@ -1,0 +1,1 @@
+"""What motion tokens mean."""

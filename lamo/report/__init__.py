@@ -1,0 +1,1 @@
+"""Tables, figures, sheets and videos."""

@@ -1,0 +1,126 @@
+"""Heat maps over the frame: where the next frame changes when a group of motion tokens is swapped; and their table."""
+
+import csv
+import io
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from lamo.metrics.config import BootstrapConfig
+from lamo.probing.token_groups import Change, Concentration, Swaps, concentration
+from lamo.report.style import line_style, readable
+from lamo.statistics.intervals import ClipBootstrap
+from lamo.stores.atomic import replacing
+
+COLUMNS = (
+    *("group", "measure", "rms", "region_share", "region_low", "region_high", "region_patches"),
+    *("quarter_share", "quarter_low", "quarter_high", "n_windows", "n_clips"),
+)
+_MOST_COLUMNS = 6
+Measured = list[tuple[Change, Concentration]]
+
+
+def measure_all(swaps: Swaps, config: BootstrapConfig) -> Measured:
+    """Every change with its concentration."""
+    bootstrap = ClipBootstrap([window.clip_id for window in swaps.windows], config.resamples, config.seed)
+    return [(change, concentration(change, swaps, bootstrap)) for change in swaps.changes]
+
+
+def token_groups_csv(swaps: Swaps, measured: Measured) -> str:
+    """The machine-readable table: six decimals, empty where there is no number."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    counts = len(swaps.windows), len({window.clip_id for window in swaps.windows})
+    for change, found in measured:
+        region, quarter = found.region, found.quarter
+        numbers = [found.rms, region.mean, region.low, region.high, found.region_patches]
+        numbers += [quarter.mean, quarter.low, quarter.high]
+        texts = [f"{number:.6f}" if math.isfinite(number) else "" for number in numbers]
+        writer.writerow([change.group.name, change.measure, *texts, *counts])
+    return buffer.getvalue()
+
+
+def token_groups_figure(path: str | Path, swaps: Swaps, measured: Measured) -> None:
+    """Write a PNG: a map per token in their order, then the maps of whole levels.
+
+    Each map has its own scale, whose end is its strongest patch; the numbers say how strong and how concentrated.
+    """
+    tokens = [one for one in measured if one[0].group.kind == "token"]
+    levels = [one for one in measured if one[0].group.kind == "level" and one[0].measure == "pixels"]
+    everything = [one for one in measured if one[0].group.kind == "all"]
+    features = [one for one in measured if one[0].measure == "features"]
+    # The anchors of an even number of tokens stand in two rows.
+    half = len(tokens) // 2 if len(tokens) % 2 == 0 else len(tokens)
+    rows = [*_rows(tokens[:half]), *_rows(tokens[half:])]
+    # One level alone is the same as all tokens.
+    rows += [*_rows(everything + levels), *_rows(features)] if len(levels) > 1 else [everything + features]
+    columns = max(map(len, rows))
+    height, width = swaps.frame.shape[:2]
+    tile = max(2.1, 9.0 / columns)
+    figure = Figure(figsize=(columns * tile, len(rows) * (tile * height / width + 0.55)), layout="constrained")
+    axes = figure.subplots(len(rows), columns, squeeze=False)
+    for axis in axes.ravel():
+        axis.set_axis_off()
+    for row, line in zip(axes, rows, strict=True):
+        for axis, one in zip(row, line, strict=False):
+            _heat_map(axis, swaps, *one)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=130, metadata={"Software": None})
+
+
+def _rows(maps: Measured) -> list[Measured]:
+    """As few rows of at most `_MOST_COLUMNS` as there can be, of about equal length."""
+    columns = math.ceil(len(maps) / max(1, math.ceil(len(maps) / _MOST_COLUMNS)))
+    return [maps[begin : begin + columns] for begin in range(0, len(maps), max(1, columns))]
+
+
+def _heat_map(axis: Axes, swaps: Swaps, change: Change, found: Concentration) -> None:
+    height, width = swaps.frame.shape[:2]
+    extent = (0, width, height, 0)
+    axis.set_axis_on()
+    axis.set_xticks([])
+    axis.set_yticks([])
+    grey = swaps.frame.mean(axis=2)
+    grey = (grey - grey.min()) / max(np.ptp(grey), 1e-6)
+    axis.imshow(0.5 + 0.5 * grey, cmap="gray", vmin=0, vmax=1, extent=extent)
+    values = change.values.mean(axis=0).reshape(swaps.grid)
+    if values.max() > 0:
+        heat = np.empty((*swaps.grid, 4))
+        heat[..., :3], heat[..., 3] = to_rgb(line_style("gmm").colour), values / values.max()
+        axis.imshow(heat, extent=extent, interpolation="nearest")
+    if swaps.owner is not None and math.isfinite(found.region_patches):
+        inside = (swaps.owner == change.group.index).reshape(swaps.grid)
+        _outline(axis, inside, height / swaps.grid[0], width / swaps.grid[1])
+    axis.set_xlim(0, width)
+    axis.set_ylim(height, 0)
+    axis.set_title(_title(change, found), fontsize=8, loc="left", linespacing=1.25)
+
+
+def _title(change: Change, found: Concentration) -> str:
+    name = "all tokens" if change.group.kind == "all" else readable(change.group.name)
+    if change.measure == "features":
+        name = f"features of {name}"
+    if not found.rms > 0:
+        return f"{name}: no change\n "
+    strength = f"{found.rms:.1f} of 255" if change.measure == "pixels" else f"{found.rms:.2f}"
+    if math.isfinite(found.region_patches):
+        place = f"{found.region.mean:.0%} in its region ({found.region_patches:.0%} if even)"
+    else:
+        place = f"{found.quarter.mean:.0%} in a quarter of the patches"
+    return f"{name}: {strength}\n{place}"
+
+
+def _outline(axis: Axes, inside: np.ndarray, height: float, width: float) -> None:
+    """The border of a region of patches of `height` x `width` pixels."""
+    padded = np.pad(inside, 1)
+    rows, columns = np.nonzero(padded[1:] != padded[:-1])
+    style: dict[str, Any] = {"color": line_style("flow").colour, "linewidth": 1.2}
+    axis.hlines(rows * height, (columns - 1) * width, columns * width, **style)
+    rows, columns = np.nonzero(padded[:, 1:] != padded[:, :-1])
+    axis.vlines(columns * width, (rows - 1) * height, rows * height, **style)

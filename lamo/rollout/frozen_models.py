@@ -1,0 +1,118 @@
+"""The frozen models that a rollout runs in, and batches of windows encoded by them.
+
+Shapes: B windows, F frames of a window (K + 1 observed, T to predict), P patches, D_z state width.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lamo.images import to_input, to_uint8
+from lamo.midway.state import state_tokens
+from lamo.predictors.interface import Context
+from lamo.predictors.statistics import Statistics
+from lamo.rollout.windows import ClipFrames
+from lamo.stores.rollouts import Window
+
+Pyramid = tuple[Tensor, ...]
+Role = Literal["student", "teacher"]
+
+
+class LatentDynamics(Protocol):
+    """What a rollout needs of the Midway Network; z is a tuple of levels [B, 1 + P, D]."""
+
+    def encode(self, images: Tensor, role: Role) -> Pyramid: ...
+
+    def inverse(self, z_source: Pyramid, z_target: Pyramid) -> Tensor: ...
+
+    def step(self, z: Pyramid, motion: Tensor, only: Sequence[int] | None = None) -> Pyramid: ...
+
+
+@dataclass(frozen=True)
+class FrozenModels:
+    """Frozen dynamics, decoder and normalisation.
+
+    Attributes:
+        dynamics: the Midway Network.
+        decoder: unnormalised state [B, P, D_z] -> images [B, 3, H, W] in 0..1.
+        statistics: normalisation of motion tokens and states, on `device`.
+        levels: pyramid levels that make up the state of decoder and predictors.
+        role: encoder of the observed frames, student or teacher.
+        device: where the models are.
+    """
+
+    dynamics: LatentDynamics
+    decoder: Callable[[Tensor], Tensor]
+    statistics: Statistics
+    levels: tuple[int, ...]
+    role: Role
+    device: torch.device
+
+    def state(self, z: Pyramid) -> Tensor:
+        """Normalised state tokens of a pyramid, [B, P, D_z]."""
+        return self.statistics.normalise_state(state_tokens(z, self.levels).float())
+
+    def motion(self, z_source: Pyramid, z_target: Pyramid) -> Tensor:
+        """Normalised motion tokens between two pyramids, [B, L, M, D_m]."""
+        return self.statistics.normalise_motion(self.dynamics.inverse(z_source, z_target).float())
+
+    def advance(self, z: Pyramid, motion: Tensor) -> Pyramid:
+        """z_{t+1} = f_fwd(z_t, m_t) with normalised motion tokens; levels that the state does not need may stay."""
+        return self.dynamics.step(z, self.statistics.restore_motion(motion), only=self.levels)
+
+    def pixels(self, state: Tensor) -> np.ndarray:
+        """Frames of normalised states: [B, P, D_z] -> uint8 [B, H, W, 3]."""
+        return to_uint8(self.decoder(self.statistics.restore_state(state)))
+
+
+class Scene:
+    """A batch of windows: their frames, and on demand their encoding.
+
+    Attributes:
+        frames: uint8 [B, F, H, W, 3], frame K being the last observed one.
+        windows: the windows, B of them.
+        history: K.
+    """
+
+    def __init__(
+        self, models: FrozenModels, clips: ClipFrames, windows: Sequence[Window], history: int, steps: int
+    ) -> None:
+        self.models, self.clips, self.windows = models, clips, list(windows)
+        self.history, self.steps = history, steps
+        self.frames = clips.read(windows, 0, history + 1 + steps)
+        self._pyramids: Pyramid | None = None
+
+    def z(self, index: int) -> Pyramid:
+        """Pyramid of frame `index` of each window."""
+        if self._pyramids is None:
+            levels = self.models.dynamics.encode(
+                to_input(self.frames, self.models.device).flatten(0, 1), role=self.models.role
+            )
+            self._pyramids = tuple(level.unflatten(0, self.frames.shape[:2]) for level in levels)
+        return tuple(level[:, index] for level in self._pyramids)
+
+    def state(self, index: int) -> Tensor:
+        """Normalised state of frame `index` of each window, [B, P, D_z]."""
+        return self.models.state(self.z(index))
+
+    def motion(self, index: int) -> Tensor:
+        """Normalised motion tokens from frame `index` to the next, [B, L, M, D_m]."""
+        return self.models.motion(self.z(index), self.z(index + 1))
+
+    def context(self) -> Context:
+        """What may be observed: K motion tokens and K + 1 states."""
+        states = torch.stack([self.state(i) for i in range(self.history + 1)], dim=1)
+        if self.history:
+            return Context(torch.stack([self.motion(i) for i in range(self.history)], dim=1), states)
+        empty = self.models.statistics.motion_mean.new_zeros(
+            (len(states), 0, *self.models.statistics.motion_mean.shape)
+        )
+        return Context(empty, states)
+
+    def true_states(self) -> Tensor:
+        """Normalised states of the frames to predict, [B, T, P, D_z]."""
+        return torch.stack([self.state(self.history + 1 + i) for i in range(self.steps)], dim=1)

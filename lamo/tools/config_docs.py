@@ -1,0 +1,118 @@
+"""Texts written from the config models: the commented default, the key reference and the JSON schema."""
+
+import inspect
+import json
+import textwrap
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from lamo.config import Config, fields
+
+README = """# Configuration
+
+Written by `make config` from the config models in `lamo/`; a test fails when it is out of date.
+
+`config.yaml` holds every key with its default, which is the demo. A run of your own needs a file with only the keys
+that differ, laid over the default by `--configfile`; a single value can be given on the command line, laid over both:
+
+```
+snakemake --cores 8 --configfile config/videos.yaml --config run=mine videos='{root: path/to/videos}'
+```
+
+A section given with `--config` is merged key by key with what the files say about it (lists are replaced). Unknown keys
+and wrong types are refused with the key, the value found and the value expected. Threads, memory, GPUs and the settings
+of a cluster are no choices of science: they stand in `workflow/profiles/`.
+
+| file | run |
+|---|---|
+| `config.yaml` | `demo`: small synthetic driving videos, two CPU cores, minutes |
+| `tiny.yaml` | every rule in about a minute, for tests |
+| `videos.yaml` | any folder of videos: set `videos.root` |
+| `bdd100k.yaml` | the paper's run on BDD100K |
+
+| key | type | default | meaning; unit; source |
+|---|---|---|---|
+ROWS"""
+
+
+def default_text() -> str:
+    """config/config.yaml: every key with its default and, above it, its description."""
+    lines = [
+        "# The default configuration: the demo on small synthetic driving videos.",
+        "# Written by `make config` from the config models in lamo/. For a run of your own write a file with the keys",
+        "# that differ and name it with --configfile; config/README.md lists all keys.",
+    ]
+    return "\n".join([*lines, *_yaml_lines(Config, Config().model_dump(mode="json", by_alias=True), "")]) + "\n"
+
+
+def _yaml_lines(model: type[BaseModel], values: Mapping[str, Any], indent: str) -> Iterator[str]:
+    for key, field, section in fields(model):
+        if section and not indent:
+            yield ""
+        comment = textwrap.wrap(_describe(field, section), 116 - len(indent), break_on_hyphens=False)
+        yield from (f"{indent}# {line}" for line in comment)
+        if section and values[key] is not None:
+            yield f"{indent}{key}:"
+            yield from _yaml_lines(section, values[key], indent + "  ")
+        else:
+            yield f"{indent}{key}: {_flow(values[key])}"
+
+
+def _describe(field: Any, section: type[BaseModel] | None) -> str:
+    text = field.description or (section and inspect.getdoc(section)) or ""
+    return " ".join(text.split()).rstrip(".")
+
+
+def readme_text() -> str:
+    """config/README.md: every key with its type, default, meaning, unit and source."""
+    rows = "".join(_readme_rows(Config, Config().model_dump(mode="json", by_alias=True), ""))
+    return README.replace("ROWS", rows)
+
+
+def _readme_rows(model: type[BaseModel], values: Mapping[str, Any], prefix: str) -> Iterator[str]:
+    schema = model.model_json_schema(by_alias=True)["properties"]
+    for key, field, section in fields(model):
+        meaning = _describe(field, section).replace("|", "\\|")
+        if section and values[key] is not None:
+            yield f"| **`{prefix}{key}`** | section | | {meaning} |\n"
+            yield from _readme_rows(section, values[key], f"{prefix}{key}.")
+        else:
+            yield f"| `{prefix}{key}` | {_kind(schema[key])} | `{_flow(values[key])}` | {meaning} |\n"
+
+
+def _flow(value: Any) -> str:
+    """A value as YAML on one line."""
+    return yaml.safe_dump(value, default_flow_style=True, width=10_000).removesuffix("...\n").strip()
+
+
+def _kind(schema: Mapping[str, Any]) -> str:
+    """A field's JSON schema in words."""
+    if "anyOf" in schema:
+        return " or ".join(_kind(option) for option in schema["anyOf"])
+    if "enum" in schema or "const" in schema:
+        return ", ".join(map(str, schema.get("enum", [schema.get("const")])))
+    if schema.get("type") == "array":
+        items: dict[str, Any] = schema.get("items") or next(iter(schema.get("prefixItems", [])), {})
+        return f"list of {_kind(items)}"
+    bounds = (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<"))
+    limits = ", ".join(f"{sign} {schema[key]:g}" for key, sign in bounds if key in schema)
+    return f"{schema.get('type', 'mapping')} {limits}".strip()
+
+
+def generated_files() -> dict[str, str]:
+    """Path in the repository -> text, of all files that are generated from the config models."""
+    schema = json.dumps(Config.model_json_schema(by_alias=True), indent=2) + "\n"
+    return {
+        "config/config.yaml": default_text(),
+        "config/README.md": readme_text(),
+        "workflow/schemas/config.schema.json": schema,
+    }
+
+
+if __name__ == "__main__":
+    for name, text in generated_files().items():
+        Path(__file__).resolve().parents[2].joinpath(name).write_text(text, encoding="utf-8")

@@ -1,0 +1,240 @@
+"""Why each job would run, in words; `python -m lamo.tools.explain -- <arguments of snakemake>`.
+
+Snakemake's dry-run is asked in this process for its jobs and its reasons; what the finished jobs were made of stands in
+their records, `results/<run>/provenance/<stage>/<stem of the log>.json`, where there are any.
+"""
+
+import contextlib
+import io
+import logging
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from snakemake import cli
+from snakemake.logging import logger
+
+from lamo.errors import LamoError
+from lamo.jobs.code_hash import ROOT, code_hash, code_modules, predictor_modules
+from lamo.stores.atomic import read_json
+from lamo.tools.values import changed_values, is_hash, parse_change
+
+AT_MOST = 3
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of a dry-run: `inputs` and `outputs` are paths, `reason` is Snakemake's, without spaces in paths."""
+
+    rule: str
+    wildcards: Mapping[str, str]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    log: str | None
+    reason: str
+
+    @property
+    def label(self) -> str:
+        """As a researcher would name it among the jobs of its rule: "flow seed 0 flow-4"."""
+        return " ".join(f"{k} {v}" if k in ("seed", "shard") else v for k, v in self.wildcards.items())
+
+
+@dataclass
+class _Listener(logging.Filter):
+    """Keeps the jobs that Snakemake announces, and what goes wrong; nothing is printed."""
+
+    directory: Path = field(default_factory=Path)
+    jobs: list[Job] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if hasattr(record, "rule_name") and hasattr(record, "reason"):
+            job: Any = record  # with Snakemake's attributes
+            log = job.log[0] if job.log else None
+            self.jobs.append(
+                Job(job.rule_name, dict(job.wildcards), tuple(job.input), tuple(job.output), log, job.reason)
+            )
+        elif record.levelno >= logging.ERROR:
+            self.errors.append(record.getMessage())
+        return False
+
+
+def dry_run(arguments: list[str]) -> list[Job]:
+    """The jobs that `snakemake --dry-run` with these arguments would run, the target rule left out.
+
+    Raises `LamoError` if Snakemake refuses.
+    """
+    listener, printed = _Listener(), io.StringIO()
+    logger.addFilter(listener)
+    try:
+        with contextlib.redirect_stderr(printed), contextlib.redirect_stdout(printed):
+            cli.main(["--dry-run", *arguments])
+    except SystemExit as end:
+        if end.code:
+            said = " ".join(
+                " ".join([str(end.code) if end.code != 1 else "", *listener.errors, printed.getvalue()]).split()
+            )
+            raise LamoError(f"snakemake --dry-run {' '.join(arguments)}: {said}") from None
+    finally:
+        logger.removeFilter(listener)
+    return [job for job in listener.jobs if job.outputs]
+
+
+def explain(jobs: list[Job], directory: str | Path) -> str:
+    """Text with a line per cause: first those that stand on their own, then the jobs that follow from them.
+
+    `directory` is Snakemake's working directory, where the records of finished jobs lie.
+    """
+    if not jobs:
+        return "Nothing would run: code, config values and inputs are those of the finished jobs.\n"
+    makers = {output: job for job in jobs for output in job.outputs}
+    first: dict[tuple[str, str], list[Job]] = {}
+    follows: dict[tuple[str, str], list[Job]] = {}
+    for job in jobs:
+        causes = _causes(job, makers, Path(directory))
+        for cause in causes:
+            first.setdefault((job.rule, cause), []).append(job)
+        if not causes:
+            follows.setdefault((job.rule, f"because {_named(_upstream(job, makers))} will run again"), []).append(job)
+    parts = [f"{len(jobs)} jobs would run. First causes:", *_lines(first)]
+    if follows:
+        parts += ["", "What follows from them:", *_lines(follows)]
+    return "\n".join(parts) + "\n"
+
+
+def _lines(causes: Mapping[tuple[str, str], list[Job]]) -> list[str]:
+    return [f"  {_named(jobs)}: {cause}" for (_, cause), jobs in causes.items()]
+
+
+def _named(jobs: Iterable[Job]) -> str:
+    """Jobs by rule and label, the first few of each rule: "predictors_train flow seed 0, state seed 0"."""
+    rules: dict[str, list[str]] = {}
+    for job in jobs:
+        rules.setdefault(job.rule, []).append(job.label)
+    names = []
+    for rule, labels in rules.items():
+        labels.sort(key=_numbers_apart)  # Snakemake lists jobs in an order that differs from call to call
+        more = f" (and {len(labels) - AT_MOST} more)" if len(labels) > AT_MOST else ""
+        names.append(f"{rule} {', '.join(labels[:AT_MOST])}".rstrip() + more)
+    return "; ".join(names)
+
+
+def _numbers_apart(label: str) -> list[tuple[int, str]]:
+    """Key that sorts flow-5 before flow-20."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", label)]
+
+
+def _upstream(job: Job, makers: Mapping[str, Job]) -> list[Job]:
+    """The jobs that write what `job` reads, without those from which others of them follow."""
+    direct = _parents(job, makers)
+    further = {id(one) for parent in direct for one in _ancestors(parent, makers)}
+    return [parent for parent in direct if id(parent) not in further]
+
+
+def _parents(job: Job, makers: Mapping[str, Job]) -> list[Job]:
+    found = [makers[path] for path in job.inputs if path in makers]
+    return list({id(one): one for one in found}.values())
+
+
+def _ancestors(job: Job, makers: Mapping[str, Job]) -> list[Job]:
+    """All jobs above `job`, each once."""
+    found, todo = {}, _parents(job, makers)
+    while todo:
+        one = todo.pop()
+        if id(one) not in found:
+            found[id(one)] = one
+            todo += _parents(one, makers)
+    return list(found.values())
+
+
+def _causes(job: Job, makers: Mapping[str, Job], directory: Path) -> list[str]:
+    """What makes `job` run by itself; nothing if it only follows from others."""
+    causes = []
+    missing = [path for path in _files("Missing output files", job.reason) if not (directory / path).exists()]
+    upstream = _upstream(job, makers)
+    if missing and not upstream:
+        new = len(missing) == len(job.outputs)
+        causes.append(f"{'never run' if new else 'incomplete'}, output is missing: {_some(missing)}")
+    elif missing:
+        causes.append(f"output is missing: {_some(missing)} (and {_named(upstream)} will run)")
+    if incomplete := _files("Incomplete output files", job.reason):
+        causes.append(f"was stopped while it wrote {_some(incomplete)}")
+    if updated := _files("Updated input files", job.reason):
+        causes.append(f"content of an input changed: {_some(updated)}")
+    if "Set of input files has changed" in job.reason:
+        causes.append("it reads other files than before")
+    if "Forced execution" in job.reason:
+        causes.append("forced on the command line")
+    if "Params have changed" in job.reason:
+        causes += _changes(job, directory)
+    if not causes and not upstream:
+        causes.append(f"Snakemake says: {job.reason or 'no reason'}")
+    return causes
+
+
+def _files(title: str, reason: str) -> list[str]:
+    found = re.search(rf"{title}: ([^;]*)", reason)
+    return found[1].strip().split(", ") if found and found[1].strip() else []
+
+
+def _some(paths: list[str]) -> str:
+    return ", ".join(paths[:AT_MOST]) + (f" (and {len(paths) - AT_MOST} more)" if len(paths) > AT_MOST else "")
+
+
+def _changes(job: Job, directory: Path) -> list[str]:
+    """Values of the configuration and modules of the code that changed since the job was finished."""
+    record = _record(job, directory)
+    before, now = parse_change(job.reason)
+    causes = changed_values(before, now, (record or {}).get("params", {}))
+    script, loaded = _code_of(job)
+    hashes = {value for value in now if is_hash(value)}
+    if code_hash(script, loaded) in hashes:
+        causes.append(_changed_code(job, record))
+        hashes.remove(code_hash(script, loaded))
+    if hashes:
+        causes.append("the videos changed, or what lies beside them")
+    return causes or ["config values or code changed; which is not known"]
+
+
+def _code_of(job: Job) -> tuple[Path, list[str]]:
+    """The script of a job, and the modules that it loads by name."""
+    (script,) = (ROOT / "workflow" / "scripts").glob(f"[0-9][0-9]_{job.rule}.py")
+    return script, predictor_modules(job.wildcards["predictor"]) if "predictor" in job.wildcards else []
+
+
+def _changed_code(job: Job, record: dict[str, Any] | None) -> str:
+    if record is None:
+        return "code changed (which module is not known, since the finished job left no record)"
+    now, before = code_modules(*_code_of(job)), record["code"]["modules"]
+    changed = [path for path, digest in now.items() if before.get(path, digest) != digest]
+    changed += [f"{path} (new)" for path in now if path not in before]
+    changed += [f"{path} (gone)" for path in before if path not in now and not (ROOT / path).exists()]
+    return f"code changed: {', '.join(changed)}" if changed else "code changed, in what it imports"
+
+
+def _record(job: Job, directory: Path) -> dict[str, Any] | None:
+    """The record of the finished job; None where it left none."""
+    if job.log is None:
+        return None
+    log = directory / job.log
+    path = log.parents[2] / "provenance" / log.parent.name / f"{log.stem}.json"
+    return read_json(path) if path.is_file() else None
+
+
+def main(arguments: list[str]) -> str:
+    """The explanation of a dry-run with `arguments` of snakemake."""
+    start = Path.cwd()
+    jobs = dry_run(arguments)
+    named = [arguments[i + 1] for i, one in enumerate(arguments[:-1]) if one in ("--directory", "-d")]
+    return explain(jobs, start / named[0] if named else start)
+
+
+if __name__ == "__main__":
+    given = sys.argv[1:]
+    try:
+        print(main(given[1:] if given[:1] == ["--"] else given), end="")
+    except LamoError as error:
+        sys.exit(str(error))

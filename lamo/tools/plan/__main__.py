@@ -1,0 +1,99 @@
+"""`python -m lamo.tools.plan`: print what a run will cost. Exit status 0, also with warnings; 1 on bad input."""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from lamo.config import Config, load_config
+from lamo.errors import LamoError
+from lamo.stores.atomic import write_json
+from lamo.tools.plan.clips import parse_clips
+from lamo.tools.plan.gpu import A100_TFLOPS, EFFICIENCY
+from lamo.tools.plan.plan import Options, make_plan
+from lamo.tools.plan.report import report
+from lamo.tools.plan.warnings import warnings_of
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Plan and print; returns the exit status."""
+    options = _parse(arguments)
+    # Rates are per core.
+    torch.set_num_threads(1)
+    try:
+        clips = parse_clips(options.clips) if options.clips else None
+        config = read_config(options.config, {"videos": {"root": options.videos}} if options.videos else None)
+        plan = make_plan(
+            config,
+            Options(clips, options.seconds, options.sample, options.gpu_tflops, options.efficiency, options.results),
+        )
+        print(report(plan, f"Plan of the run {config.run} ({options.config or 'config/config.yaml'})"))
+        if options.json:
+            write_json(options.json, {**plan.facts(), "warnings": warnings_of(plan)})
+    except LamoError as error:
+        print(f"plan: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def read_config(path: str | Path | None, over: Mapping[str, Any] | None = None) -> Config:
+    """The default configuration with the file `path`, and then `over`, laid over it, as Snakemake does with
+    --configfile and --config. Raises `LamoError` if the file is missing or is no configuration."""
+    raw = _yaml(ROOT / "config" / "config.yaml")
+    if path is not None:
+        raw = lay_over(raw, _yaml(Path(path)))
+    return load_config(lay_over(raw, over or {}))
+
+
+def lay_over(below: Any, above: Any) -> Any:
+    """`above` laid over `below`: sections key by key, everything else as a whole."""
+    if isinstance(below, Mapping) and isinstance(above, Mapping):
+        return {**below, **{key: lay_over(below.get(key), value) for key, value in above.items()}}
+    return above
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise LamoError(f"{path}: not found; expected a configuration, e.g. CONFIG=config/bdd100k.yaml") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise LamoError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())}); correct the file") from None
+    if not isinstance(content, Mapping):
+        raise LamoError(f"{path}: found {type(content).__name__}, expected keys and values; correct the file")
+    return dict(content)
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m lamo.tools.plan", description="What a run will cost.")
+    parser.add_argument("--config", help="configuration that is laid over config/config.yaml")
+    parser.add_argument("--videos", help="folder of the videos, in place of videos.root")
+    parser.add_argument(
+        "--clips",
+        nargs="+",
+        metavar="SPLIT=COUNT",
+        help="clips per split, where there are no videos yet: train=70000 val=10000",
+    )
+    parser.add_argument("--seconds", type=float, help="length of these clips; s")
+    parser.add_argument("--sample", type=int, default=64, help="clips whose headers are looked at; default 64")
+    parser.add_argument(
+        "--gpu-tflops", type=float,
+        help="bfloat16 peak of a GPU; TFLOP/s; default: measured on the GPU of this machine, else "
+        f"{A100_TFLOPS:g}, an NVIDIA A100",
+    )  # fmt: skip
+    parser.add_argument(
+        "--efficiency", type=float, default=EFFICIENCY, help=f"share of it that models reach; default {EFFICIENCY:g}"
+    )
+    parser.add_argument("--results", default="results", help="folder of the results, whose disk is looked at")
+    parser.add_argument("--json", help="file to write the plan to, for programs")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

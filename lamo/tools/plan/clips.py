@@ -1,0 +1,174 @@
+"""How many clips, hours and frames a run will have: from files and a sample of their headers, or from what is said."""
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+import pandas as pd
+
+from lamo.config import Config, min_frames
+from lamo.dataset.discover import SPLITS, find_videos
+from lamo.errors import LamoError
+
+Z95 = 1.96
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SampledClip:
+    """One clip of the sample: `seconds` of its file, `stored_s` of it that become frames, `frames` stored (0 where it
+    is too short or its header cannot be read)."""
+
+    path: str
+    seconds: float
+    stored_s: float
+    frames: int
+
+
+@dataclass(frozen=True)
+class Split:
+    """The clips of one split and a sample of them; what is asked of all is the mean of the sample times `clips`."""
+
+    clips: int
+    sample: tuple[SampledClip, ...]
+
+    def total(self, name: str) -> float:
+        """Sum of a number of `SampledClip` over all clips."""
+        return self.clips * float(np.mean([getattr(one, name) for one in self.sample]))
+
+    def error(self, name: str) -> float:
+        """Half the width of the 95 % interval of `total`; 0 where every clip was looked at, or all are alike."""
+        count = len(self.sample)
+        if count < 2 or count >= self.clips:
+            return 0.0
+        spread = float(np.std([getattr(one, name) for one in self.sample], ddof=1))
+        return self.clips * Z95 * spread * math.sqrt((1.0 - count / self.clips) / count)
+
+    @property
+    def frames(self) -> int:
+        """Frames stored."""
+        return round(self.total("frames"))
+
+    @property
+    def longest(self) -> int:
+        """Frames of the longest clip of the sample."""
+        return max(one.frames for one in self.sample)
+
+    def windows(self, length: int, stride: int, per_clip: int) -> int:
+        """Context windows as `lamo.rollout.windows.choose_windows` takes them."""
+        counts = [min(per_clip, max(0, (one.frames - length) // stride + 1)) for one in self.sample]
+        return round(self.clips * float(np.mean(counts)))
+
+
+@dataclass(frozen=True)
+class Clips:
+    """All clips of a run. `basis`: videos, world or options; `files`: videos found; `failed`: headers of the sample
+    that could not be read; `short`: clips of the sample with too few frames for one window; `bytes` of the files."""
+
+    basis: str
+    splits: dict[str, Split]
+    files: int = 0
+    looked_at: int = 0
+    failed: tuple[str, ...] = ()
+    short: int = 0
+    bytes: int = 0
+
+
+def plan_clips(config: Config, options: dict[str, int] | None, seconds: float | None, sample: int) -> Clips:
+    """The clips of a run: as said in `options` (clips per split, all `seconds` long), else those of the synthetic
+    world, else the files below videos.root, `sample` of them looked at.
+
+    Raises `LamoError` where there is nothing to go by.
+    """
+    if options is not None:
+        if seconds is None:
+            raise LamoError("CLIPS was given without SECONDS, the length of a clip in s; expected both (SECONDS=40)")
+        return _alike("options", config, options, seconds)
+    if config.videos.root is None:
+        world = config.world
+        return _alike("world", config, {split: world.videos(split) for split in SPLITS}, world.seconds)
+    try:
+        found = find_videos(config.videos, config.videos.root, config.frames.shards.counts())
+    except LamoError as error:
+        raise LamoError(
+            f"{error}; name the folder with VIDEOS=folder, or plan without videos: "
+            'CLIPS="train=70000 val=10000" SECONDS=40'
+        ) from None
+    return _from_files(config, found, sample)
+
+
+def parse_clips(words: Sequence[str]) -> dict[str, int]:
+    """`train=70000 val=10000` as a dict; raises `LamoError` unless both splits stand there once with a count."""
+    pairs = [word.partition("=") for word in " ".join(words).replace(",", " ").split()]
+    counts = {name: int(count) for name, _, count in pairs if count.isdecimal() and int(count) > 0}
+    if set(counts) != set(SPLITS) or len(pairs) != len(SPLITS):
+        raise LamoError(f'CLIPS: found "{" ".join(words)}", expected a count for each split: "train=70000 val=10000"')
+    return counts
+
+
+def _alike(basis: str, config: Config, counts: dict[str, int], seconds: float) -> Clips:
+    frames, least = round(seconds * config.frames.rate_hz), min_frames(config)
+    if frames < least:
+        raise LamoError(f"clips of {seconds:g} s have {frames} frames, one window needs {least}; expected longer clips")
+    one = SampledClip("", seconds, seconds, frames)
+    return Clips(basis, {split: Split(count, (one,)) for split, count in counts.items()})
+
+
+def _from_files(config: Config, found: pd.DataFrame, sample: int) -> Clips:
+    headers: dict[str, float | None] = {}
+    splits, short = {}, 0
+    for index, split in enumerate(SPLITS):
+        rows = found[found["split"] == split]
+        chosen = [rows.iloc[i] for i in spread_sample(len(rows), max(1, sample // len(SPLITS)), index)]
+        for path in {row["path"] for row in chosen} - headers.keys():
+            headers[path] = read_header(path)
+        clips = tuple(_sampled(row, headers[row["path"]], config) for row in chosen)
+        short += sum(one.frames == 0 and one.seconds > 0 for one in clips)
+        splits[split] = Split(len(rows), clips)
+        if not splits[split].frames:
+            raise LamoError(
+                f"split {split}: none of {len(clips)} videos looked at gives {min_frames(config)} frames, which one "
+                f"window needs, e.g. {clips[0].path} of {clips[0].seconds:.1f} s; give longer videos"
+            )
+    failed = tuple(sorted(path for path, header in headers.items() if header is None))
+    files = found.drop_duplicates("path")
+    return Clips("videos", splits, len(files), len(headers), failed, short, int(files["bytes"].sum()))
+
+
+def _sampled(row: pd.Series, seconds: float | None, config: Config) -> SampledClip:
+    if seconds is None:
+        return SampledClip(row["path"], 0.0, 0.0, 0)
+    stored = max(0.0, seconds * (row["end_share"] - row["start_share"]) - row.get("lead_s", 0.0))
+    frames = round(stored * config.frames.rate_hz)
+    return SampledClip(row["path"], seconds, stored, frames if frames >= min_frames(config) else 0)
+
+
+def spread_sample(count: int, wanted: int, seed: int) -> list[int]:
+    """At most `wanted` indices of `count`, one drawn from each of as many equal parts: spread over the whole list."""
+    if count <= wanted:
+        return list(range(count))
+    edges = np.linspace(0, count, wanted + 1).astype(int)
+    return [int(i) for i in np.random.default_rng(seed).integers(edges[:-1], edges[1:])]
+
+
+def read_header(path: str | Path) -> float | None:
+    """Duration of the video stream as the file's header says; s. None where it does not, or cannot be read."""
+    if not Path(path).is_file():
+        return None
+    try:
+        with av.open(str(Path(path).absolute()), options={"protocol_whitelist": "file"}) as container:
+            stream = next((s for s in container.streams.video), None)
+            if stream is None:
+                return None
+            if stream.duration and stream.time_base:
+                seconds = float(stream.duration * stream.time_base)
+            else:
+                seconds = (container.duration or 0) / av.time_base
+    except (av.FFmpegError, OSError) as error:
+        logger.debug("%s: %s", path, error)
+        return None
+    return seconds if seconds > 0 else None

@@ -1,0 +1,94 @@
+"""The sizes that follow from a configuration: models, latent states, motion tokens, rollouts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from lamo.config import Config
+from lamo.decoder.pixel_decoder import PixelDecoder
+from lamo.errors import LamoError
+from lamo.midway.checkpoint.upstream import import_upstream
+from lamo.midway.config import MidwayConfig
+from lamo.midway.network import Midway
+from lamo.predictors.build import build_predictor
+from lamo.predictors.config import PredictorName
+from lamo.predictors.interface import Geometry, Predictor
+from lamo.rollout.autoregressive import Plan
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What is fixed before training: the network's configuration (of `midway.checkpoint`, if that is given), sizes of
+    latent states and motion tokens, and the plan of the rollouts."""
+
+    config: Config
+    midway: MidwayConfig
+    geometry: Geometry
+    plan: Plan
+
+    @property
+    def image(self) -> tuple[int, int]:
+        """Height and width of the frames."""
+        return self.config.frames.height, self.config.frames.width
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of one frame, uint8 [H, W, 3]."""
+        return 3 * self.image[0] * self.image[1]
+
+    @property
+    def latent_bytes(self) -> int:
+        """Bytes of one frame's latent state and motion tokens in float16."""
+        shape = self.geometry
+        return 2 * (shape.patches * shape.state_width + shape.slots * shape.motion_width)
+
+    def make_midway(self) -> Midway:
+        """The Midway Network, untrained."""
+        return Midway(self.midway, self.image)
+
+    def make_decoder(self) -> PixelDecoder:
+        """The pixel decoder, untrained."""
+        shape = self.geometry
+        return PixelDecoder(self.config.decoder, shape.state_width, shape.grid, self.midway.encoder.patch)
+
+    def make_predictor(self, name: PredictorName) -> Predictor:
+        """A predictor, untrained."""
+        return build_predictor(self.config.predictors.of(name), self.geometry)
+
+
+def sizes_of(config: Config) -> Sizes:
+    """The sizes of a run; reads the configuration of `midway.checkpoint` where there is one."""
+    midway = _midway(config)
+    encoder, inverse = midway.encoder, midway.inverse
+    grid = (config.frames.height // encoder.patch, config.frames.width // encoder.patch)
+    geometry = Geometry(
+        history=config.predictors.history, levels=len(encoder.levels) - 1, tokens=inverse.tokens,
+        motion_width=inverse.width, grid=grid, state_width=len(config.latents.levels) * encoder.width,
+    )  # fmt: skip
+    rollouts = config.rollouts
+    steps = max(rollouts.horizon_steps(config.frames.rate_hz))
+    plan = Plan(config.predictors.history, steps, rollouts.samples, rollouts.batch, rollouts.seed)
+    return Sizes(config, midway, geometry, plan)
+
+
+def _midway(config: Config) -> MidwayConfig:
+    if config.midway.checkpoint is None:
+        return config.midway
+    path, wanted = Path(config.midway.checkpoint), (config.frames.height, config.frames.width)
+    if path.is_dir() or path.name == "model.safetensors":
+        model = Midway.load(path if path.is_dir() else path.parent)
+    else:
+        model = import_upstream(path, encoder_heads=config.midway.checkpoint_heads)
+    if model.image != wanted:
+        found = " x ".join(map(str, wanted))
+        raise LamoError(f"frames: found {found}, but the model in {path} needs {model.image[0]} x {model.image[1]}")
+    return model.config.model_copy(update={"recurrence": config.midway.recurrence})
+
+
+def weight_bytes(make: Callable[[], nn.Module]) -> int:
+    """Bytes of the weights that a model is saved with; it is built without memory."""
+    with torch.device("meta"):
+        return sum(tensor.numel() * tensor.element_size() for tensor in make().state_dict().values())

@@ -1,0 +1,95 @@
+"""The rules of the demo as a picture, grouped by stage, in docs/images/rulegraph.svg.
+
+Snakemake's own picture draws every dependency, in colours that say nothing; here an edge is left out where a longer way
+says the same, and so is `all` with what leads to it.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from lamo.errors import LamoError
+from lamo.stores.atomic import replacing
+
+ROOT = Path(__file__).resolve().parents[2]
+PICTURE = ROOT / "docs" / "images" / "rulegraph.svg"
+COLOURS = ("#fdf3d0", "#dcebfa", "#e2f3df", "#fbe3d6", "#ece3f7", "#d9f1f1", "#f8dfe8")
+Edges = set[tuple[str, str]]
+
+
+def workflow_graph() -> tuple[set[str], Edges]:
+    """Rules of the demo without `all`, and which feeds which, as Snakemake sees them where nothing was computed yet."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", folder]
+        command += ["--configfile", str(ROOT / "config" / "config.yaml"), "--rulegraph", "dot"]
+        done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False)
+    if done.returncode:
+        raise LamoError(f"Snakefile: snakemake drew no rule graph; it said: {done.stderr.strip()}")
+    names = dict(re.findall(r'^\s*(\d+)\[label = "(\w+)', done.stdout, flags=re.MULTILINE))
+    edges = re.findall(r"^\s*(\d+) -> (\d+)$", done.stdout, flags=re.MULTILINE)
+    return set(names.values()) - {"all"}, {(names[a], names[b]) for a, b in edges if names[b] != "all"}
+
+
+def stages() -> dict[str, list[str]]:
+    """Rules of each rule file in their order there, by the file's name: `01_frames`, `02_midway` ..."""
+    return {
+        path.stem: re.findall(r"^ *rule (\w+):", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        for path in sorted((ROOT / "workflow" / "rules").glob("0*.smk"))
+    }
+
+
+def reduced(edges: Edges) -> Edges:
+    """The edges that no longer way replaces (the transitive reduction of a graph without circles)."""
+    following: dict[str, set[str]] = {}
+    for source, target in edges:
+        following.setdefault(source, set()).add(target)
+
+    def reach(name: str) -> set[str]:
+        return {name}.union(*(reach(after) for after in following.get(name, ())))
+
+    return {(a, b) for a, b in edges if not any(b in reach(after) for after in following[a] - {b})}
+
+
+def drawing(names: set[str], edges: Edges) -> str:
+    """The graph in Graphviz' language: a box for each stage, rules in it; the same text for the same workflow."""
+    lines = [
+        "digraph rules {",
+        "  graph [rankdir=LR, bgcolor=white, margin=0.1, nodesep=0.12, ranksep=0.25];",
+        '  graph [fontname="Helvetica,sans-serif", fontsize=15];',
+        '  node [shape=box, style="rounded,filled", fillcolor=white, color="#666666", margin="0.07,0.05"];',
+        '  node [fontname="Helvetica,sans-serif", fontsize=15];',
+        '  edge [color="#777777", arrowsize=0.7];',
+    ]
+    for (stage, rules), colour in zip(stages().items(), COLOURS, strict=True):
+        title = stage.replace("_", " ")
+        lines.append(f'  subgraph "cluster_{stage}" {{ label="{title}"; labeljust=l; style=filled; color="{colour}";')
+        # Two lines to a name: the picture is as wide as the README is on a screen, and can be read there.
+        labels = {name: name.replace("_", "_\\n", 1) for name in rules if name in names}
+        lines += [f'    {name} [label="{label}"];' for name, label in labels.items()]
+        lines.append("  }")
+    lines += [f"  {source} -> {target};" for source, target in sorted(edges)]
+    return "\n".join([*lines, "}", ""])
+
+
+def draw(path: Path) -> None:
+    """Write the picture; `LamoError` where Graphviz is missing or fails."""
+    if not shutil.which("dot"):
+        raise LamoError("dot: not found, expected Graphviz' program on PATH; install it (Debian: apt install graphviz)")
+    names, edges = workflow_graph()
+    done = subprocess.run(
+        ["dot", "-Tsvg"], input=drawing(names, reduced(edges)), text=True, capture_output=True, check=False
+    )
+    if done.returncode:
+        raise LamoError(f"{path}: dot drew nothing; it said: {done.stderr.strip()}")
+    with replacing(path) as temporary:
+        temporary.write_text(done.stdout, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    try:
+        draw(PICTURE)
+    except LamoError as error:
+        sys.exit(str(error))

@@ -1,0 +1,38 @@
+"""The table of sizes in docs/predictors.md: python -m lamo.tools.sizes counts the parameters and writes it again."""
+
+import sys
+from pathlib import Path
+
+import yaml
+
+from lamo.config import load_config
+from lamo.errors import LamoError
+from lamo.predictors.config import PREDICTORS
+from lamo.predictors.cost import size_of
+from lamo.tools.documents import replace_between
+from lamo.tools.plan.geometry import sizes_of
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENT = ROOT / "docs" / "predictors.md"
+CONFIGS = {"bdd100k.yaml": "paper", "config.yaml": "demo"}
+
+
+def table() -> str:
+    """Parameters, context tokens and values per step of every predictor, at the size of the paper and of the demo."""
+    lines = ["| size | predictor | backbone | head | parameters | context tokens | values per step |"]
+    lines.append("|---|---|---:|---:|---:|---:|---:|")
+    for file, title in CONFIGS.items():
+        sizes = sizes_of(load_config(yaml.safe_load((ROOT / "config" / file).read_text(encoding="utf-8"))))
+        for name in PREDICTORS:
+            size = size_of(sizes.config.predictors.of(name), sizes.geometry)
+            numbers = (size.backbone, size.head, size.parameters, size.context_tokens, size.payload)
+            cells = " | ".join(f"{number:,}" for number in numbers)
+            lines.append(f"| {title}, `config/{file}` | `{name}` | {cells} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    try:
+        replace_between(DOCUMENT, "sizes", table())
+    except LamoError as error:
+        sys.exit(str(error))

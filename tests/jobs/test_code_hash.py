@@ -1,0 +1,198 @@
+"""Code hash: what changes a result changes it, nothing else does; on a small made package and on the real one."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lamo.errors import LamoError
+from lamo.jobs import code_hash as hashing
+from lamo.jobs.code_hash import ROOT, code_hash, code_modules
+
+MODULES = {
+    "lamo/__init__.py": "",
+    "lamo/jobs/job.py": "PLUMBING = 1\n",
+    "lamo/errors.py": "class LamoError(Exception):\n    pass\n",
+    "lamo/near/__init__.py": '"""Near."""\n',
+    "lamo/near/a.py": "from ..far import b\n\ndef f():\n    return b.g()\n",
+    "lamo/near/c.py": "from . import d\n",
+    "lamo/near/d.py": "D = 1\n",
+    "lamo/far/__init__.py": "",
+    "lamo/far/b.py": "def g():\n    from lamo.far.e import E\n    return E\n",
+    "lamo/far/e.py": "E = 1\n",
+    "lamo/apart.py": "APART = 1\n",
+}
+SCRIPT = '''"""A script."""
+import json
+
+from lamo.errors import LamoError
+from lamo.near.a import f
+from lamo.jobs.job import PLUMBING
+
+print(json.dumps(f()))
+'''
+
+
+@pytest.fixture
+def tree(tmp_path):
+    for name, text in MODULES.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (tmp_path / "script.py").write_text(SCRIPT)
+    return tmp_path
+
+
+def fresh_hash(tree: Path) -> str:
+    """The hash as a new process sees it."""
+    for function in (hashing._code_modules, hashing._read, hashing._module_path):
+        function.cache_clear()
+    return code_hash(tree / "script.py", root=tree)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("script.py", "print(", "print(1, "),
+        ("lamo/__init__.py", "", "X = 1\n"),
+        ("lamo/errors.py", "pass", "x = 1"),
+        ("lamo/near/__init__.py", '"""Near."""\n', "NEAR = 1\n"),
+        ("lamo/near/a.py", "b.g()", "b.g() + 1"),
+        ("lamo/far/b.py", "return E", "return -E"),
+        ("lamo/far/e.py", "E = 1", "E = 2"),
+    ],
+)
+def test_code_that_the_script_reaches_counts(tree, file, old, new):
+    before = fresh_hash(tree)
+    path = tree / file
+    path.write_text(path.read_text().replace(old, new, 1))
+    assert fresh_hash(tree) != before
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("script.py", '"""A script."""', '"""Another text."""'),
+        ("script.py", '"""A script."""\n', ""),
+        ("script.py", "import json\n", "import json  # why\n"),
+        ("lamo/near/__init__.py", '"""Near."""\n', '"""Far."""\n'),
+        ("lamo/near/a.py", "def f():\n", 'def f():\n    """Doc."""\n\n    # comment\n'),
+        ("lamo/errors.py", "    pass", '    """Doc."""\n\n    pass'),
+        ("lamo/far/e.py", "E = 1", "E    =   1\n\n"),
+        ("lamo/apart.py", "1", "2"),
+        ("lamo/near/d.py", "1", "2"),
+        ("lamo/jobs/job.py", "1", "2"),
+    ],
+)
+def test_comments_docstrings_and_other_modules_do_not(tree, file, old, new):
+    before = fresh_hash(tree)
+    path = tree / file
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new, 1))
+    assert fresh_hash(tree) == before
+
+
+def test_descriptions_of_config_fields_do_not_count_but_defaults_do(tree):
+    module = tree / "lamo/far/e.py"
+    module.write_text('E = Field(1, description="a")\n')
+    before = fresh_hash(tree)
+    module.write_text('E = Field(1, description="b")\n')
+    assert fresh_hash(tree) == before
+    module.write_text('E = Field(2, description="b")\n')
+    assert fresh_hash(tree) != before
+
+
+def test_place_of_the_repository_does_not_count(tree, tmp_path_factory):
+    before = fresh_hash(tree)
+    copy = tmp_path_factory.mktemp("copy") / "elsewhere"
+    shutil.copytree(tree, copy)
+    assert fresh_hash(copy) == before
+
+
+def test_import_cycles_end(tree):
+    (tree / "lamo/far/e.py").write_text("import lamo.near.a\nE = 1\n")
+    assert fresh_hash(tree)
+
+
+def test_broken_module_is_named(tree):
+    (tree / "lamo/far/e.py").write_text("E = (\n")
+    with pytest.raises(LamoError, match=r"lamo/far/e\.py: cannot be read as Python"):
+        fresh_hash(tree)
+
+
+def test_missing_script_is_named(tmp_path):
+    with pytest.raises(LamoError, match=r"nothing\.py"):
+        code_hash(tmp_path / "nothing.py")
+
+
+def test_modules_have_a_hash_each(tree):
+    fresh_hash(tree)
+    before = code_modules(tree / "script.py", root=tree)
+    assert list(before) == [
+        *("lamo/__init__.py", "lamo/errors.py", "lamo/far/__init__.py", "lamo/far/b.py", "lamo/far/e.py"),
+        *("lamo/near/__init__.py", "lamo/near/a.py", "script.py"),
+    ]
+    (tree / "lamo/far/e.py").write_text("E = 2\n")
+    fresh_hash(tree)
+    after = code_modules(tree / "script.py", root=tree)
+    assert [name for name in after if after[name] != before[name]] == ["lamo/far/e.py"]
+
+
+def test_modules_that_a_script_loads_by_name_count_with_what_they_import(tree):
+    plain = fresh_hash(tree)
+    named = code_hash(tree / "script.py", ["lamo.near.c"], root=tree)
+    assert named != plain
+    (tree / "lamo/near/d.py").write_text("D = 2\n")
+    assert fresh_hash(tree) == plain
+    assert code_hash(tree / "script.py", ["lamo.near.c"], root=tree) != named
+    with pytest.raises(LamoError, match=r"script\.py: found no module lamo\.nowhere"):
+        code_hash(tree / "script.py", ["lamo.nowhere"], root=tree)
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    root = tmp_path_factory.mktemp("repository")
+    for name in ("lamo", "workflow"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return root
+
+
+def hashes(root: Path) -> dict[str, str]:
+    for function in (hashing._code_modules, hashing._read, hashing._module_path):
+        function.cache_clear()
+    return {path.stem: code_hash(path, root=root) for path in sorted((root / "workflow/scripts").glob("*.py"))}
+
+
+FIGURES = {"07_metrics_figures", "07_metrics_videos", "07_metrics_probe", "07_metrics_token_groups"}
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "changed"),
+    [
+        ("lamo/report/style.py", "\nNEW = 1\n", FIGURES),
+        ("lamo/report/sheet.py", "\nNEW = 1\n", {"07_metrics_videos"}),
+        ("lamo/decoder/training.py", "\nNEW = 1\n", {"04_decoder_train"}),
+        ("lamo/midway/extraction.py", "\nNEW = 1\n", {"03_latents_encode"}),
+        ("lamo/rollout/controls.py", "\nNEW = 1\n", {"06_rollouts_controls", "07_metrics_token_groups"}),
+        ("lamo/statistics/ridge.py", "\nNEW = 1\n", {"07_metrics_probe"}),
+        ("lamo/midway/network.py", "\n# a comment\n", set()),
+        ("lamo/jobs/job.py", "\nNEW = 1\n", set()),
+        ("lamo/config.py", "\nNEW = 1\n", set()),
+    ],
+)
+def test_edit_of_a_module_reaches_the_scripts_that_use_it(repository, file, line, changed):
+    before, path = hashes(repository), repository / file
+    text = path.read_text()
+    path.write_text(text + line)
+    after = hashes(repository)
+    path.write_text(text)
+    assert {name for name in before if before[name] != after[name]} == changed
+
+
+def test_errors_reach_every_script(repository):
+    before, path = hashes(repository), repository / "lamo" / "errors.py"
+    text = path.read_text()
+    path.write_text(text + "\nNEW = 1\n")
+    after = hashes(repository)
+    path.write_text(text)
+    assert all(before[name] != after[name] for name in before)

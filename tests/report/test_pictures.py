@@ -1,0 +1,145 @@
+"""Figures and videos: right sizes, right content, right numbers of frames."""
+
+import av
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from lamo.drawing import enlarge
+from lamo.errors import LamoError
+from lamo.metrics.config import CONTROLS, LEARNED
+from lamo.report.figures import loss_curves, metric_curves
+from lamo.report.sheet import choose_windows, contact_sheet
+from lamo.report.style import line_style
+from lamo.report.videos import rollout_video
+from lamo.stores.rollouts import Window
+
+
+def draw_sheet(path, run, predictions, chosen, tile_width=64):
+    truth = run.truth.frames[:, 0]
+    contact_sheet(path, run.context, truth, predictions, run.truth.windows, chosen, 5.0, tile_width)
+    return np.asarray(Image.open(path))
+
+
+def contains(picture: np.ndarray, tile: np.ndarray) -> bool:
+    height, width = tile.shape[:2]
+    starts = np.argwhere((picture == tile[0, 0]).all(axis=-1))
+    return any(np.array_equal(picture[y : y + height, x : x + width], tile) for y, x in starts)
+
+
+def test_sheet_holds_every_frame_unsmoothed(run, tmp_path):
+    predictions = {name: run.predictions[name] for name in ("flow-20", "persistence_pixels")}
+    sheet = draw_sheet(tmp_path / "sheet.png", run, predictions, [1, 4])
+    for window in (1, 4):
+        for frames in (
+            run.context[window, -2:],
+            run.truth.frames[window, 0],
+            *(p[window] for p in predictions.values()),
+        ):
+            assert all(contains(sheet, tile) for tile in enlarge(frames[[0, -1]], 64))
+    assert not contains(sheet, enlarge(run.truth.frames[2, 0, 0], 64))
+
+
+def test_sheet_grows_with_windows_and_rows(run, tmp_path):
+    def size(predictions, chosen):
+        return draw_sheet(tmp_path / "sheet.png", run, predictions, chosen).shape
+
+    one = {"gmm": run.predictions["gmm"]}
+    two = one | {"flow-20": run.predictions["flow-20"]}
+    base, more_rows, more_windows = size(one, [0]), size(two, [0]), size(one, [0, 2])
+    assert base[1] == more_rows[1] == more_windows[1] > 10 * 64
+    assert more_rows[0] - base[0] == 48 + 3
+    assert more_windows[0] > base[0] + 2 * 48
+
+
+def test_sheet_refuses_other_shapes(run, tmp_path):
+    with pytest.raises(LamoError, match="gmm has frames"):
+        draw_sheet(tmp_path / "sheet.png", run, {"gmm": run.predictions["gmm"][:, :5]}, [0])
+
+
+def test_windows_with_motion_one_per_clip():
+    context, truth = np.zeros((4, 2, 4, 4, 3), np.uint8), np.zeros((4, 3, 4, 4, 3), np.uint8)
+    for window, amount in enumerate((10, 50, 40, 20)):
+        truth[window, 1] = amount
+    windows = [Window("a", 0), Window("b", 0), Window("b", 5), Window("c", 0)]
+    assert choose_windows(context, truth, windows, 2) == [1, 3]
+    assert choose_windows(context, truth, windows, 9) == [0, 1, 3]
+
+
+def test_enlarging_keeps_pixels():
+    frame = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    assert enlarge(frame, 16).shape == (8, 16, 3)
+    np.testing.assert_array_equal(enlarge(frame, 16)[::4, ::4], frame)
+    np.testing.assert_array_equal(enlarge(frame, 1), frame)
+
+
+@pytest.mark.parametrize("labels", [["flow-20"], ["flow-20", "gmm", "persistence_pixels"]])
+def test_video_decodes_to_all_frames(run, tmp_path, labels):
+    truth = run.truth.frames[0, 0]
+    predictions = {label: run.predictions[label][0] for label in labels}
+    for name in ("a.mp4", "b.mp4"):
+        rollout_video(tmp_path / name, run.context[0], truth, predictions, 5.0, tile_width=64)
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        stream = container.streams.video[0]
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
+        assert stream.average_rate == 5
+        assert stream.codec_context.name == "h264"
+    assert len(frames) == 4 + 8
+    assert frames[0].shape[0] % 32 == frames[0].shape[1] % 32 == 0
+    tile = enlarge(truth[-1], 64).astype(int)
+    shown = frames[-1][26 : 26 + tile.shape[0], 6 : 6 + tile.shape[1]]
+    assert np.abs(shown - tile).mean() < 25
+    assert np.abs(shown - tile).mean() < 0.5 * np.abs(frames[0][26 : 26 + 48, 6 : 6 + 64] - tile).mean()
+    assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
+
+
+def test_curves_are_drawn(scores, tmp_path):
+    for name in ("a.png", "b.png"):
+        metric_curves(tmp_path / name, scores.summary)
+    picture = np.asarray(Image.open(tmp_path / "a.png").convert("RGB"))
+    assert picture.shape[1] == round(2 * 5.2 * 130)
+    for method in ("flow", "gmm"):
+        colour = [int(line_style(method).colour[i : i + 2], 16) for i in (1, 3, 5)]
+        assert (picture == colour).all(axis=-1).sum() > 100
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_methods_look_different():
+    styles = [line_style(method) for method in (*LEARNED, *CONTROLS)]
+    assert len({style.colour for style in styles}) == len(styles)
+    assert all(style.dashes for style in styles[len(LEARNED) :])
+    assert len({line_style("flow", i).marker for i in range(3)}) == 3
+
+
+def write_log(path, **columns):
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+@pytest.mark.parametrize("against", ["step", "samples"])
+def test_losses_are_drawn_with_gaps(tmp_path, against):
+    logs = {
+        f"flow_{i}": write_log(
+            tmp_path / f"{i}.parquet",
+            step=[0, 10, 20],
+            samples=[64, 640, 1280],
+            samples_per_s=[1.0, 2.0, 2.0],
+            loss=[9.0, 1.0, 0.1],
+            validation=[2.0, None, 1.0],
+        )
+        for i in range(2)
+    }
+    loss_curves(tmp_path / "loss.png", logs, against)
+    assert Image.open(tmp_path / "loss.png").width == round(2 * 3.9 * 130)
+
+
+def test_bad_logs_are_named(tmp_path):
+    with pytest.raises(LamoError, match=r"a\.parquet: found columns \['loss'\], expected one named step"):
+        loss_curves(tmp_path / "x.png", {"a": write_log(tmp_path / "a.parquet", loss=[1.0])})
+    with pytest.raises(LamoError, match="found no series"):
+        loss_curves(tmp_path / "x.png", {"b": write_log(tmp_path / "b.parquet", step=[1])})
+    with pytest.raises(LamoError, match=r"c\.parquet: not a readable"):
+        loss_curves(tmp_path / "x.png", {"c": tmp_path / "c.parquet"})
+    assert not (tmp_path / "x.png").exists()
