@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from lamo.config import Config
+from lamo.tools import sizes
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = sizes.DOCUMENT.read_text(encoding="utf-8")
