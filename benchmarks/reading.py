@@ -24,6 +24,7 @@ from lamo.stores.windows import ShuffledOrder
 from lamo.training.loader import Loader
 
 # 224 x 224 pixels in patches of 16, ViT-S; 3 levels of 10 motion tokens; K + 1 = 4 observed frames and the next.
+GRID = (14, 14)
 STATE, MOTION, HISTORY = (196, 384), (3, 10, 192), 3
 CLIP_FRAMES, BATCH = 200, 64
 # What training the paper-size predictor on one current GPU reads; the rate is a demand, not a measurement.
@@ -79,7 +80,7 @@ def write_stores(folder: Path, clips: int, stores: int = 2) -> list[LatentsStore
     rng = np.random.default_rng(0)
     paths = [(folder / f"{number}.zarr", folder / f"{number}.manifest.json") for number in range(stores)]
     for number, (store, manifest) in enumerate(paths):
-        with LatentsWriter(store, manifest) as writer:
+        with LatentsWriter(store, manifest, GRID, (0,)) as writer:
             for clip in range(number, clips, stores):
                 writer.add_clip(str(clip), normal(rng, (CLIP_FRAMES, *STATE)), normal(rng, (CLIP_FRAMES, *MOTION)))
     return open_latents([str(store) for store, _ in paths], [str(manifest) for _, manifest in paths])

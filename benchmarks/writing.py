@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.reading import CLIP_FRAMES, MOTION, STATE, normal
+from benchmarks.reading import CLIP_FRAMES, GRID, MOTION, STATE, normal
 from benchmarks.timing import Paired, machine, paired, table
 from lamo.stores.frames import FramesWriter
 from lamo.stores.latents import LatentsWriter
@@ -42,7 +42,7 @@ def latents(folder: Path, clips: list[tuple[np.ndarray, np.ndarray]], rounds: in
     plain = [values for clip in clips for values in clip]
 
     def ours() -> None:
-        with LatentsWriter(folder / "l.zarr", folder / "l.manifest.json") as writer:
+        with LatentsWriter(folder / "l.zarr", folder / "l.manifest.json", GRID, (0,)) as writer:
             for number, (state, motion) in enumerate(clips):
                 writer.add_clip(str(number), state, motion)
 

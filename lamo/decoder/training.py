@@ -59,13 +59,18 @@ class _Rows:
 
 
 def train_decoder(
-    config: DecoderConfig, train: DecoderData, held_out: DecoderData, patch: int, seed: int, session: Session
+    config: DecoderConfig,
+    train: DecoderData,
+    held_out: DecoderData,
+    grid: tuple[int, int],
+    seed: int,
+    session: Session,
 ) -> tuple[PixelDecoder, TrainingLog]:
     """Minimise the mean squared error of d(z_t) against x_t (eq. 16) with AdamW; logs the PSNR on held-out frames."""
     rows, held = _Rows(train), _Rows(held_out)
-    height, width = train.frames[0].array.shape[1:3]
+    height = train.frames[0].array.shape[1]
     state_width = train.states[0].array.shape[-1]
-    decoder = PixelDecoder(config, state_width, (height // patch, width // patch), patch).to(session.device)
+    decoder = PixelDecoder(config, state_width, grid, height // grid[0]).to(session.device)
     optimizer = adamw([decoder], config.learning_rate, config.weight_decay)
 
     def error(batch: DecoderRows) -> Tensor:

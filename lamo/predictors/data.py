@@ -43,20 +43,11 @@ class Batch:
         return self.context.motion[:, -1] if self.context.motion.shape[1] else torch.zeros_like(self.motion)
 
 
-def geometry_of(stores: Sequence[LatentsStore], history: int, grid: tuple[int, int]) -> Geometry:
-    """Sizes found in the stores.
-
-    Raises:
-        LamoError: the patches do not fill `grid` (h, w).
-    """
-    _, patches, state_width = stores[0].state.shape
+def geometry_of(stores: Sequence[LatentsStore], history: int) -> Geometry:
+    """Sizes found in the stores, which are alike (`open_latents`)."""
+    state_width = stores[0].state.shape[-1]
     _, levels, tokens, motion_width = stores[0].motion.shape
-    geometry = Geometry(history, levels, tokens, motion_width, grid, state_width)
-    if patches != geometry.patches:
-        raise LamoError(
-            f"{stores[0].path}: {patches} patches per state, expected {grid[0]} x {grid[1]} = {geometry.patches}"
-        )
-    return geometry
+    return Geometry(history, levels, tokens, motion_width, stores[0].grid, state_width)
 
 
 @dataclass(frozen=True)

@@ -90,14 +90,15 @@ class ProbeClips:
         self,
         stores: Iterable[tuple[LatentsStore, FramesStore]],
         labels: WorldLabels,
-        grid: tuple[int, int],
         clips: int,
         name: str,
     ) -> None:
         """`stores`: latents and frames of each shard, opened only as far as `clips` clips need them."""
         shards = open_enough((Shard(*pair) for pair in stores), clips)
         everything = [(shard, index) for shard in shards for index in range(len(shard))]
-        self._clips, self._labels, self._grid, self._name = thin(everything, clips), labels, grid, name
+        self._clips = thin(everything, clips)
+        self._labels = labels
+        self._name = name
 
     def __len__(self) -> int:
         return len(self._clips)
@@ -105,7 +106,7 @@ class ProbeClips:
     def __iter__(self) -> Iterator[ClipSteps]:
         for shard, index in tqdm(self._clips, desc=f"probe: {self._name}", unit="clip", mininterval=2.0):
             clip_id, motion, state, times = shard.read(index)
-            yield ClipSteps(clip_id, step_inputs(motion, state, self._grid), self._labels.of(clip_id, times))
+            yield ClipSteps(clip_id, step_inputs(motion, state, shard.latents.grid), self._labels.of(clip_id, times))
 
     def targets(self) -> list[np.ndarray]:
         """The true targets of all clips, [S, Q] each."""

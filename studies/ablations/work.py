@@ -35,7 +35,6 @@ from lamo.stores.frames import open_frames
 from lamo.stores.latents import open_latents
 from lamo.stores.rollouts import Rollouts, Window
 from lamo.training.device import pick_device
-from lamo.training.model_files import load_config
 from lamo.training.session import Session, training_session
 from studies.ablations.worlds import Stages, stores
 from studies.common import key_of
@@ -175,12 +174,9 @@ def _train(job: Job, session: Session) -> None:
     """As the workflow's stage 05 does."""
     assert job.predictor is not None
     folder = job.stages.folder
-    midway = load_config(folder / "02_midway")
-    patch = midway["midway"]["encoder"]["patch"]
-    grid = (midway["image"][0] // patch, midway["image"][1] // patch)
     statistics = Statistics.load(folder / "03_latents" / "statistics.safetensors")
     train, validation = (open_latents(*stores(folder, LATENTS, split)) for split in ("train", "val"))
-    geometry = geometry_of(train, job.history, grid)
+    geometry = geometry_of(train, job.history)
     windows, held_out = (LatentWindows(one, job.history, statistics) for one in (train, validation))
     train_predictor(job.predictor, geometry, windows, held_out, job.seed, job.model, session)
 

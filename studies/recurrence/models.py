@@ -149,7 +149,7 @@ class Models:
             for frames in (self.data.train, self.data.held_out)
         )
         begin = time.perf_counter()
-        decoder, log = train_decoder(config, *splits, model.config.encoder.patch, self.seed, Session(self.device))
+        decoder, log = train_decoder(config, *splits, model.grid, self.seed, Session(self.device))
         decoder.save(folder)
         log.write(folder / "log.parquet")
         return {"minutes": (time.perf_counter() - begin) / 60}

@@ -112,7 +112,7 @@ def data(lengths=(4, 2), seed=0) -> DecoderData:
 def test_a_few_frames_are_learned(tmp_path):
     torch.manual_seed(0)
     train = data()
-    decoder, log = train_decoder(config(steps=151, width=32), train, train, PATCH, 0, Session())
+    decoder, log = train_decoder(config(steps=151, width=32), train, train, GRID, 0, Session())
     assert not decoder.training
     assert decoder.grid == GRID
     log.write(tmp_path / "log.parquet")
@@ -131,7 +131,7 @@ def test_training_follows_its_seed():
     for seed in (0, 0, 1):
         seed_everything(seed)
         weights.append(
-            train_decoder(config(mixed_precision=True), data(), data(), PATCH, seed, Session())[0].embed.weight
+            train_decoder(config(mixed_precision=True), data(), data(), GRID, seed, Session())[0].embed.weight
         )
     torch.use_deterministic_algorithms(deterministic)
     assert torch.equal(weights[0], weights[1])

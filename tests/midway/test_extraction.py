@@ -25,8 +25,9 @@ def frames(tmp_path, clips):
 
 def extract(model, frames, folder, **settings) -> LatentsStore:
     where = folder / "latents.zarr", folder / "latents.manifest.json"
-    with LatentsWriter(*where) as writer:
-        extract_latents(model, frames, LatentsConfig(**settings), writer, CPU)
+    config = LatentsConfig(**settings)
+    with LatentsWriter(*where, model.grid, config.levels) as writer:
+        extract_latents(model, frames, config, writer, CPU)
     return LatentsStore(*where)
 
 
@@ -39,6 +40,7 @@ def test_rows_equal_those_of_single_pairs(make_midway, form, frames, tmp_path, b
     assert store.clip_ids == list(LENGTHS)
     assert store.offsets.tolist() == frames.offsets.tolist()
     assert store.state.shape == (14, 24, 32)
+    assert (store.grid, store.levels) == (model.grid, (0, 2))
     assert store.motion.shape == (14, 3, model.config.inverse.tokens, 8)
     for index, length in enumerate(LENGTHS.values()):
         rows = slice(store.offsets[index], store.offsets[index + 1])

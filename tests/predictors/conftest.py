@@ -42,7 +42,7 @@ def latents(tmp_path, geometry) -> LatentsStore:
     """Three clips of 12, 5 and 9 frames whose state and motion rows count upwards, with noise."""
     rng = np.random.default_rng(0)
     store, manifest = tmp_path / "latents.zarr", tmp_path / "latents.manifest.json"
-    with LatentsWriter(store, manifest) as writer:
+    with LatentsWriter(store, manifest, geometry.grid, (0,)) as writer:
         for clip, length in (("a", 12), ("b", 5), ("c", 9)):
             state = rng.normal(2.0, 3.0, (length, geometry.patches, geometry.state_width))
             motion = rng.normal(-1.0, 0.5, (length, geometry.levels, geometry.tokens, geometry.motion_width))

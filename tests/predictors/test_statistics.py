@@ -114,10 +114,11 @@ def test_windows_line_motion_up_with_states(latents):
     assert torch.equal(batch.last("state"), batch.context.states[:, -1])
 
 
-def test_too_short_clips_and_a_wrong_grid_are_refused(latents):
+def test_too_short_clips_are_refused(latents):
     statistics = compute_statistics([latents])
     with pytest.raises(LamoError, match="the longest has 12 frames, a window needs 13"):
         LatentWindows([latents], 11, statistics)
-    assert geometry_of([latents], 3, (2, 3)).state_width == 5
-    with pytest.raises(LamoError, match="6 patches per state, expected 4 x 4 = 16"):
-        geometry_of([latents], 3, (4, 4))
+
+
+def test_sizes_are_those_of_the_stores(latents, geometry):
+    assert geometry_of([latents], geometry.history) == geometry

@@ -50,7 +50,7 @@ class Made:
         mixing = np.random.default_rng(99).normal(size=(2, 6))
         with (
             FramesWriter(*self.paths(split, shard, "frames"), 2, 4) as frames,
-            LatentsWriter(*self.paths(split, shard, "latents")) as latents,
+            LatentsWriter(*self.paths(split, shard, "latents"), GRID, (0,)) as latents,
         ):
             for index in indices:
                 table, generator = drive(index), np.random.default_rng([7, index])
@@ -72,7 +72,7 @@ class Made:
             yield LatentsStore(*self.paths(split, shard, "latents")), FramesStore(*self.paths(split, shard, "frames"))
 
     def probe_clips(self, split: str, clips: int = 300) -> ProbeClips:
-        return ProbeClips(self.stores(split), self.labels, GRID, clips, split)
+        return ProbeClips(self.stores(split), self.labels, clips, split)
 
 
 @pytest.fixture(scope="module")

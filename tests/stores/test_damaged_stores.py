@@ -25,7 +25,7 @@ def read_frames(store, manifest):
 
 def write_latents(store, manifest, clips=3):
     rng = np.random.default_rng(0)
-    with LatentsWriter(store, manifest) as writer:
+    with LatentsWriter(store, manifest, (1, 3), (0,)) as writer:
         for clip in range(clips):
             writer.add_clip(f"clip {clip}", rng.standard_normal((5, 3, 4)), rng.standard_normal((5, 1, 2, 3)))
 

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+import zarr
 
 from lamo.errors import LamoError
 from lamo.stores.frames import FramesWriter
-from lamo.stores.latents import LatentsStore, LatentsWriter, open_latents
+from lamo.stores.latents import KIND, LatentsStore, LatentsWriter, open_latents
+from lamo.stores.manifest import write_manifest
 
 FLOAT16_MAX = 65504.0
 
@@ -19,8 +21,8 @@ def paths(folder, name="a"):
     return folder / f"{name}.zarr", folder / f"{name}.manifest.json"
 
 
-def write(where, clips: dict) -> None:
-    with LatentsWriter(*where) as writer:
+def write(where, clips: dict, grid=(2, 3), levels=(0, 2)) -> None:
+    with LatentsWriter(*where, grid, levels) as writer:
         for name, (state, motion) in clips.items():
             writer.add_clip(name, state, motion)
 
@@ -30,6 +32,7 @@ def test_clips_come_back_in_float16(tmp_path):
     write(paths(tmp_path), clips)
     store = LatentsStore(*paths(tmp_path))
     assert (store.clip_ids, store.offsets.tolist(), len(store)) == (["one", "two"], [0, 11, 13], 2)
+    assert (store.grid, store.levels) == ((2, 3), (0, 2))
     assert store.state.dtype == store.motion.dtype == np.float16
     for index, (state, motion) in enumerate(clips.values()):
         rows = slice(store.offsets[index], store.offsets[index + 1])
@@ -71,7 +74,7 @@ def test_an_empty_shard_has_no_arrays_and_is_left_out_of_a_split(tmp_path):
 
 def test_an_interrupted_writer_leaves_neither_store_nor_manifest(tmp_path):
     def interrupted():
-        with LatentsWriter(*paths(tmp_path)) as writer:
+        with LatentsWriter(*paths(tmp_path), (2, 3), (0,)) as writer:
             writer.add_clip("one", *clip(3, 1))
             raise KeyboardInterrupt
 
@@ -91,3 +94,27 @@ def test_state_and_motion_need_equally_many_rows(tmp_path):
     state, motion = clip(4, 0)
     with pytest.raises((LamoError, ValueError)):
         write(paths(tmp_path), {"x": (state, motion[:3])})
+
+
+def test_the_patches_fill_the_grid(tmp_path):
+    with pytest.raises(ValueError, match=r"6 patches per state, expected those of grid \(2, 4\)"):
+        write(paths(tmp_path), {"x": clip(4, 0)}, grid=(2, 4))
+
+
+def test_a_store_of_before_is_refused_with_what_to_do(tmp_path):
+    store, manifest = paths(tmp_path)
+    write((store, manifest), {"x": clip(4, 0)})
+    group = zarr.open_group(str(store), mode="r+")
+    del group.attrs["grid"]
+    write_manifest(store, manifest, KIND, clips=1, frames=4)
+    with pytest.raises(LamoError, match=r"a\.zarr: found no patch grid.*run stage 03 again"):
+        LatentsStore(store, manifest)
+
+
+@pytest.mark.parametrize("other", [{"grid": (3, 2)}, {"levels": (0,)}])
+def test_shards_of_a_split_are_alike(tmp_path, other):
+    write(paths(tmp_path, "a"), {"one": clip(2, 0)})
+    write(paths(tmp_path, "b"), {"two": clip(2, 1)}, **other)
+    stores, manifests = zip(paths(tmp_path, "a"), paths(tmp_path, "b"), strict=True)
+    with pytest.raises(LamoError, match=r"b\.zarr: found grid .* as in .*a\.zarr; run stage 03 again"):
+        open_latents(stores, manifests)

@@ -33,7 +33,9 @@ def finished(tmp_path_factory):
                 strip = np.random.default_rng([number, ord(clip)]).integers(0, 256, (16, 80, 3))
                 moving = np.stack([strip[:, 2 * t : 2 * t + 32] for t in range(16)]).astype(np.uint8)
                 writer.add_clip(clip, moving, np.arange(16) / 5)
-        with LatentsWriter(latents / "0.zarr", latents / "0.manifest.json") as writer:
+        with LatentsWriter(
+            latents / "0.zarr", latents / "0.manifest.json", model.grid, config.latents.levels
+        ) as writer:
             store = FramesStore(frames / "0.zarr", frames / "0.manifest.json")
             extract_latents(model, store, config.latents, writer, torch.device("cpu"))
         stores[split] = LatentsStore(latents / "0.zarr", latents / "0.manifest.json")

@@ -92,13 +92,15 @@ def decoder(session: Session) -> None:
         [ShardArray(frames, offsets)], [ShardArray(random.normal(size=(16, 6, 5)).astype("f2"), offsets)]
     )
     config = DecoderConfig(mixed_precision=False, depth=1, width=16, heads=2, steps=STEPS, batch=4)
-    train_decoder(config, data, data, 8, 3, session)
+    train_decoder(config, data, data, (2, 3), 3, session)
 
 
 def predictor(name: str, session: Session) -> None:
     random, offsets = np.random.default_rng(0), np.array([0, 12, 18])
     state, motion = random.normal(size=(18, 6, 5)).astype("f2"), random.normal(size=(18, 2, 3, 4)).astype("f2")
-    store: Any = SimpleNamespace(state=state, motion=motion, offsets=offsets, clip_ids=["a", "b"], path="made")
+    store: Any = SimpleNamespace(
+        state=state, motion=motion, offsets=offsets, clip_ids=["a", "b"], path="made", grid=(2, 3)
+    )
     training = {
         "bf16": False,
         "steps": STEPS,
@@ -111,7 +113,7 @@ def predictor(name: str, session: Session) -> None:
     config = PredictorsConfig.model_validate({"backbone": {"depth": 1, "width": 16, "heads": 2}, name: head}).of(name)
     windows = LatentWindows([store], config.history, compute_statistics([store]))
     with tempfile.TemporaryDirectory() as folder:
-        train_predictor(config, geometry_of([store], 3, (2, 3)), windows, windows, 3, folder, session)
+        train_predictor(config, geometry_of([store], 3), windows, windows, 3, folder, session)
 
 
 def features(session: Session) -> None:

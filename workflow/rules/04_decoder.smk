@@ -3,7 +3,6 @@
 
 rule decoder_train:
     input:
-        midway_config="<results>/02_midway/config.json",
         train_frames=ancient(shards("01_frames/frames/{split}/{shard}.zarr", "train")),
         train_frames_manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "train"),
         train_latents=ancient(shards("03_latents/latents/{split}/{shard}.zarr", "train")),

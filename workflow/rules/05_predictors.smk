@@ -3,7 +3,6 @@
 
 rule predictors_train:
     input:
-        midway_config="<results>/02_midway/config.json",
         statistics="<results>/03_latents/statistics.safetensors",
         train=ancient(shards("03_latents/latents/{split}/{shard}.zarr", "train")),
         train_manifests=shards("03_latents/latents/{split}/{shard}.manifest.json", "train"),

@@ -269,7 +269,6 @@ if WORLD:
         input:
             found="<results>/01_frames/found.parquet",
             labels=expand("<results>/01_frames/world/labels/{split}.parquet", split=SPLITS),
-            midway_config="<results>/02_midway/config.json",
             train_frames=ancient(shards("01_frames/frames/{split}/{shard}.zarr", "train")),
             train_frames_manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "train"),
             train_latents=ancient(shards("03_latents/latents/{split}/{shard}.zarr", "train")),

@@ -14,8 +14,9 @@ def main(files, output, params):
     device = pick_device()
     model = Midway.load(Path(files.model).parent).to(device)
     frames = FramesStore(files.frames, files.frames_manifest)
-    with LatentsWriter(output.store, output.manifest) as writer:
-        extract_latents(model, frames, LatentsConfig.model_validate(params.latents), writer, device)
+    config = LatentsConfig.model_validate(params.latents)
+    with LatentsWriter(output.store, output.manifest, model.grid, config.levels) as writer:
+        extract_latents(model, frames, config, writer, device)
 
 
 with job(snakemake):

@@ -9,7 +9,6 @@ from lamo.jobs.launch import handed_over
 from lamo.stores.frames import open_frames
 from lamo.stores.latents import open_latents
 from lamo.stores.windows import ShardArray
-from lamo.training.model_files import load_config
 from lamo.training.seed import seed_everything
 from lamo.training.session import training_session
 
@@ -17,20 +16,22 @@ from lamo.training.session import training_session
 def read(files, split):
     frames = open_frames(files[f"{split}_frames"], files[f"{split}_frames_manifests"])
     latents = open_latents(files[f"{split}_latents"], files[f"{split}_latents_manifests"])
-    return DecoderData(
+    data = DecoderData(
         [ShardArray(store.frames, store.offsets) for store in frames if len(store)],
         [ShardArray(store.state, store.offsets) for store in latents],
     )
+    return data, latents[0].grid
 
 
 def main(files, output, params, session):
     seed_everything(params.seed)
-    patch = load_config(Path(files.midway_config).parent)["midway"]["encoder"]["patch"]
+    train, grid = read(files, "train")
+    held_out, _ = read(files, "val")
     decoder, log = train_decoder(
         DecoderConfig.model_validate(params.decoder),
-        read(files, "train"),
-        read(files, "val"),
-        patch,
+        train,
+        held_out,
+        grid,
         params.seed,
         session,
     )

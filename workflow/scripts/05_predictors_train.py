@@ -9,7 +9,6 @@ from lamo.predictors.data import LatentWindows, geometry_of
 from lamo.predictors.statistics import Statistics
 from lamo.predictors.train import train_predictor
 from lamo.stores.latents import open_latents
-from lamo.training.model_files import load_config
 from lamo.training.session import training_session
 
 
@@ -18,12 +17,9 @@ def main(files, output, params, session, seed):
     statistics = Statistics.load(files.statistics)
     train = open_latents(files.train, files.train_manifests)
     val = open_latents(files.val, files.val_manifests)
-    midway = load_config(Path(files.midway_config).parent)
-    patch = midway["midway"]["encoder"]["patch"]
-    grid = (midway["image"][0] // patch, midway["image"][1] // patch)
     train_predictor(
         config,
-        geometry_of(train, config.history, grid),
+        geometry_of(train, config.history),
         LatentWindows(train, config.history, statistics),
         LatentWindows(val, config.history, statistics),
         seed,

@@ -1,7 +1,5 @@
 """Read the world's true ego motion from motion tokens by linear regression, beside the controls."""
 
-from pathlib import Path
-
 import pandas as pd
 
 from lamo.jobs.job import job, use_threads
@@ -13,7 +11,6 @@ from lamo.report.probe_table import probe_csv, probe_markdown
 from lamo.stores.atomic import replacing
 from lamo.stores.frames import FramesStore
 from lamo.stores.latents import LatentsStore
-from lamo.training.model_files import load_config
 
 
 def stores(files, split):
@@ -26,10 +23,7 @@ def stores(files, split):
 def main(files, output, params):
     config = ProbeConfig.model_validate(params.probe)
     labels = WorldLabels(files.labels, pd.read_parquet(files.found))
-    midway = load_config(Path(files.midway_config).parent)
-    patch = midway["midway"]["encoder"]["patch"]
-    grid = (midway["image"][0] // patch, midway["image"][1] // patch)
-    train, held_out = (ProbeClips(stores(files, s), labels, grid, config.clips, s) for s in ("train", "val"))
+    train, held_out = (ProbeClips(stores(files, s), labels, config.clips, s) for s in ("train", "val"))
     probe = run_probe(train, held_out, config, BootstrapConfig.model_validate(params.bootstrap))
     for path, text in ((output.csv, probe_csv(probe)), (output.markdown, probe_markdown(probe, params.run))):
         with replacing(path) as temporary:

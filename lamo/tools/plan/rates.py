@@ -86,7 +86,7 @@ def _latents(sizes: Sizes, folder: Path) -> tuple[float, float]:
     paths = folder / "latents.zarr", folder / "latents.manifest.json"
 
     def write() -> None:
-        with LatentsWriter(*paths) as writer:
+        with LatentsWriter(*paths, shape.grid, sizes.config.latents.levels) as writer:
             writer.add_clip("clip", state, motion)
 
     written = timed(write)

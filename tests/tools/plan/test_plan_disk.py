@@ -51,7 +51,7 @@ def test_without_frames_to_measure_on_nothing_is_compressed(tiny):
 def test_latents_are_as_large_as_said(sizes, tiny, tmp_path):
     shape, frames = sizes.geometry, 20
     draw = np.random.default_rng(0)
-    with LatentsWriter(tmp_path / "0.zarr", tmp_path / "0.manifest.json") as writer:
+    with LatentsWriter(tmp_path / "0.zarr", tmp_path / "0.manifest.json", shape.grid, (0,)) as writer:
         for clip in range(4):
             state = draw.normal(size=(frames, shape.patches, shape.state_width))
             motion = draw.normal(size=(frames, shape.levels, shape.tokens, shape.motion_width))
