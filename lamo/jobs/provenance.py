@@ -88,6 +88,8 @@ class Job:
             "results": self._results.as_posix(),
             "wildcards": dict(self._snakemake.wildcards.items()),
             "params": self.params,
+            # Of the whole run, which planning compares another run with; the job depends on `params` alone.
+            "config": self._snakemake.config,
             "code": {
                 "hash": self.params["code"],
                 "script": self._script.relative_to(ROOT).as_posix(),

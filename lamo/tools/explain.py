@@ -4,83 +4,19 @@ Snakemake's dry-run is asked in this process for its jobs and its reasons; what 
 their records, `results/<run>/provenance/<stage>/<stem of the log>.json`, where there are any.
 """
 
-import contextlib
-import io
-import logging
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from snakemake import cli
-from snakemake.logging import logger
 
 from lamo.errors import LamoError
 from lamo.jobs.code_hash import ROOT, code_hash, code_modules, predictor_modules
 from lamo.stores.atomic import read_json
+from lamo.tools.dry_run import Job, dry_run
 from lamo.tools.values import changed_values, is_hash, parse_change
 
 AT_MOST = 3
-
-
-@dataclass(frozen=True)
-class Job:
-    """A job of a dry-run: `inputs` and `outputs` are paths, `reason` is Snakemake's, without spaces in paths."""
-
-    rule: str
-    wildcards: Mapping[str, str]
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    log: str | None
-    reason: str
-
-    @property
-    def label(self) -> str:
-        """As a researcher would name it among the jobs of its rule: "flow seed 0 flow-4"."""
-        return " ".join(f"{k} {v}" if k in ("seed", "shard") else v for k, v in self.wildcards.items())
-
-
-@dataclass
-class _Listener(logging.Filter):
-    """Keeps the jobs that Snakemake announces, and what goes wrong; nothing is printed."""
-
-    directory: Path = field(default_factory=Path)
-    jobs: list[Job] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if hasattr(record, "rule_name") and hasattr(record, "reason"):
-            job: Any = record  # with Snakemake's attributes
-            log = job.log[0] if job.log else None
-            self.jobs.append(
-                Job(job.rule_name, dict(job.wildcards), tuple(job.input), tuple(job.output), log, job.reason)
-            )
-        elif record.levelno >= logging.ERROR:
-            self.errors.append(record.getMessage())
-        return False
-
-
-def dry_run(arguments: list[str]) -> list[Job]:
-    """The jobs that `snakemake --dry-run` with these arguments would run, the target rule left out.
-
-    Raises `LamoError` if Snakemake refuses.
-    """
-    listener, printed = _Listener(), io.StringIO()
-    logger.addFilter(listener)
-    try:
-        with contextlib.redirect_stderr(printed), contextlib.redirect_stdout(printed):
-            cli.main(["--dry-run", *arguments])
-    except SystemExit as end:
-        if end.code:
-            said = " ".join(
-                " ".join([str(end.code) if end.code != 1 else "", *listener.errors, printed.getvalue()]).split()
-            )
-            raise LamoError(f"snakemake --dry-run {' '.join(arguments)}: {said}") from None
-    finally:
-        logger.removeFilter(listener)
-    return [job for job in listener.jobs if job.outputs]
 
 
 def explain(jobs: list[Job], directory: str | Path) -> str:

@@ -29,6 +29,7 @@ def snakemake(tmp_path):
         output=OutputFiles(),
         threads=1,
         resources={},
+        config={},
     )
 
 
@@ -75,7 +76,7 @@ def in_new_process(snakemake, body: str, **variables: str) -> subprocess.Complet
     code = (
         "import logging, warnings\nfrom types import SimpleNamespace\nfrom lamo.jobs.job import job\n"
         f"job_of = SimpleNamespace(log=[{snakemake.log[0]!r}], rule='metrics_table', wildcards={{}}, resources={{}}, "
-        f"params={{'code': ''}}, input={{}}, output={{}}, threads=1)\nwith job(job_of):\n    {body}\n"
+        f"params={{'code': ''}}, input={{}}, output={{}}, threads=1, config={{}})\nwith job(job_of):\n    {body}\n"
     )
     environment = {**os.environ, **variables}
     return subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, env=environment, check=False)

@@ -44,6 +44,7 @@ def make_job(folder: str = "results/run", params: dict | None = None, **wildcard
         output=OutputFiles(fromdict={"model": f"{folder}/model"}),
         threads=2,
         resources={},
+        config={"run": "run", "seed": 0},
     )
 
 
@@ -58,6 +59,7 @@ def test_record_says_what_made_the_outputs(snakemake):
     assert found["rule"] == "predictors_train"
     assert found["wildcards"] == {"predictor": "flow", "seed": "0"}
     assert found["params"]["predictor"] == {"lr": 0.1, "sizes": [1, 2]}
+    assert found["config"] == {"run": "run", "seed": 0}
     assert found["code"]["hash"] == PARAMS["code"]
     assert {"workflow/scripts/05_predictors_train.py", "lamo/predictors/train.py"} <= set(found["code"]["modules"])
     assert not any(path.startswith("lamo/jobs") for path in found["code"]["modules"])
