@@ -1,8 +1,17 @@
-"""Between stored frames and network inputs."""
+"""Images: conversion between stored frames and network inputs, and the measures of images that several stages use.
+
+Shapes: N images, H x W pixels. Stored frames are uint8 [..., H, W, 3], images float [N, 3, H, W] in 0..1.
+"""
+
+import math
 
 import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter
 from torch import Tensor
+from torchvision.transforms.v2.functional import gaussian_blur
+
+from lamo.errors import LamoError
 
 # ImageNet statistics, as the published models use.
 MEAN = (0.485, 0.456, 0.406)
@@ -27,3 +36,75 @@ def to_input(frames: np.ndarray | Tensor, device: torch.device | None = None) ->
 def to_uint8(images: Tensor) -> np.ndarray:
     """float [..., 3, H, W] in 0..1 (clamped) -> uint8 [..., H, W, 3]."""
     return (images.float().clamp(0, 1) * 255.0).round().to(torch.uint8).movedim(-3, -1).cpu().numpy()
+
+
+_DB_PER_NEPER = 10 / math.log(10)
+SSIM_WINDOW = 11
+
+
+def decibels(error: Tensor) -> Tensor:
+    """PSNR in dB, 10 log10(1 / error), for a mean squared `error` of values in 0..1."""
+    # By the natural logarithm, as torchmetrics does: log10 would round the last digit differently.
+    return error.log() * -_DB_PER_NEPER
+
+
+def psnr(predicted: Tensor, truth: Tensor, cap: float) -> Tensor:
+    """Peak signal-to-noise ratio [N] in dB of images [N, C, H, W] in 0..1, at most `cap` dB.
+
+    Equal images would have an infinite PSNR, and a mean with an infinity in it says nothing. That is why there has to
+    be a cap.
+    """
+    return decibels((predicted - truth).square().mean(dim=(1, 2, 3))).clamp(max=cap)
+
+
+def ssim(predicted: Tensor, truth: Tensor) -> Tensor:
+    """Structural similarity [N] of images [N, 3, H, W] in 0..1 (Wang et al. 2004), mean over channels and pixels.
+
+    The window is Gaussian, 11 pixels wide, with sigma 1.5. Frames that are smaller get the widest odd window that fits,
+    with sigma in proportion: the standard window would average over its own reflection. Such values cannot be compared
+    with others. Raises `LamoError` for frames under 3 pixels.
+    """
+    # Imported here because it takes a second, and most that import this module do not need it.
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    side = min(truth.shape[-2:])
+    if side < 3:
+        raise LamoError(
+            f"SSIM: found frames of {tuple(truth.shape[-2:])} pixels, expected at least 3 x 3; raise frames.height and "
+            "frames.width"
+        )
+    # torchmetrics derives the window from sigma: 2 floor(3.5 sigma + 0.5) + 1 pixels.
+    sigma = 1.5 if side >= SSIM_WINDOW else ((side - 1) // 2) / 3.5
+    values = structural_similarity_index_measure(predicted, truth, sigma=sigma, data_range=1.0, reduction="none")
+    assert isinstance(values, Tensor)  # It is a pair only where the map of similarities is asked for too.
+    return values.reshape(len(truth))
+
+
+def gradients(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Differences of neighbouring pixels of [N, C, H, W]: along the width, and along the height."""
+    return images[..., :, 1:] - images[..., :, :-1], images[..., 1:, :] - images[..., :-1, :]
+
+
+def gradient_energy(images: Tensor) -> Tensor:
+    """E(x) [N] of images [N, C, H, W]: mean (x[i, j+1] - x[i, j])^2 + mean (x[i+1, j] - x[i, j])^2."""
+    across, down = (gradient.square().mean(dim=(1, 2, 3)) for gradient in gradients(images))
+    return across + down
+
+
+def blur(images: Tensor, sigma: float) -> Tensor:
+    """Gaussian blur of images [N, C, H, W] with standard deviation `sigma` [pixels], on any device.
+
+    The kernel ends at 2.5 sigma and edges are reflected. `blur_frames` is finer and slower; what is measured with one
+    must not be compared with the other.
+    """
+    if sigma == 0:
+        return images
+    return gaussian_blur(images, [2 * math.ceil(2.5 * sigma) + 1] * 2, [sigma] * 2)
+
+
+def blur_frames(frames: np.ndarray, sigma: float) -> np.ndarray:
+    """Gaussian blur of frames uint8 [..., H, W, 3] with standard deviation `sigma` [pixels]; edges are repeated."""
+    if sigma == 0:
+        return frames.copy()
+    spread = (*[0.0] * (frames.ndim - 3), sigma, sigma, 0.0)
+    return gaussian_filter(frames.astype(np.float32), spread, mode="nearest").round().clip(0, 255).astype(np.uint8)

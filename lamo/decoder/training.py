@@ -11,7 +11,7 @@ from torch import Tensor
 from lamo.decoder.config import DecoderConfig
 from lamo.decoder.pixel_decoder import PixelDecoder
 from lamo.errors import LamoError
-from lamo.images import to_unit
+from lamo.images import decibels, to_unit
 from lamo.stores.windows import ShardArray, ShuffledOrder, Windows
 from lamo.training.device import mixed_precision
 from lamo.training.learner import Learner, local_rows
@@ -91,7 +91,7 @@ def train_decoder(
 
     @torch.no_grad()
     def validate() -> dict[str, float]:
-        return {"held_out_psnr": float(-10.0 * error(checked).log10())}
+        return {"held_out_psnr": float(decibels(error(checked)))}
 
     training = Training("decoder", config.steps, session, {"decoder": decoder, "optimizer": optimizer})
     draws = ShuffledOrder(len(rows), seed).batches(

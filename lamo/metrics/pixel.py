@@ -5,15 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 from lamo.errors import LamoError
+from lamo.images import gradient_energy, psnr, ssim, to_unit
 
 PSNR_CAP = 10 * math.log10(255**2 * 12)
 """Highest PSNR reported, 58.92 dB: mean squared error of rounding to 8 bits (1/12 level squared). Identical frames get
 this value; an infinity would swallow every mean."""
 
-SSIM_WINDOW = 11
 _BLANK_ENERGY = 2 * (0.25 / 255) ** 2
 
 
@@ -45,7 +44,9 @@ def score_frames(predicted: np.ndarray, truth: np.ndarray, batch: int = 256) -> 
         block = slice(begin, begin + rows)
         x = to_images(predicted[block])
         y = to_images(np.broadcast_to(truth[block], predicted[block].shape))
-        for row, values in enumerate((psnr(x, y), ssim(x, y), sharpness(x, y), (x - y).square().mean(dim=(1, 2, 3)))):
+        for row, values in enumerate(
+            (psnr(x, y, PSNR_CAP), ssim(x, y), sharpness(x, y), (x - y).square().mean(dim=(1, 2, 3)))
+        ):
             scores[row, block] = values.numpy().reshape(-1, samples, steps)
     return PixelScores(*scores)
 
@@ -63,39 +64,8 @@ def check_frames(predicted: np.ndarray, truth: np.ndarray) -> None:
 
 
 def to_images(frames: np.ndarray) -> torch.Tensor:
-    """Frames uint8 [..., H, W, 3] as float32 [N, 3, H, W] in 0..1 (channels last in memory, which convolves faster)."""
-    flat = np.require(frames, requirements=["C", "W"]).reshape(-1, *frames.shape[-3:])
-    return (torch.from_numpy(flat).float() / 255).permute(0, 3, 1, 2)
-
-
-def psnr(predicted: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    """Peak signal-to-noise ratio [N] in dB of images [N, 3, H, W] in 0..1: 10 log10(1 / MSE), at most `PSNR_CAP`."""
-    values = peak_signal_noise_ratio(predicted, truth, data_range=1.0, reduction="none", dim=(1, 2, 3))
-    return values.reshape(len(truth)).clamp(max=PSNR_CAP)
-
-
-def ssim(predicted: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    """Structural similarity [N] of images [N, 3, H, W] in 0..1 (Wang et al. 2004), mean over channels and pixels.
-
-    Gaussian window of 11 pixels with sigma 1.5. Smaller frames get the widest odd window that fits with sigma shrunk in
-    proportion, because the standard one would average over its own reflection; such values do not compare with others.
-    Raises `LamoError` for frames under 3 pixels.
-    """
-    side = min(truth.shape[-2:])
-    if side < 3:
-        raise LamoError(f"SSIM: found frames of {tuple(truth.shape[-2:])} pixels, expected at least 3 x 3")
-    # torchmetrics derives the window from sigma: 2 floor(3.5 sigma + 0.5) + 1 pixels
-    sigma = 1.5 if side >= SSIM_WINDOW else ((side - 1) // 2) / 3.5
-    values = structural_similarity_index_measure(predicted, truth, sigma=sigma, data_range=1.0, reduction="none")
-    assert isinstance(values, torch.Tensor)  # a pair only where the picture of it is asked for too
-    return values.reshape(len(truth))
-
-
-def gradient_energy(images: torch.Tensor) -> torch.Tensor:
-    """E(x) [N] of images [N, C, H, W]: mean (x[i+1, j] - x[i, j])^2 + mean (x[i, j+1] - x[i, j])^2."""
-    vertical = (images[..., 1:, :] - images[..., :-1, :]).square().mean(dim=(1, 2, 3))
-    horizontal = (images[..., :, 1:] - images[..., :, :-1]).square().mean(dim=(1, 2, 3))
-    return vertical + horizontal
+    """Frames uint8 [..., H, W, 3] as images [N, 3, H, W] in 0..1 (channels last in memory, which convolves faster)."""
+    return to_unit(np.require(frames, requirements=["C", "W"]).reshape(-1, *frames.shape[-3:]))
 
 
 def sharpness(predicted: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:

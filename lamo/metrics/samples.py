@@ -10,7 +10,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from lamo.metrics.pixel import PixelScores, check_frames, psnr, ssim, to_images
+from lamo.images import psnr, ssim
+from lamo.metrics.pixel import PSNR_CAP, PixelScores, check_frames, to_images
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,13 @@ def score_samples(predicted: np.ndarray, truth: np.ndarray, single: PixelScores,
         images = to_images(y)
         mean = to_images(x).unflatten(0, x.shape[:3]).mean(dim=1).flatten(0, 1)
         error, spread = frame_distances(x, y)
-        values = (psnr(mean, images), ssim(mean, images), energy_score(error, spread), spread, coverage_of(x, y))
+        values = (
+            psnr(mean, images, PSNR_CAP),
+            ssim(mean, images),
+            energy_score(error, spread),
+            spread,
+            coverage_of(x, y),
+        )
         for row, value in enumerate(values):
             scores[row, block] = np.asarray(value).reshape(-1, steps)
     return SampleScores(single.psnr.max(axis=1), single.ssim.max(axis=1), *scores)

@@ -8,7 +8,8 @@ from PIL import Image
 
 from lamo.drawing import draw_text, enlarge, fit_text
 from lamo.errors import LamoError
-from lamo.metrics.pixel import psnr, to_images
+from lamo.images import psnr
+from lamo.metrics.pixel import PSNR_CAP, to_images
 from lamo.report.style import readable
 from lamo.stores.atomic import replacing
 from lamo.stores.rollouts import Window
@@ -119,7 +120,7 @@ def _block(
             block.paste(Image.fromarray(tile), (column, y))
         name = readable(label)
         draw_text(block, (_MARGIN, y + height // 2), name, fit_text(name, 20, _LABEL - 10), "lm")
-        values = psnr(to_images(frames), to_images(truth))
+        values = psnr(to_images(frames), to_images(truth), PSNR_CAP)
         numbers = " · ".join(f"{values[i]:.1f}" for i in marks) + " dB"
         room = columns[shown] - left - 3 * _GAP if shown else 0
         if room > 60:

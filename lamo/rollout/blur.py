@@ -4,28 +4,14 @@ import logging
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
+from lamo.images import blur_frames, psnr, to_unit
 from lamo.rollout.windows import ClipFrames
 from lamo.stores.rollouts import Window
 
 logger = logging.getLogger(__name__)
-# Equal frames would score infinitely and hide all others in a mean.
-LEAST_ERROR = 1e-10
-
-
-def blur(frames: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian blur of standard deviation `sigma` [pixels], edges repeated: uint8 [..., H, W, 3] -> the same."""
-    if sigma == 0:
-        return frames.copy()
-    spread = (*[0.0] * (frames.ndim - 3), sigma, sigma, 0.0)
-    return gaussian_filter(frames.astype(np.float32), spread, mode="nearest").round().clip(0, 255).astype(np.uint8)
-
-
-def frame_psnr(prediction: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """PSNR in dB of uint8 frames [..., H, W, 3]: [...]; at most 100 dB."""
-    error = np.square((prediction.astype(np.float32) - truth.astype(np.float32)) / 255.0).mean(axis=(-3, -2, -1))
-    return -10.0 * np.log10(np.maximum(error, LEAST_ERROR))
+# In dB. Equal frames would score infinitely and hide all others in a mean.
+CAP_DB = 100.0
 
 
 def fit_blur(
@@ -40,7 +26,14 @@ def fit_blur(
         frames = clips.read(windows[begin : begin + batch], history, history + 1 + steps)
         last, truth = frames[:, 0], frames[:, 1:]
         for index, sigma in enumerate(sigmas):
-            score[index] += frame_psnr(blur(last, sigma)[:, None], truth).sum(axis=0)
+            score[index] += _psnr(blur_frames(last, sigma)[:, None], truth).sum(axis=0)
     best = [float(sigmas[index]) for index in score.argmax(axis=0)]
     logger.info("blur fitted on %d windows: sigma %s pixels", len(windows), ", ".join(f"{sigma:g}" for sigma in best))
     return best
+
+
+def _psnr(frame: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """PSNR [B, T] in dB of the same `frame` uint8 [B, 1, H, W, 3] at every step of `truth` uint8 [B, T, H, W, 3]."""
+    same = np.repeat(frame, truth.shape[1], axis=1)
+    found = psnr(to_unit(same).flatten(0, 1), to_unit(truth).flatten(0, 1), CAP_DB)
+    return found.reshape(truth.shape[:2]).numpy()

@@ -10,8 +10,8 @@ from functools import partial
 import numpy as np
 
 from lamo.errors import LamoError
+from lamo.images import blur_frames
 from lamo.rollout.autoregressive import Future, Method, Plan, decode_states, run_windows
-from lamo.rollout.blur import blur
 from lamo.rollout.frozen_models import FrozenModels, Scene
 from lamo.rollout.windows import ClipFrames
 from lamo.stores.rollouts import Rollouts, Window
@@ -77,7 +77,7 @@ def persistence_blurred(sigmas: Sequence[float]) -> Method:
         if len(sigmas) != scene.steps:
             raise ValueError(f"{len(sigmas)} blurs for {scene.steps} steps")
         last = scene.frames[:, scene.history]
-        return Future(np.stack([blur(last, sigma) for sigma in sigmas], axis=1), None)
+        return Future(np.stack([blur_frames(last, sigma) for sigma in sigmas], axis=1), None)
 
     return method
 

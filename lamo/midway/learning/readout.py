@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lamo.images import to_input, to_unit
+from lamo.images import gradients, to_input, to_unit
 from lamo.midway.learning.pretraining import patches
 from lamo.midway.network import Midway
 from lamo.nn.share import batch_mean
@@ -57,11 +57,6 @@ def fit_readout(model: Midway, frames: Windows, seed: int, device: torch.device)
     ridge[-1] = 0.0
     solved = torch.linalg.solve(gram + ridge.diag(), moment).float()
     return PixelReadout(solved[:-1], solved[-1], model.grid, patch)
-
-
-def gradients(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Differences of neighbouring pixels of [B, C, H, W] along the width and along the height."""
-    return images[..., :, 1:] - images[..., :, :-1], images[..., 1:, :] - images[..., :-1, :]
 
 
 def contrast_loss(predicted: Tensor, truth: Tensor, window: int) -> Tensor:

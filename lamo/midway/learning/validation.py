@@ -1,22 +1,22 @@
 """What a Midway Network in training is worth: oracle rollouts on held-out clips, read out as pixels."""
 
 import itertools
-import math
 
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.transforms.v2.functional import gaussian_blur
 
-from lamo.images import to_input, to_unit
+from lamo.images import blur, gradient_energy, psnr, to_input, to_unit
 from lamo.midway.learning.config import VALIDATED_STEPS
-from lamo.midway.learning.readout import PixelReadout, fit_readout, gradients
+from lamo.midway.learning.readout import PixelReadout, fit_readout
 from lamo.midway.network import Midway
 from lamo.midway.state import State
 from lamo.stores.windows import ShardArray, Windows
 from lamo.training.device import mixed_precision
 
 WINDOWS = 64
+CAP_DB = 100.0
+"""Highest PSNR of one image."""
 BLUR_SIGMAS = (0.0, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
 """Standard deviations of the blurred persistence, in 1/32 of the frames' height."""
 
@@ -69,7 +69,7 @@ class Validation:
         truth = self.truth[:, t]
         images = readout(oracle[0])
         reached = _psnr(images, truth)
-        energies = [_gradient_energy(x.clamp(0, 1)) for x in (images, truth)]
+        energies = [gradient_energy(x.clamp(0, 1)) for x in (images, truth)]
         return {
             "oracle_psnr": reached,
             "swap_gap_db": reached - _psnr(readout(shuffled[0]), truth),
@@ -83,19 +83,9 @@ class Validation:
     def _blurred(self, t: int) -> float:
         """Mean PSNR of the last observed frame under the best of the blurs, at step `t`."""
         unit = self.truth.shape[-2] / 32.0
-        return max(_psnr(_blur(self.truth[:, 0], sigma * unit), self.truth[:, t]) for sigma in BLUR_SIGMAS)
-
-
-def _blur(images: Tensor, sigma: float) -> Tensor:
-    return gaussian_blur(images, [2 * math.ceil(2.5 * sigma) + 1] * 2, [sigma] * 2) if sigma else images
-
-
-def _gradient_energy(images: Tensor) -> Tensor:
-    across, down = (gradient.square().mean(dim=(1, 2, 3)) for gradient in gradients(images))
-    return across + down
+        return max(_psnr(blur(self.truth[:, 0], sigma * unit), self.truth[:, t]) for sigma in BLUR_SIGMAS)
 
 
 def _psnr(images: Tensor, truth: Tensor) -> float:
-    """Mean over images [B, 3, H, W] of 10 log10(1 / mean squared error) [dB]; of images clamped to 0..1."""
-    error = (images.clamp(0, 1) - truth).square().mean(dim=(1, 2, 3)).clamp_min(1e-10)
-    return float(-10.0 * error.log10().mean())
+    """Mean PSNR [dB] of images [B, 3, H, W] clamped to 0..1."""
+    return float(psnr(images.clamp(0, 1), truth, CAP_DB).mean())

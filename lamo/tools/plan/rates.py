@@ -17,12 +17,12 @@ import numpy as np
 import torch
 
 from lamo.config import Config
+from lamo.images import blur_frames
 from lamo.metrics.features.examples import render_examples
 from lamo.metrics.features.world import WorldNet
 from lamo.metrics.pixel import score_frames
 from lamo.metrics.samples import score_samples
 from lamo.predictors.statistics import compute_statistics
-from lamo.rollout.blur import blur
 from lamo.stores.latents import LatentsStore, LatentsWriter
 from lamo.tools.plan.geometry import Sizes
 from lamo.training.optim import adamw, descend
@@ -104,7 +104,7 @@ def _blurring(sizes: Sizes) -> float:
     """Of the mean over all blurs."""
     frame = np.zeros((*sizes.image, 3), dtype=np.uint8)
     sigmas = sizes.config.rollouts.blur_sigmas
-    return timed(lambda: [blur(frame, sigma) for sigma in sigmas]) / len(sigmas)
+    return timed(lambda: [blur_frames(frame, sigma) for sigma in sigmas]) / len(sigmas)
 
 
 def _rendering(config: Config, folder: Path) -> tuple[float, float]:
