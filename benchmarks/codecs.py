@@ -72,8 +72,8 @@ def _best(action: Callable, items: list) -> float:
 def real_frames(videos: Path, height: int, width: int) -> np.ndarray:
     """Every eighth grid frame of every usable video, uint8 [N, H, W, 3]."""
     found = find_videos(VideosConfig(split="by_time"), videos, {"train": 1, "val": 1})
-    config = FramesConfig(height=height, width=width)
-    clips = [decode_clip(path, config, 3).frames[::EVERY] for path in sorted(set(found["path"]))]
+    config = FramesConfig(height=height, width=width, min_frames=3)
+    clips = [decode_clip(path, config).frames[::EVERY] for path in sorted(set(found["path"]))]
     if not sum(map(len, clips)):
         raise LamoError(f"{videos}: none of its {len(clips)} videos is usable")
     return np.concatenate(clips)

@@ -26,7 +26,7 @@ from lamo.tools.plan.moving_clip import write_clip
 from lamo.video.config import FramesConfig
 from lamo.video.sandbox import Sandbox
 
-CONFIG = FramesConfig(height=224, width=224)
+CONFIG = FramesConfig(height=224, width=224, min_frames=1)
 CLIP_S = 40.0
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
@@ -69,7 +69,7 @@ def one_core(clip: Path, rounds: int) -> dict[str, list[tuple[float, float]]]:
     """Wall and processor time of each way, measured in turns on one core."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     found: dict[str, list] = {"ours": [], "ffmpeg": [], "floor": []}
-    with Sandbox(CONFIG, 1) as sandbox:
+    with Sandbox(CONFIG) as sandbox:
         decoded = sandbox.decode(clip)
         if decoded.status == "quarantined":
             sys.exit(f"{clip}: {decoded.reason}")
@@ -101,11 +101,11 @@ def worker(clip: Path, core: int, rounds: int) -> Work:
     from lamo.video.shards import decode_shard
 
     os.sched_setaffinity(0, {core})
-    with tempfile.TemporaryDirectory() as folder, Sandbox(CONFIG, 1) as sandbox:
+    with tempfile.TemporaryDirectory() as folder, Sandbox(CONFIG) as sandbox:
         part = {"split": "train", "bytes": 0, "shard": 0, "start_share": 0.0, "end_share": 1.0, "lead_s": 0.0}
         part["fingerprint"] = ""
         found = pd.DataFrame([{"id": str(index), "path": str(clip), **part} for index in range(2)])
-        decode_shard(found, CONFIG, 1, Path(folder) / "0.zarr", Path(folder) / "0.json", check_nothing)
+        decode_shard(found, CONFIG, Path(folder) / "0.zarr", Path(folder) / "0.json", check_nothing)
         sandbox.decode(clip)
         print("ready", flush=True)
         sys.stdin.readline()

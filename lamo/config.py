@@ -117,25 +117,34 @@ def fields(model: type[BaseModel]) -> Iterator[tuple[str, Any, type[BaseModel] |
         yield field.alias or name, field, sections[0] if sections else None
 
 
-def min_frames(config: Config) -> int:
-    """Frames that a clip needs to be of use: the observed and predicted frames of a rollout, a training window, and the
-    rollout by which a training is validated."""
-    rate, training = config.frames.rate_hz, config.midway.training
-    rollout = config.predictors.history + 1 + max(config.rollouts.horizon_steps(rate))
-    if config.midway.checkpoint is not None:
-        recurrence = config.midway.recurrence
-        return max(rollout, recurrence.fit.unroll + 1 if recurrence.top == "predicted" else 0)
-    return max(rollout, max(training.unroll) * training.gaps(rate)[-1] + 1, max(VALIDATED_STEPS) + 1)
+def frames_needed(config: Config) -> Iterator[tuple[int, str]]:
+    """Frames that stages 02 to 06 need of a clip, each number with the keys that it follows from."""
+    rate = config.frames.rate_hz
+    training = config.midway.training
+    longest = max(config.rollouts.horizon_steps(rate))
+    yield config.predictors.history + 1 + longest, "predictors.history and the longest of rollouts.horizons_s"
+    recurrence = config.midway.recurrence
+    if config.midway.checkpoint is None:
+        yield max(training.unroll) * training.gaps(rate)[-1] + 1, "midway.training.unroll and midway.training.gap_s"
+        yield max(VALIDATED_STEPS) + 1, "the validation of midway.training"
+    elif recurrence.top == "predicted":
+        yield recurrence.fit.unroll + 1, "midway.recurrence.fit.unroll"
 
 
 def contradictions(config: Config) -> Iterator[str]:
     """What the sections, each valid on its own, demand of each other."""
     encoder, rate = config.midway.encoder, config.frames.rate_hz
     try:
-        length = min_frames(config)
+        needed, keys = max(frames_needed(config))
     except LamoError as error:
         yield str(error)
         return
+    least = config.frames.min_frames
+    if least < needed:
+        yield (
+            f"frames.min_frames: found {least}, expected at least {needed}, which {keys} need; set it to {needed} "
+            "(all videos are then decoded again) or lower those"
+        )
     longest = max(config.rollouts.horizons_s)
     for horizon in config.metrics.horizons_s:
         if abs(horizon * rate - round(horizon * rate)) > 1e-6 or not 0 < horizon <= longest:
@@ -143,10 +152,10 @@ def contradictions(config: Config) -> Iterator[str]:
                 f"metrics.horizons_s: found {horizon:g} s, expected multiples of {1 / rate:g} s (1 / frames.rate_hz) "
                 f"up to {longest:g} s (the longest of rollouts.horizons_s)"
             )
-    if config.videos.root is None and round(config.world.seconds * rate) < length:
+    if config.videos.root is None and round(config.world.seconds * rate) < least:
         yield (
             f"world.seconds: found {config.world.seconds:g} s, which is {round(config.world.seconds * rate)} frames; "
-            f"predictors.history, the longest of rollouts.horizons_s and the windows of midway.training need {length}"
+            f"expected at least frames.min_frames, {least}"
         )
     for name in PREDICTORS:
         anchor = getattr(config.predictors, name).anchor

@@ -104,7 +104,16 @@ def test_all_mistakes_are_named_at_once():
         ({"rollouts": {"horizons_s": [0.25]}}, "rollouts.horizons_s contains 0.25 s, which is 1.25 steps"),
         ({"metrics": {"horizons_s": [0.3]}}, "metrics.horizons_s: found 0.3 s, expected multiples of 0.2 s"),
         ({"metrics": {"horizons_s": [2.0]}}, "up to 1.6 s (the longest of rollouts.horizons_s)"),
-        ({"world": {"seconds": 2.0}}, "world.seconds: found 2 s, which is 10 frames"),
+        (
+            {"world": {"seconds": 2.0}},
+            "world.seconds: found 2 s, which is 10 frames; expected at least frames.min_frames",
+        ),
+        (
+            {"predictors": {"history": 6}},
+            "frames.min_frames: found 12, expected at least 15, which predictors.history and the longest of "
+            "rollouts.horizons_s need; set it to 15",
+        ),
+        ({"midway": {"training": {"unroll": [1, 20]}}}, "at least 21, which midway.training.unroll"),
         ({"frames": {"height": 30}}, "frames.height: found 30, expected a multiple of midway.encoder.patch"),
         ({"midway": {"encoder": {"levels": [0, 9]}}}, "midway.encoder.levels: found [0, 9]"),
         ({"latents": {"levels": [7]}}, "latents.levels: found [7], expected numbers of pyramid levels, 0 to"),

@@ -29,6 +29,12 @@ class FramesConfig(Section):
     fit: Literal["crop", "stretch"] = Field(
         "crop", description="crop: cut the middle out at the target's aspect ratio; stretch: distort to it"
     )
+    min_frames: int = Field(
+        12,
+        ge=1,
+        description="frames that a clip must have to be used; history, horizon and Midway's unrolling must fit in; "
+        "12: history 3, the present frame, and 8 steps (1.6 s); another value decodes all videos again",
+    )
     max_gap_s: float = Field(
         0.5,
         gt=0,

@@ -18,7 +18,6 @@ WHOLE = Part()
 def decode_clip(
     path: str | Path,
     config: FramesConfig,
-    min_frames: int,
     part: Part = WHOLE,
     *,
     converter: Converter | None = None,
@@ -27,10 +26,10 @@ def decode_clip(
 
     For every grid time the frame with the nearest presentation time is taken (the earlier of two equally near), so
     variable rates, start offsets and reordered frames come out right; it is turned and mirrored as the file asks. Bad
-    content never raises: a file that is no video, or yields fewer than `min_frames` frames, is quarantined; one that is
-    cut off, has holes or is partly damaged is repaired, which means used as far as it goes. Shares of a video with
-    holes are shares of its longest stretch without one. `MemoryError` is raised: whether it is the video's fault is
-    known to who set the limit.
+    content never raises: a file that is no video, or yields fewer than `config.min_frames` frames, is quarantined; one
+    that is cut off, has holes or is partly damaged is repaired: it is used as far as it goes. Shares of a video with
+    holes are shares of its longest stretch without one. `MemoryError` is raised: only the caller, who set the limit,
+    knows whether it is the video's fault.
 
     `converter`, made of the same config, saves a scaler where many videos are decoded.
     """
@@ -46,7 +45,7 @@ def decode_clip(
         if picked.stretch is None:
             raise UnusableError("; ".join(["no frame can be decoded", *progress.notes]))
         low, high = _rows(part, len(picked.stretch.times), config.rate_hz)
-        _check_length(progress, high - low, config, min_frames)
+        _check_length(progress, high - low, config)
     except UnusableError as error:
         return quarantined(config.height, config.width, str(error), progress.source)
     frames, times = picked.stretch.pictures[low:high], picked.stretch.times[low:high]
@@ -60,7 +59,9 @@ def _rows(part: Part, count: int, rate_hz: float) -> tuple[int, int]:
     return min(low + math.ceil(part.lead_s * rate_hz - 1e-9), high), high
 
 
-def _check_length(progress: Progress, used: int, config: FramesConfig, min_frames: int) -> None:
-    if used < max(min_frames, 1):
-        short = f"too short: {used} frames at {config.rate_hz:g} per second, one window needs {min_frames}"
+def _check_length(progress: Progress, used: int, config: FramesConfig) -> None:
+    if used < config.min_frames:
+        short = (
+            f"too short: {used} frames at {config.rate_hz:g} per second, frames.min_frames asks for {config.min_frames}"
+        )
         raise UnusableError("; ".join([short, *progress.notes]))

@@ -30,8 +30,9 @@ class Sandbox:
     of LaMo itself in the child raises `RuntimeError` with the child's traceback. The child ends with its parent.
     """
 
-    def __init__(self, config: FramesConfig, min_frames: int, module: str = MODULE) -> None:
-        self._config, self._min_frames, self._module = config, min_frames, module
+    def __init__(self, config: FramesConfig, module: str = MODULE) -> None:
+        self._config = config
+        self._module = module
         self._child: Child | None = None
         self._asked_at = 0.0
 
@@ -91,8 +92,7 @@ class Sandbox:
 
     def _ask(self, path: str | Path, part: Part) -> None:
         if self._child is None:
-            arguments = {"frames": self._config.model_dump(mode="json"), "min_frames": self._min_frames}
-            self._child = Child(self._module, arguments)
+            self._child = Child(self._module, {"frames": self._config.model_dump(mode="json")})
         self._child.send({"path": os.fspath(path), "part": asdict(part)})
         self._asked_at = time.monotonic()
 
@@ -140,7 +140,7 @@ def _load(arguments: dict[str, Any]) -> Callable[[dict[str, Any]], tuple[dict[st
 
     def answer(question: dict[str, Any]) -> tuple[dict[str, Any], Any]:
         part = Part(**question["part"])
-        decoded = decode_clip(question["path"], config, arguments["min_frames"], part, converter=converter)
+        decoded = decode_clip(question["path"], config, part, converter=converter)
         known = {"source": asdict(decoded.source), "status": decoded.status, "reason": decoded.reason}
         return {**known, "times": decoded.times.tolist()}, decoded.frames.reshape(-1)
 

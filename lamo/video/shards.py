@@ -18,7 +18,6 @@ KNOWN = ("id", "split", "path", "bytes", "shard")
 def decode_shard(
     found: pd.DataFrame,
     config: FramesConfig,
-    min_frames: int,
     store: str | Path,
     manifest: str | Path,
     check: Callable[[str, str], None],
@@ -33,7 +32,7 @@ def decode_shard(
     clips = found.sort_values("id").to_dict("records")
     wanted = [(clip["path"], Part(clip["start_share"], clip["end_share"], clip["lead_s"])) for clip in clips]
     rows = []
-    with FramesWriter(store, manifest, config.height, config.width) as writer, Sandbox(config, min_frames) as sandbox:
+    with FramesWriter(store, manifest, config.height, config.width) as writer, Sandbox(config) as sandbox:
         shown = tqdm(clips, desc="decoding", unit="video")
         for clip, decoded in zip(shown, sandbox.decode_all(wanted), strict=True):
             if decoded.status != OK:

@@ -18,7 +18,7 @@ from lamo.stores.frames import FramesStore
 from lamo.video.config import FramesConfig
 from lamo.video.shards import decode_shard
 
-CONFIG = FramesConfig(height=8, width=16, video_time_limit_s=5)
+CONFIG = FramesConfig(height=8, width=16, video_time_limit_s=5, min_frames=3)
 SIZE = (48, 64)
 BASES = {
     "h264.mp4": {"options": {"bf": "2", "g": "8"}},
@@ -128,7 +128,7 @@ def decode_mutations(folder: Path, count: int, seed: int) -> tuple[list[dict], F
         part = {"start_share": 0.0, "end_share": 1.0, "lead_s": 0.0, "fingerprint": ""}
         found.append({"id": name, "split": "train", "path": str(path), "bytes": len(content), "shard": 0, **part})
     store, manifest = folder / "0.zarr", folder / "0.manifest.json"
-    rows = decode_shard(pd.DataFrame(found), CONFIG, 3, store, manifest, lambda *_: None)
+    rows = decode_shard(pd.DataFrame(found), CONFIG, store, manifest, lambda *_: None)
     return rows, FramesStore(store, manifest)
 
 

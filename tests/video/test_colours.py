@@ -49,7 +49,7 @@ def _encode(path: Path, space: str, full: bool, pixel_format: str) -> Path:
 @pytest.mark.parametrize("space", SPACES)
 def test_solid_colours(tmp_path, space, full, pixel_format):
     path = _encode(tmp_path / "a.mkv", space, full, pixel_format)
-    decoded = decode_clip(path, FramesConfig(rate_hz=10), 3)
+    decoded = decode_clip(path, FramesConfig(rate_hz=10, min_frames=3))
     assert (decoded.status, len(decoded.frames)) == ("ok", len(COLOURS)), decoded.reason
     # ffmpeg's own conversion rounds down more than once: up to 5 of 255 off with ten bits and half the chroma.
     np.testing.assert_allclose(decoded.frames[:, 16, 32].astype(int), COLOURS, atol=5)

@@ -13,7 +13,7 @@ from lamo.video.config import FramesConfig
 from lamo.video.decode import decode_clip
 from lamo.video.decoded import Part
 
-CONFIG = FramesConfig()
+CONFIG = FramesConfig(min_frames=3)
 
 
 def _nearest(times: np.ndarray, rate: float = 5.0) -> list[int]:
@@ -25,7 +25,7 @@ def _nearest(times: np.ndarray, rate: float = 5.0) -> list[int]:
 
 def test_a_regular_video(tmp_path):
     times = np.arange(60) / 30
-    decoded = decode_clip(encode(tmp_path / "a.mp4", times), CONFIG, 3)
+    decoded = decode_clip(encode(tmp_path / "a.mp4", times), CONFIG)
     assert decoded.frames.shape == (10, 32, 64, 3)
     assert shown(decoded.frames) == list(range(0, 60, 6))
     np.testing.assert_allclose(decoded.times, np.arange(10) / 5, atol=1e-9)
@@ -40,7 +40,7 @@ def test_variable_rate_offset_and_b_frames(tmp_path, suffix):
     rng = np.random.default_rng(0)
     times = 3.2 + np.cumsum(rng.choice([0.021, 0.034, 0.053, 0.117, 0.193], 60))
     options = {"bf": "3", "b-adapt": "0", "refs": "3"}
-    decoded = decode_clip(encode(tmp_path / f"a.{suffix}", times, options=options), CONFIG, 3)
+    decoded = decode_clip(encode(tmp_path / f"a.{suffix}", times, options=options), CONFIG)
     assert decoded.status == "ok", decoded.reason
     assert shown(decoded.frames) == _nearest(times)
     assert (np.diff(decoded.times) >= 0).all()
@@ -49,13 +49,13 @@ def test_variable_rate_offset_and_b_frames(tmp_path, suffix):
 @pytest.mark.parametrize("fps", [3.0, 23.976, 29.97, 60.0])
 def test_other_rates(tmp_path, fps):
     times = np.arange(min(66, round(3 * fps))) / fps
-    decoded = decode_clip(encode(tmp_path / "a.mp4", times, ticks=90000), CONFIG, 3)
+    decoded = decode_clip(encode(tmp_path / "a.mp4", times, ticks=90000), CONFIG)
     assert shown(decoded.frames) == _nearest(times)
 
 
 def test_a_stream_without_time_stamps_is_read_at_its_rate(tmp_path):
     encode(tmp_path / "a.h264", np.arange(60) / 30, options={"bf": "0"})
-    decoded = decode_clip(tmp_path / "a.h264", CONFIG, 3)
+    decoded = decode_clip(tmp_path / "a.h264", CONFIG)
     assert len(decoded.frames) >= 9
     assert shown(decoded.frames)[0] == 0
     assert (np.diff(shown(decoded.frames)) > 0).all()
@@ -75,9 +75,9 @@ def test_rotation_is_applied(tmp_path, matrix, turns):
     upright = _halves(64, 128)
     stored = np.ascontiguousarray(np.rot90(upright, -turns))
     path = encode(tmp_path / "a.mp4", np.arange(12) / 10, size=stored.shape[:2], frames=[stored] * 12)
-    plain = decode_clip(path, CONFIG, 3)
+    plain = decode_clip(path, CONFIG)
     assert plain.source.rotation_deg == 0
-    decoded = decode_clip(rotate(path, matrix), CONFIG, 3)
+    decoded = decode_clip(rotate(path, matrix), CONFIG)
     assert decoded.source.rotation_deg % 360 == 90 * turns
     expected = upright.reshape(32, 2, 64, 2, 3).mean(axis=(1, 3))
     assert np.abs(decoded.frames[0] - expected).mean() < 12
@@ -87,8 +87,8 @@ def test_crop_keeps_the_middle_and_the_shape_and_stretch_keeps_everything(tmp_pa
     tall = np.zeros((128, 128, 3), dtype=np.uint8)
     tall[32:96] = 200
     path = encode(tmp_path / "a.mp4", np.arange(10) / 10, size=(128, 128), frames=[tall] * 10)
-    assert decode_clip(path, CONFIG, 3).frames[:, 2:-2].min() > 190
-    stretched = decode_clip(path, FramesConfig(fit="stretch"), 3).frames[0].mean(axis=(1, 2))
+    assert decode_clip(path, CONFIG).frames[:, 2:-2].min() > 190
+    stretched = decode_clip(path, FramesConfig(fit="stretch", min_frames=3)).frames[0].mean(axis=(1, 2))
     assert stretched[:7].max() < 15
     assert stretched[9:23].min() > 190
 
@@ -100,7 +100,7 @@ def test_pixels_that_are_not_square(tmp_path):
     path = encode(
         tmp_path / "a.mp4", np.arange(10) / 10, size=(64, 64), frames=[picture] * 10, pixel_aspect=Fraction(2)
     )
-    rows = decode_clip(path, CONFIG, 3).frames[0].mean(axis=(1, 2))
+    rows = decode_clip(path, CONFIG).frames[0].mean(axis=(1, 2))
     assert rows[:7].min() > 200
     assert rows[9:].max() < 30
 
@@ -110,20 +110,20 @@ def test_scaling_averages_areas(tmp_path):
     board = np.zeros((128, 256, 3), dtype=np.uint8)
     board[::2, ::2] = board[1::2, 1::2] = 255
     path = encode(tmp_path / "a.mp4", np.arange(10) / 10, size=(128, 256), frames=[board] * 10, options={"crf": "1"})
-    small = decode_clip(path, CONFIG, 3).frames
+    small = decode_clip(path, CONFIG).frames
     assert small.std() < 6
     assert small.mean() == pytest.approx(127, abs=8)
 
 
 def test_parts_of_the_time_join_without_overlap(tmp_path):
     path = encode(tmp_path / "a.mp4", np.arange(70) / 30)
-    whole = shown(decode_clip(path, CONFIG, 3).frames)
-    train, val = (decode_clip(path, CONFIG, 3, Part(*share)) for share in ((0.0, 0.7), (0.7, 1.0)))
+    whole = shown(decode_clip(path, CONFIG).frames)
+    train, val = (decode_clip(path, CONFIG, Part(*share)) for share in ((0.0, 0.7), (0.7, 1.0)))
     assert shown(train.frames) + shown(val.frames) == whole
     assert val.times[0] > train.times[-1]
-    late = decode_clip(path, CONFIG, 2, Part(0.7, 1.0, lead_s=0.21))
+    late = decode_clip(path, CONFIG.model_copy(update={"min_frames": 2}), Part(0.7, 1.0, lead_s=0.21))
     assert shown(late.frames) == shown(val.frames)[2:]
-    nothing = decode_clip(path, CONFIG, 3, Part(0.7, 1.0, lead_s=60))
+    nothing = decode_clip(path, CONFIG, Part(0.7, 1.0, lead_s=60))
     assert (nothing.status, len(nothing.frames)) == ("quarantined", 0)
 
 
@@ -131,11 +131,11 @@ def test_files_that_are_no_videos(tmp_path):
     contents = {"zero.mp4": b"", "text.mp4": b"hello\n" * 99, "noise.mov": np.random.default_rng(0).bytes(5000)}
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
-        decoded = decode_clip(tmp_path / name, CONFIG, 3)
+        decoded = decode_clip(tmp_path / name, CONFIG)
         assert (decoded.status, len(decoded.frames)) == ("quarantined", 0)
         assert "empty file" in decoded.reason if not content else "not a video" in decoded.reason
-    assert decode_clip(tmp_path / "absent.mp4", CONFIG, 3).status == "quarantined"
-    assert decode_clip(tmp_path, CONFIG, 3).status == "quarantined"
+    assert decode_clip(tmp_path / "absent.mp4", CONFIG).status == "quarantined"
+    assert decode_clip(tmp_path, CONFIG).status == "quarantined"
 
 
 @pytest.mark.parametrize("name", ["ä ö/日本 1.mp4", "b'\"$(x) %d.mp4", "10:30.mp4", "-y.mp4", "file:x.mp4"])
@@ -144,7 +144,7 @@ def test_odd_names_are_only_names(tmp_path, monkeypatch, name):
     path.parent.mkdir(exist_ok=True)
     encode(tmp_path / "a.mp4", np.arange(18) / 30).rename(path)
     monkeypatch.chdir(tmp_path)
-    assert decode_clip(name, CONFIG, 3).status == "ok"
+    assert decode_clip(name, CONFIG).status == "ok"
 
 
 def test_a_name_that_is_no_text_is_accounted_for(tmp_path):
@@ -154,13 +154,13 @@ def test_a_name_that_is_no_text_is_accounted_for(tmp_path):
         pytest.skip("this file system allows no such name")
     found = find_videos(VideosConfig(split="by_time"), tmp_path, {"train": 1, "val": 1})
     assert list(found["id"]) == ["\\xff@train", "\\xff@val"]
-    assert decode_clip(found["path"][0], CONFIG, 3).status == "quarantined"
+    assert decode_clip(found["path"][0], CONFIG).status == "quarantined"
 
 
 def test_a_playlist_that_calls_itself_a_video_is_not_followed(tmp_path):
     path = tmp_path / "list.mp4"
     path.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n")
-    assert decode_clip(path, CONFIG, 3).status == "quarantined"
+    assert decode_clip(path, CONFIG).status == "quarantined"
 
 
 def test_sound_without_pictures(tmp_path):
@@ -171,17 +171,17 @@ def test_sound_without_pictures(tmp_path):
         frame.rate = 8000
         container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    decoded = decode_clip(path, CONFIG, 3)
+    decoded = decode_clip(path, CONFIG)
     assert (decoded.status, decoded.reason) == ("quarantined", "no video stream")
 
 
 def test_too_short_for_a_window_says_how_short(tmp_path):
     path = encode(tmp_path / "a.mp4", np.arange(30) / 30)
-    assert decode_clip(path, CONFIG, 5).status == "ok"
-    decoded = decode_clip(path, CONFIG, 6)
+    assert decode_clip(path, CONFIG.model_copy(update={"min_frames": 5})).status == "ok"
+    decoded = decode_clip(path, CONFIG.model_copy(update={"min_frames": 6}))
     assert decoded.status == "quarantined"
     assert "5 frames" in decoded.reason
-    assert "needs 6" in decoded.reason
+    assert "frames.min_frames asks for 6" in decoded.reason
 
 
 def test_a_truncated_file_is_used_as_far_as_it_goes(tmp_path):
@@ -190,13 +190,13 @@ def test_a_truncated_file_is_used_as_far_as_it_goes(tmp_path):
     whole = encode(tmp_path / "a.mkv", np.arange(90) / 30, frames=pictures).read_bytes()
     cut = tmp_path / "cut.mkv"
     cut.write_bytes(whole[: len(whole) // 2])
-    decoded = decode_clip(cut, CONFIG, 3)
+    decoded = decode_clip(cut, CONFIG)
     assert 5 <= len(decoded.frames) <= 9
-    assert decode_clip(cut, CONFIG, 12).status == "quarantined"
+    assert decode_clip(cut, CONFIG.model_copy(update={"min_frames": 12})).status == "quarantined"
     moov_last = encode(tmp_path / "b.mp4", np.arange(90) / 30, frames=pictures).read_bytes()
     cut = tmp_path / "cut.mp4"
     cut.write_bytes(moov_last[: len(moov_last) // 2])
-    assert decode_clip(cut, CONFIG, 3).status == "quarantined"
+    assert decode_clip(cut, CONFIG).status == "quarantined"
 
 
 def test_a_file_with_its_index_first_that_was_cut_is_repaired(tmp_path):
@@ -211,7 +211,7 @@ def test_a_file_with_its_index_first_that_was_cut_is_repaired(tmp_path):
         container.mux(stream.encode())
     content = path.read_bytes()
     path.write_bytes(content[: len(content) * 6 // 10])
-    decoded = decode_clip(path, CONFIG, 3)
+    decoded = decode_clip(path, CONFIG)
     assert decoded.status == "repaired", decoded.reason
     assert "cut off" in decoded.reason
     assert 5 <= len(decoded.frames) < 12
@@ -219,7 +219,7 @@ def test_a_file_with_its_index_first_that_was_cut_is_repaired(tmp_path):
 
 def test_a_jump_of_the_clock_is_no_reason_to_repeat_a_frame_for_hours(tmp_path):
     times = np.concatenate([np.arange(30) / 30, 5000 + np.arange(36) / 30])
-    decoded = decode_clip(encode(tmp_path / "a.mkv", times, ticks=1000), CONFIG, 3)
+    decoded = decode_clip(encode(tmp_path / "a.mkv", times, ticks=1000), CONFIG)
     assert (decoded.status, shown(decoded.frames)) == ("repaired", [30, 36, 42, 48, 54, 60])
     assert "1 hole" in decoded.reason
     assert "5000.00 to 5001.17 s of 5001.17 s used" in decoded.reason
@@ -262,14 +262,14 @@ def test_a_lack_of_memory_is_not_the_end_of_the_video(tmp_path, monkeypatch, whe
 
     monkeypatch.setattr(av, "open", opened)
     with pytest.raises(MemoryError) as caught:
-        decode_clip(path, CONFIG, 3)
+        decode_clip(path, CONFIG)
     assert caught.type is MemoryError
 
 
 def test_real_footage(dashcam):
     """23.976 frames per second, and a zoomed motorway at 15: every grid time has its nearest frame."""
     for name, frames in (("much_us_highway_dusk.mp4", 62), ("qeng_motorway_vintagecar.mp4", 27)):
-        decoded = decode_clip(dashcam / name, CONFIG, 13)
+        decoded = decode_clip(dashcam / name, CONFIG.model_copy(update={"min_frames": 13}))
         assert (decoded.status, decoded.frames.shape) == ("ok", (frames, 32, 64, 3)), decoded.reason
         assert np.abs(decoded.times - np.arange(frames) / 5).max() <= 0.5 / decoded.source.source_fps + 1e-6
         assert decoded.frames.std() > 10

@@ -16,7 +16,7 @@ from made_videos import CORNERS, corners, cut, encode, nearest, rotate, shown, s
 from lamo.video.config import FramesConfig
 from lamo.video.decode import decode_clip
 
-CONFIG = FramesConfig()
+CONFIG = FramesConfig(min_frames=3)
 T30 = np.arange(60) / 30
 VARIABLE = np.cumsum(np.random.default_rng(0).choice([0.021, 0.034, 0.053, 0.117], 60))
 SMALL_HOLE = np.concatenate([T30[:20], T30[32:]])
@@ -183,7 +183,7 @@ def test_the_gallery_is_large_enough():
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_gallery(case, tmp_path):
-    decoded = decode_clip(case.make(tmp_path / case.name), CONFIG, 3)
+    decoded = decode_clip(case.make(tmp_path / case.name), CONFIG)
     assert decoded.status == case.status, decoded.reason
     assert re.search(case.reason, decoded.reason), decoded.reason
     if case.status == "quarantined":
@@ -200,5 +200,5 @@ def test_gallery(case, tmp_path):
 def test_times_are_those_of_the_frames_shown(case, tmp_path):
     """And so, with the frames being the nearest ones, no more than half a source frame off the grid."""
     times = case.make.keywords.get("times", T30)
-    decoded = decode_clip(case.make(tmp_path / case.name), CONFIG, 3)
+    decoded = decode_clip(case.make(tmp_path / case.name), CONFIG)
     np.testing.assert_allclose(decoded.times, (times - times[0])[case.frames], atol=1.1e-3)

@@ -17,7 +17,7 @@ from lamo.video.decode import decode_clip
 from lamo.video.decoded import Part
 from lamo.video.sandbox import Sandbox
 
-CONFIG = FramesConfig()
+CONFIG = FramesConfig(min_frames=3)
 HERE = Path(__file__).parent
 
 
@@ -30,8 +30,8 @@ def good(tmp_path) -> Path:
 def misbehaving(monkeypatch):
     """A sandbox whose child does what the names of the videos say."""
     monkeypatch.setenv("PYTHONPATH", str(HERE))
-    config = FramesConfig(video_time_limit_s=2, video_memory_limit_mb=1000)
-    with Sandbox(config, 3, module="misbehaving") as sandbox:
+    config = FramesConfig(video_time_limit_s=2, video_memory_limit_mb=1000, min_frames=3)
+    with Sandbox(config, module="misbehaving") as sandbox:
         yield sandbox
 
 
@@ -43,11 +43,11 @@ def _same(one, other) -> bool:
 
 def test_it_decodes_as_without_it(good, tmp_path):
     wanted = [(good, Part()), (tmp_path / "absent.mp4", Part()), (good, Part(0.3, 1.0, 0.2)), (str(good), Part())]
-    with Sandbox(CONFIG, 3) as sandbox:
+    with Sandbox(CONFIG) as sandbox:
         for (path, part), decoded in zip(wanted, sandbox.decode_all(wanted), strict=True):
-            assert _same(decoded, decode_clip(path, CONFIG, 3, part))
+            assert _same(decoded, decode_clip(path, CONFIG, part))
         child = sandbox.pid
-        assert _same(sandbox.decode(good), decode_clip(good, CONFIG, 3))
+        assert _same(sandbox.decode(good), decode_clip(good, CONFIG))
         assert sandbox.pid == child
     assert not _alive(child)
 
@@ -95,7 +95,7 @@ def test_a_child_killed_from_outside_is_not_blamed_on_the_video(misbehaving, goo
 
 def test_a_child_that_does_not_start_says_why(monkeypatch, good):
     with (
-        Sandbox(CONFIG, 3, module="nonsense") as sandbox,
+        Sandbox(CONFIG, module="nonsense") as sandbox,
         pytest.raises(RuntimeError, match="No module named nonsense"),
     ):
         sandbox.decode(good)
@@ -117,7 +117,7 @@ def test_the_child_ends_with_its_parent_and_needs_no_main_guard(tmp_path, monkey
     script.write_text(
         "from lamo.video.sandbox import Sandbox\nfrom lamo.video.config import FramesConfig\n"
         f"open({str(tmp_path / 'imported.txt')!r}, 'a').write('once ')\n"
-        "sandbox = Sandbox(FramesConfig(), 3, module='misbehaving')\n"
+        "sandbox = Sandbox(FramesConfig(min_frames=3), module='misbehaving')\n"
         f"sandbox._ask({str(tmp_path / 'hang.mp4')!r}, __import__('lamo.video.decoded').video.decoded.Part())\n"
         "print(sandbox.pid, flush=True)\nsandbox._answer()\n"
     )
@@ -137,7 +137,7 @@ def test_the_child_ends_with_its_parent_and_needs_no_main_guard(tmp_path, monkey
 def test_the_child_stays_small(tmp_path):
     """720p: no library beyond the decoder, and frames are let go once they are converted."""
     clip = encode(tmp_path / "a.mp4", np.arange(60) / 15, size=(720, 1280), options={"preset": "ultrafast"})
-    with Sandbox(FramesConfig(height=224, width=224, rate_hz=15), 3) as sandbox:
+    with Sandbox(FramesConfig(height=224, width=224, rate_hz=15, min_frames=3)) as sandbox:
         assert len(sandbox.decode(clip).frames) == 60
         peak = Path(f"/proc/{sandbox.pid}/status").read_text().partition("VmHWM:")[2].split()[0]
         loaded = Path(f"/proc/{sandbox.pid}/maps").read_text()

@@ -15,7 +15,7 @@ from lamo.stores.frames import FramesStore
 from lamo.video.config import FramesConfig
 from lamo.video.shards import decode_shard
 
-CONFIG = FramesConfig()
+CONFIG = FramesConfig(min_frames=3)
 
 
 def _found(paths) -> pd.DataFrame:
@@ -33,7 +33,7 @@ def test_a_shard_stores_what_is_usable_and_accounts_for_the_rest(tmp_path):
     bad = tmp_path / "broken.mp4"
     bad.write_bytes(b"nothing")
     store, manifest = tmp_path / "0.zarr", tmp_path / "0.manifest.json"
-    rows = decode_shard(_found([*good, bad]), CONFIG, 3, store, manifest, check_unchanged)
+    rows = decode_shard(_found([*good, bad]), CONFIG, store, manifest, check_unchanged)
     assert [(row["id"], row["status"], row["frames"]) for row in rows] == [
         ("a", "ok", 6),
         ("b ü", "ok", 5),
@@ -42,13 +42,13 @@ def test_a_shard_stores_what_is_usable_and_accounts_for_the_rest(tmp_path):
     frames = FramesStore(store, manifest)
     assert frames.clip_ids == ["a", "b ü"]
     assert shown(frames.clip(0)) == [0, 6, 12, 18, 24, 30]
-    empty = decode_shard(_found([]), CONFIG, 3, tmp_path / "1.zarr", tmp_path / "1.manifest.json", check_unchanged)
+    empty = decode_shard(_found([]), CONFIG, tmp_path / "1.zarr", tmp_path / "1.manifest.json", check_unchanged)
     assert empty == []
     assert len(FramesStore(tmp_path / "1.zarr", tmp_path / "1.manifest.json")) == 0
 
 
 def _decode(found: pd.DataFrame, folder) -> list[dict]:
-    return decode_shard(found, CONFIG, 3, folder / "0.zarr", folder / "0.manifest.json", check_unchanged)
+    return decode_shard(found, CONFIG, folder / "0.zarr", folder / "0.manifest.json", check_unchanged)
 
 
 def test_videos_that_vanish_between_listing_and_decoding_are_not_written_off(tmp_path):

@@ -89,8 +89,16 @@ VALUES = [
     configured("predictors={gmm: {components: 3}}", TRAINED_GMM),
     configured("predictors={state: {blocks: 2}}", TRAINED_STATE),
     configured("predictors={backbone: {depth: 2}}", TRAINED),
-    # The shortest clip that is of use follows from the history.
-    configured("predictors={history: 2}", FRAMES),
+    # What later stages need of a clip stands in frames.min_frames: within it, they change no frames.
+    configured("predictors={history: 2}", TRAINED | ROLLED),
+    configured("rollouts={horizons_s: [0.2, 0.6, 1.0, 1.6]}", ROLLED),
+    Case(
+        "a shorter horizon",
+        ROLLED,
+        config=("rollouts={horizons_s: [0.2, 0.6]}", "metrics={horizons_s: [0.2, 0.6]}"),
+    ),
+    configured("midway={training: {unroll: [1, 3]}}", MIDWAY),
+    configured("frames={min_frames: 13}", FRAMES),
     configured(
         "predictors={seeds: [0, 1]}",
         {job.replace("seed 0", "seed 1") for job in training("flow", "gmm", "state") | PREDICTED} | SCORED,
@@ -114,7 +122,7 @@ VALUES = [
     configured("world={cars: 3}", EVERYTHING),
     configured("world={seconds: 5.0}", RENDERED),
     configured("world={train_videos: 5}", RENDERED - {"rendering the synthetic driving world, val"}),
-    configured("frames={rate_hz: 10.0}", FRAMES),
+    configured("frames={rate_hz: 10.0, min_frames: 20}", FRAMES),
     configured("frames={fit: stretch}", FRAMES),
     configured("frames={max_quarantined_share: 0.1}", COLLECTED),
     configured("metrics={sheet: {windows: 1}}", SHEET),

@@ -88,10 +88,10 @@ def test_stage_02_that_refuses_first_leaves_the_clips_to_look_at(tiny, new_workf
 def test_clip_shorter_than_one_window(tiny, new_workflow, tmp_path):
     root = tmp_path / "videos"
     shutil.copytree(tiny.results / "01_frames" / "world" / "videos", root, ignore=shutil.ignore_patterns(".*"))
-    workflow = new_workflow(f"videos={{root: {root}, split: folders}}", "rollouts={horizons_s: [0.2, 0.6, 1.6, 4.0]}")
+    workflow = new_workflow(f"videos={{root: {root}, split: folders}}", "frames={min_frames: 24}")
     output = workflow.run(targets=CLIPS, succeeds=False)
     assert "none of its 4 clips is usable" in errors(output)[0]
-    assert "too short: 20 frames at 5 per second, one window needs 24" in errors(output)[0]
+    assert "too short: 20 frames at 5 per second, frames.min_frames asks for 24" in errors(output)[0]
 
 
 def test_videos_that_change_are_found_again(tiny, new_workflow, tmp_path):

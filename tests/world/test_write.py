@@ -48,7 +48,7 @@ def test_the_files_are_h264_at_the_configured_rate_and_look_like_the_drive(tmp_p
         stream = container.streams.video[0]
         assert (stream.codec_context.name, stream.average_rate, stream.frames) == ("h264", 30, 30)
         assert (stream.width, stream.height, stream.pix_fmt) == (128, 64, "yuv420p")
-    decoded = decode_clip(path, FramesConfig(), min_frames=5)
+    decoded = decode_clip(path, FramesConfig(min_frames=5))
     assert decoded.status == "ok"
     np.testing.assert_allclose(decoded.times, np.arange(5) / 5, atol=1e-9)
     drive = simulate(CONFIG, clip_seed(CONFIG, "train", 3))

@@ -93,7 +93,6 @@ rule frames_decode:
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         frames=section("frames", exclude={"shards", "max_quarantined_share"}),
-        min_frames=min_frames(CONFIG),
         videos=lambda wildcards: VIDEOS.shards.get((wildcards.split, int(wildcards.shard))),
         # Derived of `input`, a parameter is no reason to run again.
         listed=lambda wildcards, input: VIDEOS.path,

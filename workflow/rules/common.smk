@@ -11,7 +11,7 @@ ROOT = Path(str(workflow.current_basedir)).parents[1]
 sys.path.insert(0, str(ROOT))
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])))
 
-from lamo.config import load_config, min_frames
+from lamo.config import load_config
 from lamo.errors import LamoError
 from lamo.dataset.companions import (
     INFO_ENDINGS,

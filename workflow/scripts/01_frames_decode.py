@@ -13,7 +13,7 @@ def main(files, output, params, split, shard):
     # Of all clips found; a list of a hundred thousand is no reason to hold it in every job.
     mine = pd.read_parquet(params.listed or files.found, filters=[("split", "==", split), ("shard", "==", shard)])
     config = FramesConfig.model_validate(params.frames)
-    rows = decode_shard(mine, config, params.min_frames, output.store, output.manifest, check_unchanged)
+    rows = decode_shard(mine, config, output.store, output.manifest, check_unchanged)
     write_clips(output.clips, rows)
 
 

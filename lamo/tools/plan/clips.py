@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pandas as pd
 
-from lamo.config import Config, min_frames
+from lamo.config import Config
 from lamo.dataset.discover import SPLITS, find_videos
 from lamo.errors import LamoError
 
@@ -111,9 +111,11 @@ def parse_clips(words: Sequence[str]) -> dict[str, int]:
 
 
 def _alike(basis: str, config: Config, counts: dict[str, int], seconds: float) -> Clips:
-    frames, least = round(seconds * config.frames.rate_hz), min_frames(config)
+    frames, least = round(seconds * config.frames.rate_hz), config.frames.min_frames
     if frames < least:
-        raise LamoError(f"clips of {seconds:g} s have {frames} frames, one window needs {least}; expected longer clips")
+        raise LamoError(
+            f"clips of {seconds:g} s have {frames} frames, frames.min_frames asks for {least}; expected longer clips"
+        )
     one = SampledClip("", seconds, seconds, frames)
     return Clips(basis, {split: Split(count, (one,)) for split, count in counts.items()})
 
@@ -131,8 +133,8 @@ def _from_files(config: Config, found: pd.DataFrame, sample: int) -> Clips:
         splits[split] = Split(len(rows), clips)
         if not splits[split].frames:
             raise LamoError(
-                f"split {split}: none of {len(clips)} videos looked at gives {min_frames(config)} frames, which one "
-                f"window needs, e.g. {clips[0].path} of {clips[0].seconds:.1f} s; give longer videos"
+                f"split {split}: none of {len(clips)} videos looked at gives the {config.frames.min_frames} frames of "
+                f"frames.min_frames, e.g. {clips[0].path} of {clips[0].seconds:.1f} s; give longer videos"
             )
     failed = tuple(sorted(path for path, header in headers.items() if header is None))
     files = found.drop_duplicates("path")
@@ -144,7 +146,7 @@ def _sampled(row: pd.Series, seconds: float | None, config: Config) -> SampledCl
         return SampledClip(row["path"], 0.0, 0.0, 0)
     stored = max(0.0, seconds * (row["end_share"] - row["start_share"]) - row.get("lead_s", 0.0))
     frames = round(stored * config.frames.rate_hz)
-    return SampledClip(row["path"], seconds, stored, frames if frames >= min_frames(config) else 0)
+    return SampledClip(row["path"], seconds, stored, frames if frames >= config.frames.min_frames else 0)
 
 
 def spread_sample(count: int, wanted: int, seed: int) -> list[int]:

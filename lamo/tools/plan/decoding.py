@@ -32,7 +32,7 @@ def measure_decoding(clips: Sequence[tuple[str, float]], config: FramesConfig, f
     decoded, reasons = [], []
     for path, duration in clips:
         start = core_seconds()
-        one = decode_clip(path, config, 1)
+        one = decode_clip(path, config.model_copy(update={"min_frames": 1}))
         if len(one.frames) == 0:
             reasons.append(f"{path} ({one.reason})")
             continue

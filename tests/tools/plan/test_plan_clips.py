@@ -4,7 +4,6 @@ import math
 
 import pytest
 
-from lamo.config import min_frames
 from lamo.errors import LamoError
 from lamo.tools.plan.clips import SampledClip, Split, parse_clips, plan_clips, read_header, spread_sample
 
@@ -59,7 +58,7 @@ def test_missing_seconds_and_too_short_clips(config_of):
     config = config_of("bdd100k.yaml")
     with pytest.raises(LamoError, match="CLIPS was given without SECONDS"):
         plan_clips(config, {"train": 1, "val": 1}, None, 64)
-    with pytest.raises(LamoError, match=f"have 5 frames, one window needs {min_frames(config)}"):
+    with pytest.raises(LamoError, match=f"have 5 frames, frames.min_frames asks for {config.frames.min_frames}"):
         plan_clips(config, {"train": 1, "val": 1}, 1.0, 64)
 
 

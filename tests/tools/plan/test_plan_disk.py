@@ -67,7 +67,7 @@ def test_frames_are_as_large_as_said(config_of, make_video, tmp_path):
     config = config_of(None).frames
     half = measure_decoding(videos[:2], config, tmp_path / "half")
     whole = measure_decoding(videos, config, tmp_path / "whole")
-    raw = sum(decode_clip(path, config, 1).frames.nbytes for path, _ in videos)
+    raw = sum(decode_clip(path, config).frames.nbytes for path, _ in videos)
     assert (whole.clips, whole.seconds) == (4, 40.0)
     assert raw / half.ratio == pytest.approx(bytes_below(tmp_path / "whole" / "frames.zarr"), rel=0.05)
 
@@ -95,7 +95,7 @@ def test_free_space_of_a_folder_that_is_not_there_yet(tmp_path):
 
 def test_made_clip_is_720p_at_30_frames_and_4_mbit(tiny, tmp_path):
     path, seconds = write_clip(tmp_path / "made.mp4", 8.0), 8.0
-    source = decode_clip(path, tiny.frames, 1).source
+    source = decode_clip(path, tiny.frames).source
     assert (source.width, source.height, source.source_fps, source.codec) == (1280, 720, 30.0, "h264")
     assert (tmp_path / "made.mp4").stat().st_size * 8 / seconds == pytest.approx(4e6, rel=0.3)
 
