@@ -12,8 +12,6 @@
 # make explain why each job would run, in words: CONFIG=config/bdd100k.yaml, ARGS="further arguments of snakemake"
 # make bench-science  the paper's claims on the synthetic world, three seeds, 40 to 90 minutes on two cores: results/bench; GPU=1: larger, for one GPU
 # make bench-dashcam  the same table on real footage: VIDEOS=folder; half an hour: results/bench-dashcam
-# make recurrence  compare closed recurrences on the demo's world, and on videos where VIDEOS=folder is given; an hour each
-# make ablations  what each choice of the paper buys, on a finished run: RUN=bench-science CONFIG=config/bench.yaml; an hour: docs/ablations.md
 # make bench-data  speed of decoding, stores and reading beside references; VIDEOS=folder adds the codecs; a quarter of an hour
 # make clean   remove caches of the tools; results and .venv stay
 
@@ -26,8 +24,8 @@ STAMP := .venv/.installed
 SNAKEFILES := Snakefile workflow/Snakefile workflow/rules
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-slow test-slurm lint format config verify report plan explain rulegraph sizes recurrence
-.PHONY: bench-science bench-dashcam ablations bench-data install clean
+.PHONY: demo test test-slow test-slurm lint format config verify report plan explain rulegraph sizes
+.PHONY: bench-science bench-dashcam bench-data install clean
 .DEFAULT_GOAL := install
 
 # Hooks off: the table is printed below, also when there was nothing left to do.
@@ -80,21 +78,6 @@ plan: install
 # Runs nothing.
 explain: install
 	@$(BIN)/python -m lamo.tools.explain -- --cores $(CORES) $(if $(CONFIG),--configfile '$(CONFIG)') $(ARGS)
-
-# Resumes where it was stopped; variants that are finished are not computed again.
-recurrence: install
-	$(BIN)/snakemake --cores $(CORES) --no-hooks results/demo/01_frames/clips.parquet
-	$(BIN)/python -m studies.recurrence --datasets world --threads $(CORES) --docs docs/recurrence.md
-ifdef VIDEOS
-	$(BIN)/snakemake --cores $(CORES) --no-hooks --configfile config/videos.yaml \
-	  --config run=dashcam videos='{root: $(VIDEOS)}' -- results/dashcam/01_frames/clips.parquet
-	$(BIN)/python -m studies.recurrence --datasets dashcam --threads $(CORES) --docs docs/recurrence.md
-endif
-
-# On a run that is finished up to stage 04. Resumes where it was stopped; variants that are finished are not computed again.
-ablations: install
-	$(BIN)/python -m studies.ablations --run '$(RUN)' $(if $(CONFIG),--configfile '$(CONFIG)') --threads $(CORES) \
-	  --docs docs/ablations.md
 
 # The long run is given links to stages 01 to 05, which it shares, and computes rollouts of eight seconds of its own.
 BENCH := bench$(if $(GPU),-gpu)

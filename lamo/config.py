@@ -48,10 +48,8 @@ class Config(Section):
     metrics: MetricsConfig = Field(MetricsConfig(), description="stage 07: metrics, tables and pictures")
 
 
-def load_config(raw: Mapping[str, Any], controls: bool = True) -> Config:
+def load_config(raw: Mapping[str, Any]) -> Config:
     """The validated configuration.
-
-    `controls`: the controls are rolled out, of which constant_motion needs an observed token.
 
     Raises:
         LamoError: one line that names every wrong key, what was found there, what was expected and, for an unknown key,
@@ -62,7 +60,7 @@ def load_config(raw: Mapping[str, Any], controls: bool = True) -> Config:
     except ValidationError as error:
         raise LamoError("config: " + "; ".join(_explain(detail) for detail in error.errors())) from None
     problems = list(contradictions(config))
-    if controls and config.predictors.history < 1:
+    if config.predictors.history < 1:
         problems.append(
             "predictors.history: found 0, expected at least 1: the control constant_motion repeats an observed token"
         )

@@ -1,1 +1,0 @@
-"""The ablations that the paper names or implies, on a finished run (docs/ablations.md)."""

@@ -1,1 +1,0 @@
-"""The study that compares closed recurrences (docs/recurrence.md)."""
