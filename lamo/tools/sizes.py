@@ -3,13 +3,11 @@
 import sys
 from pathlib import Path
 
-import yaml
-
-from lamo.config import load_config
 from lamo.errors import LamoError
 from lamo.predictors.config import PREDICTORS
 from lamo.predictors.cost import size_of
 from lamo.tools.documents import replace_between
+from lamo.tools.overlay import read_config
 from lamo.tools.plan.geometry import sizes_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,7 +20,7 @@ def table() -> str:
     lines = ["| size | predictor | backbone | head | parameters | context tokens | values per step |"]
     lines.append("|---|---|---:|---:|---:|---:|---:|")
     for file, title in CONFIGS.items():
-        sizes = sizes_of(load_config(yaml.safe_load((ROOT / "config" / file).read_text(encoding="utf-8"))))
+        sizes = sizes_of(read_config([ROOT / "config" / file]))
         for name in PREDICTORS:
             size = size_of(sizes.config.predictors.of(name), sizes.geometry)
             numbers = (size.backbone, size.head, size.parameters, size.context_tokens, size.payload)

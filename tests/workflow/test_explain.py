@@ -7,7 +7,8 @@ import pytest
 from rerun_cases import flip
 from test_reruns import copy_repository
 
-from lamo.tools.explain import Job, _named
+from lamo.tools.dry_run import Job
+from lamo.tools.explain import _named
 from lamo.tools.values import changed_values, parse_change
 
 REASON = "Params have changed since last execution: Union of exclusive params before and now across all output: "

@@ -2,23 +2,18 @@
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
 import torch
-import yaml
 
-from lamo.config import Config, load_config
 from lamo.errors import LamoError
 from lamo.stores.atomic import write_json
+from lamo.tools.overlay import read_config
 from lamo.tools.plan.clips import parse_clips
 from lamo.tools.plan.gpu import A100_TFLOPS, EFFICIENCY
 from lamo.tools.plan.plan import Options, make_plan
 from lamo.tools.plan.report import report
 from lamo.tools.plan.warnings import warnings_of
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,7 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     torch.set_num_threads(1)
     try:
         clips = parse_clips(options.clips) if options.clips else None
-        config = read_config(options.config, {"videos": {"root": options.videos}} if options.videos else None)
+        over = {"videos": {"root": options.videos}} if options.videos else {}
+        config = read_config([options.config] if options.config else [], over)
         plan = make_plan(
             config,
             Options(clips, options.seconds, options.sample, options.gpu_tflops, options.efficiency, options.results),
@@ -40,34 +36,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"plan: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-def read_config(path: str | Path | None, over: Mapping[str, Any] | None = None) -> Config:
-    """The default configuration with the file `path`, and then `over`, laid over it, as Snakemake does with
-    --configfile and --config. Raises `LamoError` if the file is missing or is no configuration."""
-    raw = _yaml(ROOT / "config" / "config.yaml")
-    if path is not None:
-        raw = lay_over(raw, _yaml(Path(path)))
-    return load_config(lay_over(raw, over or {}))
-
-
-def lay_over(below: Any, above: Any) -> Any:
-    """`above` laid over `below`: sections key by key, everything else as a whole."""
-    if isinstance(below, Mapping) and isinstance(above, Mapping):
-        return {**below, **{key: lay_over(below.get(key), value) for key, value in above.items()}}
-    return above
-
-
-def _yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise LamoError(f"{path}: not found; expected a configuration, e.g. CONFIG=config/bdd100k.yaml") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise LamoError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())}); correct the file") from None
-    if not isinstance(content, Mapping):
-        raise LamoError(f"{path}: found {type(content).__name__}, expected keys and values; correct the file")
-    return dict(content)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

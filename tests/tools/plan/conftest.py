@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from lamo.tools.plan.__main__ import ROOT, read_config
+from lamo.jobs.code_hash import ROOT
+from lamo.tools.overlay import read_config
 from lamo.tools.plan.geometry import sizes_of
 from lamo.tools.plan.pieces import Pieces
 from lamo.world.write import write_video
@@ -14,7 +15,7 @@ CONFIGS = ROOT / "config"
 @pytest.fixture(scope="session")
 def config_of():
     """The configuration of a file of the folder config, None for the default, with sections laid over it."""
-    return lambda name=None, **sections: read_config(CONFIGS / name if name else None, sections)
+    return lambda name=None, **sections: read_config([CONFIGS / name] if name else [], sections)
 
 
 @pytest.fixture(scope="session")

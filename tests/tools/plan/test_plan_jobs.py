@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from lamo.errors import LamoError
-from lamo.tools.plan.__main__ import ROOT
+from lamo.jobs.code_hash import ROOT
 from lamo.tools.plan.jobs import asked_for, count_jobs
 
 

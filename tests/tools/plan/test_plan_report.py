@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lamo.tools.plan.__main__ import ROOT, lay_over, main, read_config
+from lamo.jobs.code_hash import ROOT
+from lamo.tools.overlay import lay_over, read_yaml
+from lamo.tools.plan.__main__ import main
 from lamo.tools.plan.clips import plan_clips
 from lamo.tools.plan.decoding import Decoding
 from lamo.tools.plan.disk import plan_memory, plan_stores
@@ -104,7 +106,7 @@ def test_command(capsys, tmp_path, make_video, monkeypatch):
         make_video(tmp_path / "videos" / split / "a.mp4", 4)
     config = tmp_path / "config.yaml"
     samplers = {"rollouts": {"samplers": {"flow": ["flow-2"], "gmm": [], "state": []}}}
-    config.write_text(yaml.safe_dump(lay_over(yaml.safe_load((ROOT / "config" / "tiny.yaml").read_text()), samplers)))
+    config.write_text(yaml.safe_dump(lay_over(read_yaml(ROOT / "config" / "tiny.yaml"), samplers)))
     arguments = ["--config", str(config), "--videos", str(tmp_path / "videos"), "--results", str(tmp_path / "results")]
     assert main([*arguments, "--json", str(tmp_path / "plan.json"), "--gpu-tflops", "100"]) == 0
     assert "Videos: 2 files" in capsys.readouterr().out
@@ -128,12 +130,3 @@ def test_bad_input_is_one_line(arguments, message, capsys):
     told = capsys.readouterr()
     assert (told.out, len(told.err.splitlines())) == ("", 1)
     assert message in told.err
-
-
-def test_configuration_is_laid_over_the_default(tmp_path):
-    # 700 is the default of flow alone; a section of a file must not bring it back to that of all predictors.
-    file = tmp_path / "a.yaml"
-    file.write_text("predictors: {flow: {training: {batch: 4}}}\n")
-    config = read_config(file, {"videos": {"root": "x"}})
-    assert (config.predictors.flow.training.steps, config.predictors.flow.training.batch) == (700, 4)
-    assert (config.videos.root, config.videos.split) == ("x", "folders")
