@@ -23,11 +23,20 @@ def read_config(files: Sequence[str | Path] = (), overrides: Mapping[str, Any] |
     Raises:
         LamoError: a file is missing or cannot be read, or the configuration is wrong.
     """
+    return load_config(read_raw(files, overrides))
+
+
+def read_raw(files: Sequence[str | Path] = (), overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """As `read_config`, before it is checked.
+
+    Raises:
+        LamoError: a file is missing or cannot be read.
+    """
     above: dict[str, Any] = {}
     # The files are merged with each other first, and the result with the default: the order that Snakemake has.
     for part in (*map(read_yaml, files), overrides or {}):
         above = lay_over(above, part)
-    return load_config(lay_over(read_yaml(DEFAULT), above))
+    return dict(lay_over(read_yaml(DEFAULT), above))
 
 
 def lay_over(below: Any, above: Mapping[str, Any]) -> Any:
