@@ -1,6 +1,5 @@
 """Rows appended in any blocks come back as one array, through our reader and through zarr-python."""
 
-import errno
 import gc
 import multiprocessing
 import os
@@ -11,27 +10,11 @@ import pytest
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from zarr.codecs import BloscCodec, Crc32cCodec
+from written_rows import CODECS, written
+from zarr.codecs import Crc32cCodec
 
-from lamo.errors import LamoError
 from lamo.stores import rows as rows_module
 from lamo.stores.rows import RowReader, RowWriter, shard_file
-
-CODECS = {"raw": None, "zstd": BloscCodec(cname="zstd", clevel=1, shuffle="noshuffle", typesize=1)}
-
-
-@pytest.fixture(params=list(CODECS))
-def codec(request):
-    return CODECS[request.param]
-
-
-def written(store, values, codec=None, name="values", blocks=1) -> RowReader:
-    zarr.open_group(str(store), mode="a")
-    writer = RowWriter(store, name, values.shape[1:], values.dtype, codec)
-    for block in np.array_split(values, blocks):
-        writer.append(block)
-    writer.close()
-    return RowReader(store / name)
 
 
 @settings(max_examples=40, deadline=None)
@@ -132,88 +115,6 @@ def test_rows_of_another_shape_or_type_are_refused(tmp_path, rows):
     with pytest.raises(ValueError, match=r"expected uint8 \(n, 3\)"):
         writer.append(rows)
     assert writer.rows == 0
-
-
-def test_every_flipped_byte_is_refused(tmp_path, codec):
-    """In a row, in its checksum, in the index and in the checksum of the index: no byte is read unnoticed."""
-    values = np.random.default_rng(0).integers(0, 4, (4, 6)).astype(np.uint8)
-    written(tmp_path, values, codec)
-    file = shard_file(tmp_path / "values", 1)
-    content = file.read_bytes()
-    for position in range(len(content)):
-        changed = bytearray(content)
-        changed[position] ^= 0x10
-        file.write_bytes(changed)
-        with pytest.raises(LamoError, match=r"c/0/0: the checksum of .* run its stage again"):
-            RowReader(tmp_path / "values")[:]
-    file.write_bytes(content)
-    np.testing.assert_array_equal(RowReader(tmp_path / "values")[:], values)
-
-
-def test_a_damaged_row_is_refused_and_the_others_are_read(tmp_path, codec):
-    values = np.random.default_rng(0).integers(0, 250, (4, 600)).astype(np.uint8)
-    reader = written(tmp_path, values, codec)
-    file = shard_file(tmp_path / "values", 1)
-    content = bytearray(file.read_bytes())
-    content[5] ^= 1
-    file.write_bytes(content)
-    np.testing.assert_array_equal(reader[1:], values[1:])
-    with pytest.raises(LamoError, match="row 0"):
-        reader[:2]
-
-
-@pytest.mark.parametrize("left", [0, 3, 50, -1])
-def test_a_truncated_shard_is_refused(tmp_path, codec, left):
-    written(tmp_path, np.ones((4, 60), np.uint8), codec)
-    file = shard_file(tmp_path / "values", 1)
-    file.write_bytes(file.read_bytes()[:left])
-    with pytest.raises(LamoError, match="c/0/0"):
-        RowReader(tmp_path / "values")[:]
-
-
-def test_a_shard_that_shrinks_while_it_is_open_is_refused(tmp_path, codec):
-    reader = written(tmp_path, np.random.default_rng(0).integers(0, 250, (40, 60)).astype(np.uint8), codec)
-    reader[0]
-    os.truncate(shard_file(tmp_path / "values", 1), 100)
-    with pytest.raises(LamoError, match="ends before row 39"):
-        reader[:]
-
-
-def test_a_missing_shard_is_refused(tmp_path, codec):
-    written(tmp_path, np.ones((4, 6), np.uint8), codec)
-    shard_file(tmp_path / "values", 1).unlink()
-    with pytest.raises(LamoError, match="c/0/0: the file is missing; the store is damaged"):
-        RowReader(tmp_path / "values")[:]
-
-
-def test_a_shard_that_cannot_be_opened_is_not_called_damaged(tmp_path, monkeypatch):
-    """Too many open files are no reason to tell anybody to delete terabytes."""
-    written(tmp_path, np.ones((4, 6), np.uint8))
-
-    def refuse(*_):
-        raise OSError(errno.EMFILE, "Too many open files")
-
-    monkeypatch.setattr(rows_module.os, "open", refuse)
-    with pytest.raises(LamoError, match=r"c/0/0: cannot be opened \(Too many open files\)") as raised:
-        RowReader(tmp_path / "values")[:]
-    assert "delete" not in str(raised.value)
-
-
-@pytest.mark.parametrize("layout", ["two chunks", "rows of two", "another codec", "no array", "no JSON"])
-def test_arrays_of_another_layout_are_refused(tmp_path, layout):
-    values, crc = np.ones((4, 6), np.uint8), [Crc32cCodec()]
-    create = zarr.open_group(str(tmp_path), mode="w").create_array
-    if layout == "two chunks":
-        create("values", data=values, chunks=(1, 6), shards=(2, 6), compressors=crc)
-    elif layout == "rows of two":
-        create("values", data=values, chunks=(2, 6), shards=(4, 6), compressors=crc)
-    elif layout == "another codec":
-        create("values", data=values, chunks=(1, 6), shards=(4, 6))
-    else:
-        (tmp_path / "values").mkdir()
-        (tmp_path / "values" / "zarr.json").write_text("{}" if layout == "no array" else "?")
-    with pytest.raises(LamoError, match=r"values/zarr\.json: .* run its stage again"):
-        RowReader(tmp_path / "values")
 
 
 def test_what_zarr_wrote_in_our_layout_is_read(tmp_path):
