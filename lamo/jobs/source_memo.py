@@ -11,7 +11,7 @@ from lamo.stores.atomic import write_json
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 """Of the file; another number makes files of before be forgotten."""
 
 # Level of a relative import (0: absolute), module, names that are taken from it.
@@ -20,10 +20,11 @@ Import = tuple[int, str, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Source:
-    """Hash of what counts of a source, and its import statements."""
+    """Hash of what counts of a source, its import statements, and the modules of the names that it offers lazily."""
 
     digest: str
     imports: tuple[Import, ...]
+    lazy: tuple[tuple[str, str], ...] = ()
 
 
 class SourceMemo:
@@ -56,12 +57,13 @@ class SourceMemo:
         """Keep what is new."""
         if self._changed and self.file.parent.is_dir():
             self._changed = False
-            sources = {name: [source.digest, source.imports] for name, source in self._sources.items()}
+            sources = {name: [source.digest, source.imports, source.lazy] for name, source in self._sources.items()}
             try:
                 write_json(self.file, {"made_by": self._made_by, "sources": sources})
             except OSError as error:
                 logger.warning("%s: cannot be written (%s); code will be read again", self.file, error)
 
 
-def _of_json(digest: str, imports: list[tuple[int, str, list[str]]]) -> Source:
-    return Source(digest, tuple((level, module, tuple(names)) for level, module, names in imports))
+def _of_json(digest: str, imports: list[tuple[int, str, list[str]]], lazy: list[tuple[str, str]]) -> Source:
+    statements = tuple((level, module, tuple(names)) for level, module, names in imports)
+    return Source(digest, statements, tuple((name, module) for name, module in lazy))

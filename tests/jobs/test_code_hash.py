@@ -21,6 +21,18 @@ MODULES = {
     "lamo/far/b.py": "def g():\n    from lamo.far.e import E\n    return E\n",
     "lamo/far/e.py": "E = 1\n",
     "lamo/apart.py": "APART = 1\n",
+    "lamo/public/__init__.py": """from typing import TYPE_CHECKING
+
+LAZY = {"One": "lamo.public.one", "two": "lamo.public.two"}
+
+if TYPE_CHECKING:
+    from lamo.public.one import One as One
+else:
+    __getattr__ = LAZY.get
+""",
+    "lamo/public/one.py": "class One:\n    pass\n",
+    "lamo/public/two.py": "def two():\n    pass\n",
+    "lamo/public/three.py": "THREE = 3\n",
 }
 SCRIPT = '''"""A script."""
 import json
@@ -147,6 +159,43 @@ def test_modules_that_a_script_loads_by_name_count_with_what_they_import(tree):
     assert code_hash(tree / "script.py", ["lamo.near.c"], root=tree) != named
     with pytest.raises(LamoError, match=r"script\.py: found no module lamo\.nowhere"):
         code_hash(tree / "script.py", ["lamo.nowhere"], root=tree)
+
+
+ONE = "lamo/public/one.py"
+TWO = "lamo/public/two.py"
+
+
+@pytest.mark.parametrize(
+    ("line", "reached"),
+    [
+        ("from lamo.public.three import THREE", set()),
+        ("import lamo.public", set()),
+        ("from lamo.public import One", {ONE}),
+        ("from lamo.public import One as Uno, two", {ONE, TWO}),
+        ("from lamo.public import *", {ONE, TWO}),
+        ("import lamo.public\n\nlamo.public.One()", {ONE}),
+        ("import lamo.public as short\n\nshort.two()", {TWO}),
+        ("from lamo import public\n\npublic.One.method()", {ONE}),
+    ],
+)
+def test_a_lazy_name_leads_to_its_module_where_it_is_used(tree, line, reached):
+    (tree / "script.py").write_text(f"{line}\n")
+    fresh_hash(tree)
+    assert {ONE, TWO} & set(code_modules(tree / "script.py", root=tree)) == reached
+
+
+def test_a_lazy_name_is_followed_from_a_module_of_the_package(tree):
+    (tree / "lamo/near/a.py").write_text("def f():\n    from ..public import two\n    return two()\n")
+    fresh_hash(tree)
+    assert TWO in code_modules(tree / "script.py", root=tree)
+
+
+def test_a_new_lazy_name_counts_for_nobody(tree):
+    (tree / "script.py").write_text("from lamo.public import One\n")
+    package = tree / "lamo/public/__init__.py"
+    before = fresh_hash(tree)
+    package.write_text(package.read_text().replace("LAZY = {", 'LAZY = {"THREE": "lamo.public.three", '))
+    assert fresh_hash(tree) == before
 
 
 @pytest.fixture(scope="module")
