@@ -24,15 +24,15 @@ include: "workflow/rules/07_metrics.smk"
 rule all:
     default_target: True
     input:
-        "<results>/01_frames/clips.parquet",
-        "<results>/01_frames/contact_sheet.png",
-        ["<results>/01_frames/stills.parquet"] if STILLS else [],
+        "<frames>/clips.parquet",
+        "<frames>/contact_sheet.png",
+        ["<frames>/stills.parquet"] if STILLS else [],
         "<results>/05_predictors/matched.csv",
         "<results>/05_predictors/matched.md",
-        "<results>/07_metrics/table.csv",
-        "<results>/07_metrics/table.md",
-        "<results>/07_metrics/comparisons.md",
+        "<metrics>/table.csv",
+        "<metrics>/table.md",
+        "<metrics>/comparisons.md",
         FIGURES,
-        "<results>/07_metrics/contact_sheet.png",
-        "<results>/07_metrics/videos",
+        "<metrics>/contact_sheet.png",
+        "<metrics>/videos",
         PROBE,

@@ -23,6 +23,7 @@ from lamo.predictors.config import PREDICTORS, PredictorsConfig
 from lamo.predictors.sampler import Sampler
 from lamo.rollout.config import RolloutsConfig
 from lamo.section import Section
+from lamo.stages import ShareConfig
 from lamo.stores.latents import LatentsConfig
 from lamo.video.config import FramesConfig
 from lamo.world.simulation import WorldConfig
@@ -36,6 +37,7 @@ class Config(Section):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
         description="name of the run; its results lie in results/<run>",
     )
+    share: ShareConfig = Field(ShareConfig(), description="stages that are taken from another run, as ablations do")
     seed: int = Field(0, ge=0, description="seed of the Midway Network and the decoder; sampling has rollouts.seed")
     videos: VideosConfig = Field(VideosConfig(), description="where the videos come from")
     world: WorldConfig = Field(WorldConfig(), description="the synthetic driving world, used when videos.root is null")

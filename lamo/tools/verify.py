@@ -15,12 +15,13 @@ from lamo.errors import LamoError
 from lamo.jobs import provenance
 from lamo.jobs.code_hash import ROOT, code_modules
 from lamo.jobs.provenance import content_hash
+from lamo.stages import CONFIG_FILE
 from lamo.stores.atomic import read_json
 from lamo.stores.checksums import FOREIGN, checksums
 from lamo.stores.manifest import check_manifest
 
 NO_ARTEFACTS = (
-    *("logs", "benchmarks", "checkpoints", provenance.FOLDER, "report.html"),
+    *("logs", "benchmarks", "checkpoints", provenance.FOLDER, CONFIG_FILE, "report.html"),
     # Kept by what looks for videos, beside the artefacts of its stage.
     *(f"01_frames/{FOLDER}", f"01_frames/{CACHE}"),
 )

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FLOORS = [
     {"errors", "lazy", "section"},
     {"drawing", "images", "nn", "statistics", "stores"},
-    {"jobs", "training", "video", "world"},
+    {"jobs", "stages", "training", "video", "world"},
     {"dataset", "decoder", "midway"},
     {"predictors"},
     {"rollout"},

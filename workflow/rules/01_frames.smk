@@ -1,8 +1,8 @@
 # Stage 01: videos (rendered here if the config names none) to frames on a regular time grid.
 WORLD = CONFIG.videos.root is None
-WORLD_VIDEOS = expand("<results>/01_frames/world/videos/{split}", split=SPLITS) if WORLD else []
-WORLD_MANIFESTS = expand("<results>/01_frames/world/videos/{split}.manifest.json", split=SPLITS) if WORLD else []
-FOUND = "<results>/01_frames/found.parquet"
+WORLD_VIDEOS = expand("<frames>/world/videos/{split}", split=SPLITS) if WORLD else []
+WORLD_MANIFESTS = expand("<frames>/world/videos/{split}.manifest.json", split=SPLITS) if WORLD else []
+FOUND = "<frames>/found.parquet"
 
 from lamo.dataset.listing import Listing, list_videos
 
@@ -11,7 +11,7 @@ from lamo.dataset.listing import Listing, list_videos
 VIDEOS = Listing(path=None if WORLD else os.environ.get("LAMO_LISTING"))
 if not WORLD and (workflow.is_main_process or VIDEOS.path is None):
     try:
-        VIDEOS = list_videos(CONFIG.videos, CONFIG.frames.shards.counts(), RESULTS)
+        VIDEOS = list_videos(CONFIG.videos, CONFIG.frames.shards.counts(), CONFIG.share.folder("frames", RESULTS))
     except LamoError as error:
         sys.exit(f"config: {error}")
     os.environ.update(LAMO_LISTING=VIDEOS.path)
@@ -22,13 +22,13 @@ if not WORLD and (workflow.is_main_process or VIDEOS.path is None):
 
 rule world_render:
     output:
-        videos=directory("<results>/01_frames/world/videos/{split}"),
-        manifest="<results>/01_frames/world/videos/{split}.manifest.json",
-        labels="<results>/01_frames/world/labels/{split}.parquet",
+        videos=directory("<frames>/world/videos/{split}"),
+        manifest="<frames>/world/videos/{split}.manifest.json",
+        labels="<frames>/world/labels/{split}.parquet",
     log:
-        "<logs>/01_frames/world_render.{split}.log",
+        "<frames_logs>/world_render.{split}.log",
     benchmark:
-        "<benchmarks>/01_frames/world_render.{split}.tsv"
+        "<frames_benchmarks>/world_render.{split}.tsv"
     conda:
         "../../envs/video.yaml"
     threads: 16
@@ -51,9 +51,9 @@ rule frames_find:
     output:
         FOUND,
     log:
-        "<logs>/01_frames/frames_find.log",
+        "<frames_logs>/frames_find.log",
     benchmark:
-        "<benchmarks>/01_frames/frames_find.tsv"
+        "<frames_benchmarks>/frames_find.tsv"
     conda:
         "../../envs/video.yaml"
     threads: 1
@@ -78,13 +78,13 @@ rule frames_decode:
         WORLD_MANIFESTS,
         found=FOUND if WORLD else [],
     output:
-        store=directory("<results>/01_frames/frames/{split}/{shard}.zarr"),
-        manifest="<results>/01_frames/frames/{split}/{shard}.manifest.json",
-        clips="<results>/01_frames/frames/{split}/{shard}.clips.parquet",
+        store=directory("<frames>/frames/{split}/{shard}.zarr"),
+        manifest="<frames>/frames/{split}/{shard}.manifest.json",
+        clips="<frames>/frames/{split}/{shard}.clips.parquet",
     log:
-        "<logs>/01_frames/frames_decode.{split}.{shard}.log",
+        "<frames_logs>/frames_decode.{split}.{shard}.log",
     benchmark:
-        "<benchmarks>/01_frames/frames_decode.{split}.{shard}.tsv"
+        "<frames_benchmarks>/frames_decode.{split}.{shard}.tsv"
     conda:
         "../../envs/video.yaml"
     threads: 1
@@ -119,15 +119,15 @@ rule frames_collect:
     input:
         found=FOUND,
         clips=clips_of_shards(),
-        info=["<results>/01_frames/info.parquet", "<results>/01_frames/info.json"] if INFO else [],
-        stills=["<results>/01_frames/stills/matched.json"] if STILLS else [],
+        info=["<frames>/info.parquet", "<frames>/info.json"] if INFO else [],
+        stills=["<frames>/stills/matched.json"] if STILLS else [],
     output:
-        table="<results>/01_frames/clips.parquet",
-        summary=report("<results>/01_frames/clips.md", category="Videos", caption="../report/clips.rst"),
+        table="<frames>/clips.parquet",
+        summary=report("<frames>/clips.md", category="Videos", caption="../report/clips.rst"),
     log:
-        "<logs>/01_frames/frames_collect.log",
+        "<frames_logs>/frames_collect.log",
     benchmark:
-        "<benchmarks>/01_frames/frames_collect.tsv"
+        "<frames_benchmarks>/frames_collect.tsv"
     conda:
         "../../envs/video.yaml"
     threads: 1
@@ -147,14 +147,14 @@ rule frames_collect:
 rule frames_sheet:
     input:
         clips=clips_of_shards(),
-        frames=ancient([part for split in SPLITS for part in shards("01_frames/frames/{split}/{shard}.zarr", split)]),
-        manifests=[part for split in SPLITS for part in shards("01_frames/frames/{split}/{shard}.manifest.json", split)],
+        frames=ancient([part for split in SPLITS for part in shards("<frames>/frames/{split}/{shard}.zarr", split)]),
+        manifests=[part for split in SPLITS for part in shards("<frames>/frames/{split}/{shard}.manifest.json", split)],
     output:
-        report("<results>/01_frames/contact_sheet.png", category="Videos", caption="../report/frames_sheet.rst"),
+        report("<frames>/contact_sheet.png", category="Videos", caption="../report/frames_sheet.rst"),
     log:
-        "<logs>/01_frames/frames_sheet.log",
+        "<frames_logs>/frames_sheet.log",
     benchmark:
-        "<benchmarks>/01_frames/frames_sheet.tsv"
+        "<frames_benchmarks>/frames_sheet.tsv"
     conda:
         "../../envs/video.yaml"
     threads: 1
@@ -175,12 +175,12 @@ if INFO:
         input:
             found=FOUND,
         output:
-            table="<results>/01_frames/info.parquet",
-            facts="<results>/01_frames/info.json",
+            table="<frames>/info.parquet",
+            facts="<frames>/info.json",
         log:
-            "<logs>/01_frames/frames_info.log",
+            "<frames_logs>/frames_info.log",
         benchmark:
-            "<benchmarks>/01_frames/frames_info.tsv"
+            "<frames_benchmarks>/frames_info.tsv"
         conda:
             "../../envs/video.yaml"
         threads: 16
@@ -203,12 +203,12 @@ if STILLS:
         input:
             found=FOUND,
         output:
-            table="<results>/01_frames/stills/matched.parquet",
-            facts="<results>/01_frames/stills/matched.json",
+            table="<frames>/stills/matched.parquet",
+            facts="<frames>/stills/matched.json",
         log:
-            "<logs>/01_frames/frames_stills_find.log",
+            "<frames_logs>/frames_stills_find.log",
         benchmark:
-            "<benchmarks>/01_frames/frames_stills_find.tsv"
+            "<frames_benchmarks>/frames_stills_find.tsv"
         conda:
             "../../envs/video.yaml"
         threads: 1
@@ -226,15 +226,15 @@ if STILLS:
 
     rule frames_stills:
         input:
-            matched="<results>/01_frames/stills/matched.parquet",
-            frames=ancient("<results>/01_frames/frames/{split}/{shard}.zarr"),
-            manifest="<results>/01_frames/frames/{split}/{shard}.manifest.json",
+            matched="<frames>/stills/matched.parquet",
+            frames=ancient("<frames>/frames/{split}/{shard}.zarr"),
+            manifest="<frames>/frames/{split}/{shard}.manifest.json",
         output:
-            "<results>/01_frames/stills/{split}/{shard}.parquet",
+            "<frames>/stills/{split}/{shard}.parquet",
         log:
-            "<logs>/01_frames/frames_stills.{split}.{shard}.log",
+            "<frames_logs>/frames_stills.{split}.{shard}.log",
         benchmark:
-            "<benchmarks>/01_frames/frames_stills.{split}.{shard}.tsv"
+            "<frames_benchmarks>/frames_stills.{split}.{shard}.tsv"
         conda:
             "../../envs/video.yaml"
         threads: 1
@@ -253,22 +253,20 @@ if STILLS:
 
     rule frames_stills_collect:
         input:
-            facts="<results>/01_frames/stills/matched.json",
-            stills=[part for split in SPLITS for part in shards("01_frames/stills/{split}/{shard}.parquet", split)],
-            frames=ancient(
-                [part for split in SPLITS for part in shards("01_frames/frames/{split}/{shard}.zarr", split)]
-            ),
+            facts="<frames>/stills/matched.json",
+            stills=[part for split in SPLITS for part in shards("<frames>/stills/{split}/{shard}.parquet", split)],
+            frames=ancient([part for split in SPLITS for part in shards("<frames>/frames/{split}/{shard}.zarr", split)]),
             manifests=[
-                part for split in SPLITS for part in shards("01_frames/frames/{split}/{shard}.manifest.json", split)
+                part for split in SPLITS for part in shards("<frames>/frames/{split}/{shard}.manifest.json", split)
             ],
         output:
-            table="<results>/01_frames/stills.parquet",
-            summary=report("<results>/01_frames/stills.md", category="Videos", caption="../report/stills.rst"),
-            sheet=report("<results>/01_frames/stills.png", category="Videos", caption="../report/stills_sheet.rst"),
+            table="<frames>/stills.parquet",
+            summary=report("<frames>/stills.md", category="Videos", caption="../report/stills.rst"),
+            sheet=report("<frames>/stills.png", category="Videos", caption="../report/stills_sheet.rst"),
         log:
-            "<logs>/01_frames/frames_stills_collect.log",
+            "<frames_logs>/frames_stills_collect.log",
         benchmark:
-            "<benchmarks>/01_frames/frames_stills_collect.tsv"
+            "<frames_benchmarks>/frames_stills_collect.tsv"
         conda:
             "../../envs/video.yaml"
         threads: 1

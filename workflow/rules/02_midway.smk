@@ -1,6 +1,6 @@
 # Stage 02: the Midway Network, trained on frames or imported.
 try:
-    CHECKPOINT = checkpoint_files(CONFIG.midway.checkpoint, f"{RESULTS}/02_midway")
+    CHECKPOINT = checkpoint_files(CONFIG.midway.checkpoint, f"{CONFIG.share.folder('midway', RESULTS)}/02_midway")
 except LamoError as error:
     sys.exit(str(error))
 
@@ -11,16 +11,16 @@ if CHECKPOINT:
     rule midway_import:
         input:
             checkpoint=CHECKPOINT,
-            train=ancient(shards("01_frames/frames/{split}/{shard}.zarr", "train")) if FITTED else [],
-            train_manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "train") if FITTED else [],
+            train=ancient(shards("<frames>/frames/{split}/{shard}.zarr", "train")) if FITTED else [],
+            train_manifests=shards("<frames>/frames/{split}/{shard}.manifest.json", "train") if FITTED else [],
             clips=clips_of_shards() if FITTED else [],
         output:
-            model="<results>/02_midway/model.safetensors",
-            config="<results>/02_midway/config.json",
+            model="<midway>/model.safetensors",
+            config="<midway>/config.json",
         log:
-            "<logs>/02_midway/midway_import.log",
+            "<midway_logs>/midway_import.log",
         benchmark:
-            "<benchmarks>/02_midway/midway_import.tsv"
+            "<midway_benchmarks>/midway_import.tsv"
         conda:
             "../../envs/models.yaml"
         threads: 16 if FITTED else 1
@@ -44,20 +44,20 @@ else:
 
     rule midway_train:
         input:
-            train=ancient(shards("01_frames/frames/{split}/{shard}.zarr", "train")),
-            train_manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "train"),
-            val=ancient(shards("01_frames/frames/{split}/{shard}.zarr", "val")),
-            val_manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "val"),
+            train=ancient(shards("<frames>/frames/{split}/{shard}.zarr", "train")),
+            train_manifests=shards("<frames>/frames/{split}/{shard}.manifest.json", "train"),
+            val=ancient(shards("<frames>/frames/{split}/{shard}.zarr", "val")),
+            val_manifests=shards("<frames>/frames/{split}/{shard}.manifest.json", "val"),
             clips=clips_of_shards(),
         output:
-            model="<results>/02_midway/model.safetensors",
-            config="<results>/02_midway/config.json",
-            log="<results>/02_midway/log.parquet",
-            pretraining_log="<results>/02_midway/pretraining.parquet",
+            model="<midway>/model.safetensors",
+            config="<midway>/config.json",
+            log="<midway>/log.parquet",
+            pretraining_log="<midway>/pretraining.parquet",
         log:
-            "<logs>/02_midway/midway_train.log",
+            "<midway_logs>/midway_train.log",
         benchmark:
-            "<benchmarks>/02_midway/midway_train.tsv"
+            "<midway_benchmarks>/midway_train.tsv"
         conda:
             "../../envs/models.yaml"
         threads: 16

@@ -3,17 +3,17 @@
 
 rule latents_encode:
     input:
-        model="<results>/02_midway/model.safetensors",
-        config="<results>/02_midway/config.json",
-        frames=ancient("<results>/01_frames/frames/{split}/{shard}.zarr"),
-        frames_manifest="<results>/01_frames/frames/{split}/{shard}.manifest.json",
+        model="<midway>/model.safetensors",
+        config="<midway>/config.json",
+        frames=ancient("<frames>/frames/{split}/{shard}.zarr"),
+        frames_manifest="<frames>/frames/{split}/{shard}.manifest.json",
     output:
-        store=directory("<results>/03_latents/latents/{split}/{shard}.zarr"),
-        manifest="<results>/03_latents/latents/{split}/{shard}.manifest.json",
+        store=directory("<latents>/latents/{split}/{shard}.zarr"),
+        manifest="<latents>/latents/{split}/{shard}.manifest.json",
     log:
-        "<logs>/03_latents/latents_encode.{split}.{shard}.log",
+        "<latents_logs>/latents_encode.{split}.{shard}.log",
     benchmark:
-        "<benchmarks>/03_latents/latents_encode.{split}.{shard}.tsv"
+        "<latents_benchmarks>/latents_encode.{split}.{shard}.tsv"
     conda:
         "../../envs/models.yaml"
     threads: 1
@@ -32,14 +32,14 @@ rule latents_encode:
 
 rule latents_statistics:
     input:
-        stores=ancient(shards("03_latents/latents/{split}/{shard}.zarr", "train")),
-        manifests=shards("03_latents/latents/{split}/{shard}.manifest.json", "train"),
+        stores=ancient(shards("<latents>/latents/{split}/{shard}.zarr", "train")),
+        manifests=shards("<latents>/latents/{split}/{shard}.manifest.json", "train"),
     output:
-        "<results>/03_latents/statistics.safetensors",
+        "<latents>/statistics.safetensors",
     log:
-        "<logs>/03_latents/latents_statistics.log",
+        "<latents_logs>/latents_statistics.log",
     benchmark:
-        "<benchmarks>/03_latents/latents_statistics.tsv"
+        "<latents_benchmarks>/latents_statistics.tsv"
     conda:
         "../../envs/models.yaml"
     threads: 1

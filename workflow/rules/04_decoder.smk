@@ -3,22 +3,22 @@
 
 rule decoder_train:
     input:
-        train_frames=ancient(shards("01_frames/frames/{split}/{shard}.zarr", "train")),
-        train_frames_manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "train"),
-        train_latents=ancient(shards("03_latents/latents/{split}/{shard}.zarr", "train")),
-        train_latents_manifests=shards("03_latents/latents/{split}/{shard}.manifest.json", "train"),
-        val_frames=ancient(shards("01_frames/frames/{split}/{shard}.zarr", "val")),
-        val_frames_manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "val"),
-        val_latents=ancient(shards("03_latents/latents/{split}/{shard}.zarr", "val")),
-        val_latents_manifests=shards("03_latents/latents/{split}/{shard}.manifest.json", "val"),
+        train_frames=ancient(shards("<frames>/frames/{split}/{shard}.zarr", "train")),
+        train_frames_manifests=shards("<frames>/frames/{split}/{shard}.manifest.json", "train"),
+        train_latents=ancient(shards("<latents>/latents/{split}/{shard}.zarr", "train")),
+        train_latents_manifests=shards("<latents>/latents/{split}/{shard}.manifest.json", "train"),
+        val_frames=ancient(shards("<frames>/frames/{split}/{shard}.zarr", "val")),
+        val_frames_manifests=shards("<frames>/frames/{split}/{shard}.manifest.json", "val"),
+        val_latents=ancient(shards("<latents>/latents/{split}/{shard}.zarr", "val")),
+        val_latents_manifests=shards("<latents>/latents/{split}/{shard}.manifest.json", "val"),
     output:
-        model="<results>/04_decoder/model.safetensors",
-        config="<results>/04_decoder/config.json",
-        log="<results>/04_decoder/log.parquet",
+        model="<decoder>/model.safetensors",
+        config="<decoder>/config.json",
+        log="<decoder>/log.parquet",
     log:
-        "<logs>/04_decoder/decoder_train.log",
+        "<decoder_logs>/decoder_train.log",
     benchmark:
-        "<benchmarks>/04_decoder/decoder_train.tsv"
+        "<decoder_benchmarks>/decoder_train.tsv"
     conda:
         "../../envs/models.yaml"
     threads: 16

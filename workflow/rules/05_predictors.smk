@@ -3,19 +3,19 @@
 
 rule predictors_train:
     input:
-        statistics="<results>/03_latents/statistics.safetensors",
-        train=ancient(shards("03_latents/latents/{split}/{shard}.zarr", "train")),
-        train_manifests=shards("03_latents/latents/{split}/{shard}.manifest.json", "train"),
-        val=ancient(shards("03_latents/latents/{split}/{shard}.zarr", "val")),
-        val_manifests=shards("03_latents/latents/{split}/{shard}.manifest.json", "val"),
+        statistics="<latents>/statistics.safetensors",
+        train=ancient(shards("<latents>/latents/{split}/{shard}.zarr", "train")),
+        train_manifests=shards("<latents>/latents/{split}/{shard}.manifest.json", "train"),
+        val=ancient(shards("<latents>/latents/{split}/{shard}.zarr", "val")),
+        val_manifests=shards("<latents>/latents/{split}/{shard}.manifest.json", "val"),
     output:
-        model="<results>/05_predictors/{predictor}/seed{seed}/model.safetensors",
-        config="<results>/05_predictors/{predictor}/seed{seed}/config.json",
-        log="<results>/05_predictors/{predictor}/seed{seed}/log.parquet",
+        model="<predictors>/{predictor}/seed{seed}/model.safetensors",
+        config="<predictors>/{predictor}/seed{seed}/config.json",
+        log="<predictors>/{predictor}/seed{seed}/log.parquet",
     log:
-        "<logs>/05_predictors/predictors_train.{predictor}.seed{seed}.log",
+        "<predictors_logs>/predictors_train.{predictor}.seed{seed}.log",
     benchmark:
-        "<benchmarks>/05_predictors/predictors_train.{predictor}.seed{seed}.tsv"
+        "<predictors_benchmarks>/predictors_train.{predictor}.seed{seed}.tsv"
     conda:
         "../../envs/models.yaml"
     threads: 16
@@ -36,8 +36,8 @@ rule predictors_matched:
     input:
         configs=trained("config.json"),
         logs=trained("log.parquet"),
-        midway="<results>/02_midway/config.json",
-        decoder="<results>/04_decoder/config.json",
+        midway="<midway>/config.json",
+        decoder="<decoder>/config.json",
     output:
         csv=report(
             "<results>/05_predictors/matched.csv", category="Matched comparison", caption="../report/matched.rst"

@@ -3,22 +3,22 @@
 
 rule rollouts_predict:
     input:
-        predictor="<results>/05_predictors/{predictor}/seed{seed}/model.safetensors",
-        predictor_config="<results>/05_predictors/{predictor}/seed{seed}/config.json",
-        midway="<results>/02_midway/model.safetensors",
-        midway_config="<results>/02_midway/config.json",
-        statistics="<results>/03_latents/statistics.safetensors",
-        decoder="<results>/04_decoder/model.safetensors",
-        decoder_config="<results>/04_decoder/config.json",
-        frames=ancient(shards("01_frames/frames/{split}/{shard}.zarr", "val")),
-        manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "val"),
+        predictor="<predictors>/{predictor}/seed{seed}/model.safetensors",
+        predictor_config="<predictors>/{predictor}/seed{seed}/config.json",
+        midway="<midway>/model.safetensors",
+        midway_config="<midway>/config.json",
+        statistics="<latents>/statistics.safetensors",
+        decoder="<decoder>/model.safetensors",
+        decoder_config="<decoder>/config.json",
+        frames=ancient(shards("<frames>/frames/{split}/{shard}.zarr", "val")),
+        manifests=shards("<frames>/frames/{split}/{shard}.manifest.json", "val"),
     output:
-        store=directory("<results>/06_rollouts/{predictor}/seed{seed}/{sampler}.zarr"),
-        manifest="<results>/06_rollouts/{predictor}/seed{seed}/{sampler}.manifest.json",
+        store=directory("<rollouts>/{predictor}/seed{seed}/{sampler}.zarr"),
+        manifest="<rollouts>/{predictor}/seed{seed}/{sampler}.manifest.json",
     log:
-        "<logs>/06_rollouts/rollouts_predict.{predictor}.seed{seed}.{sampler}.log",
+        "<rollouts_logs>/rollouts_predict.{predictor}.seed{seed}.{sampler}.log",
     benchmark:
-        "<benchmarks>/06_rollouts/rollouts_predict.{predictor}.seed{seed}.{sampler}.tsv"
+        "<rollouts_benchmarks>/rollouts_predict.{predictor}.seed{seed}.{sampler}.tsv"
     conda:
         "../../envs/models.yaml"
     threads: 1
@@ -40,26 +40,26 @@ rule rollouts_predict:
 
 rule rollouts_controls:
     input:
-        midway="<results>/02_midway/model.safetensors",
-        midway_config="<results>/02_midway/config.json",
-        statistics="<results>/03_latents/statistics.safetensors",
-        decoder="<results>/04_decoder/model.safetensors",
-        decoder_config="<results>/04_decoder/config.json",
-        train=ancient(shards("01_frames/frames/{split}/{shard}.zarr", "train")),
-        train_manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "train"),
-        frames=ancient(shards("01_frames/frames/{split}/{shard}.zarr", "val")),
-        manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "val"),
+        midway="<midway>/model.safetensors",
+        midway_config="<midway>/config.json",
+        statistics="<latents>/statistics.safetensors",
+        decoder="<decoder>/model.safetensors",
+        decoder_config="<decoder>/config.json",
+        train=ancient(shards("<frames>/frames/{split}/{shard}.zarr", "train")),
+        train_manifests=shards("<frames>/frames/{split}/{shard}.manifest.json", "train"),
+        frames=ancient(shards("<frames>/frames/{split}/{shard}.zarr", "val")),
+        manifests=shards("<frames>/frames/{split}/{shard}.manifest.json", "val"),
     output:
         stores=directory(controls(".zarr")),
         control_manifests=controls(".manifest.json"),
-        truth=directory("<results>/06_rollouts/truth.zarr"),
-        truth_manifest="<results>/06_rollouts/truth.manifest.json",
-        context=directory("<results>/06_rollouts/context.zarr"),
-        context_manifest="<results>/06_rollouts/context.manifest.json",
+        truth=directory("<rollouts>/truth.zarr"),
+        truth_manifest="<rollouts>/truth.manifest.json",
+        context=directory("<rollouts>/context.zarr"),
+        context_manifest="<rollouts>/context.manifest.json",
     log:
-        "<logs>/06_rollouts/rollouts_controls.log",
+        "<rollouts_logs>/rollouts_controls.log",
     benchmark:
-        "<benchmarks>/06_rollouts/rollouts_controls.tsv"
+        "<rollouts_benchmarks>/rollouts_controls.tsv"
     conda:
         "../../envs/models.yaml"
     threads: 1

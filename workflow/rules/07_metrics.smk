@@ -1,24 +1,23 @@
 # Stage 07: scores of all rollouts against the truth, tables and pictures.
-FEATURES = "<results>/07_metrics/features"
 INCEPTION = CONFIG.metrics.fid.weights
 # What motion tokens mean; only of the synthetic world is the true motion known.
-PROBE = ["<results>/07_metrics/figures/token_groups.png"]
+PROBE = ["<metrics>/figures/token_groups.png"]
 if WORLD:
-    PROBE += expand("<results>/07_metrics/{name}", name=["probe.csv", "probe.md", "figures/probe.png"])
+    PROBE += expand("<metrics>/{name}", name=["probe.csv", "probe.md", "figures/probe.png"])
 # A model that was imported has no training to draw. The target names them all: one that is missing is drawn again.
 DRAWN = ["metrics", "decoder", "predictors"] + ([] if CHECKPOINT else ["midway", "learning_curve"])
-FIGURES = expand("<results>/07_metrics/figures/{name}.png", name=DRAWN)
+FIGURES = expand("<metrics>/figures/{name}.png", name=DRAWN)
 
 
 rule metrics_features:
     output:
-        model=f"{FEATURES}/model.safetensors",
-        config=f"{FEATURES}/config.json",
-        log=f"{FEATURES}/log.parquet",
+        model="<features>/model.safetensors",
+        config="<features>/config.json",
+        log="<features>/log.parquet",
     log:
-        "<logs>/07_metrics/metrics_features.log",
+        "<features_logs>/metrics_features.log",
     benchmark:
-        "<benchmarks>/07_metrics/metrics_features.tsv"
+        "<features_benchmarks>/metrics_features.tsv"
     conda:
         "../../envs/metrics.yaml"
     threads: 16
@@ -38,22 +37,22 @@ rule metrics_features:
 
 rule metrics_score:
     input:
-        features=INCEPTION or [f"{FEATURES}/model.safetensors", f"{FEATURES}/config.json"],
-        truth=ancient("<results>/06_rollouts/truth.zarr"),
-        truth_manifest="<results>/06_rollouts/truth.manifest.json",
+        features=INCEPTION or ["<features>/model.safetensors", "<features>/config.json"],
+        truth=ancient("<rollouts>/truth.zarr"),
+        truth_manifest="<rollouts>/truth.manifest.json",
         predicted=ancient(rollouts(".zarr")),
         predicted_manifests=rollouts(".manifest.json"),
         controls=ancient(controls(".zarr")),
         control_manifests=controls(".manifest.json"),
     output:
-        values="<results>/07_metrics/metrics.parquet",
-        replicates="<results>/07_metrics/replicates.parquet",
-        summary="<results>/07_metrics/summary.parquet",
-        facts="<results>/07_metrics/scores.json",
+        values="<metrics>/metrics.parquet",
+        replicates="<metrics>/replicates.parquet",
+        summary="<metrics>/summary.parquet",
+        facts="<metrics>/scores.json",
     log:
-        "<logs>/07_metrics/metrics_score.log",
+        "<metrics_logs>/metrics_score.log",
     benchmark:
-        "<benchmarks>/07_metrics/metrics_score.tsv"
+        "<metrics_benchmarks>/metrics_score.tsv"
     conda:
         "../../envs/metrics.yaml"
     threads: 16
@@ -74,21 +73,21 @@ rule metrics_score:
 
 rule metrics_table:
     input:
-        values="<results>/07_metrics/metrics.parquet",
-        replicates="<results>/07_metrics/replicates.parquet",
-        summary="<results>/07_metrics/summary.parquet",
-        facts="<results>/07_metrics/scores.json",
-        midway="<results>/02_midway/config.json",
+        values="<metrics>/metrics.parquet",
+        replicates="<metrics>/replicates.parquet",
+        summary="<metrics>/summary.parquet",
+        facts="<metrics>/scores.json",
+        midway="<midway>/config.json",
     output:
-        csv=report("<results>/07_metrics/table.csv", category="Table", caption="../report/table.rst"),
-        markdown="<results>/07_metrics/table.md",
-        latex="<results>/07_metrics/table.tex",
-        text="<results>/07_metrics/table.txt",
-        samples=report("<results>/07_metrics/table_samples.md", category="Table", caption="../report/samples.rst"),
+        csv=report("<metrics>/table.csv", category="Table", caption="../report/table.rst"),
+        markdown="<metrics>/table.md",
+        latex="<metrics>/table.tex",
+        text="<metrics>/table.txt",
+        samples=report("<metrics>/table_samples.md", category="Table", caption="../report/samples.rst"),
     log:
-        "<logs>/07_metrics/metrics_table.log",
+        "<metrics_logs>/metrics_table.log",
     benchmark:
-        "<benchmarks>/07_metrics/metrics_table.tsv"
+        "<metrics_benchmarks>/metrics_table.tsv"
     conda:
         "../../envs/metrics.yaml"
     threads: 1
@@ -108,16 +107,16 @@ rule metrics_table:
 
 rule metrics_comparisons:
     input:
-        values="<results>/07_metrics/metrics.parquet",
-        replicates="<results>/07_metrics/replicates.parquet",
+        values="<metrics>/metrics.parquet",
+        replicates="<metrics>/replicates.parquet",
     output:
-        csv="<results>/07_metrics/comparisons.csv",
-        markdown=report("<results>/07_metrics/comparisons.md", category="Table", caption="../report/comparisons.rst"),
-        text="<results>/07_metrics/comparisons.txt",
+        csv="<metrics>/comparisons.csv",
+        markdown=report("<metrics>/comparisons.md", category="Table", caption="../report/comparisons.rst"),
+        text="<metrics>/comparisons.txt",
     log:
-        "<logs>/07_metrics/metrics_comparisons.log",
+        "<metrics_logs>/metrics_comparisons.log",
     benchmark:
-        "<benchmarks>/07_metrics/metrics_comparisons.tsv"
+        "<metrics_benchmarks>/metrics_comparisons.tsv"
     conda:
         "../../envs/metrics.yaml"
     threads: 1
@@ -138,37 +137,33 @@ rule metrics_comparisons:
 
 rule metrics_figures:
     input:
-        summary="<results>/07_metrics/summary.parquet",
+        summary="<metrics>/summary.parquet",
         # A model that was imported has no logs of its training.
-        midway=[] if CHECKPOINT else expand("<results>/02_midway/{log}.parquet", log=["log", "pretraining"]),
-        decoder="<results>/04_decoder/log.parquet",
+        midway=[] if CHECKPOINT else expand("<midway>/{log}.parquet", log=["log", "pretraining"]),
+        decoder="<decoder>/log.parquet",
         predictors=trained("log.parquet"),
     output:
-        metrics=report(
-            "<results>/07_metrics/figures/metrics.png", category="Metrics against time", caption="../report/curves.rst"
-        ),
+        metrics=report("<metrics>/figures/metrics.png", category="Metrics against time", caption="../report/curves.rst"),
         midway=(
             []
             if CHECKPOINT
-            else report("<results>/07_metrics/figures/midway.png", category="Training", caption="../report/losses.rst")
+            else report("<metrics>/figures/midway.png", category="Training", caption="../report/losses.rst")
         ),
         learning_curve=(
             []
             if CHECKPOINT
             else report(
-                "<results>/07_metrics/figures/learning_curve.png",
+                "<metrics>/figures/learning_curve.png",
                 category="Training",
                 caption="../report/learning_curve.rst",
             )
         ),
-        decoder=report("<results>/07_metrics/figures/decoder.png", category="Training", caption="../report/losses.rst"),
-        predictors=report(
-            "<results>/07_metrics/figures/predictors.png", category="Training", caption="../report/losses.rst"
-        ),
+        decoder=report("<metrics>/figures/decoder.png", category="Training", caption="../report/losses.rst"),
+        predictors=report("<metrics>/figures/predictors.png", category="Training", caption="../report/losses.rst"),
     log:
-        "<logs>/07_metrics/metrics_figures.log",
+        "<metrics_logs>/metrics_figures.log",
     benchmark:
-        "<benchmarks>/07_metrics/metrics_figures.tsv"
+        "<metrics_benchmarks>/metrics_figures.tsv"
     conda:
         "../../envs/metrics.yaml"
     threads: 1
@@ -185,28 +180,26 @@ rule metrics_figures:
 
 rule metrics_videos:
     input:
-        context=ancient("<results>/06_rollouts/context.zarr"),
-        context_manifest="<results>/06_rollouts/context.manifest.json",
-        truth=ancient("<results>/06_rollouts/truth.zarr"),
-        truth_manifest="<results>/06_rollouts/truth.manifest.json",
+        context=ancient("<rollouts>/context.zarr"),
+        context_manifest="<rollouts>/context.manifest.json",
+        truth=ancient("<rollouts>/truth.zarr"),
+        truth_manifest="<rollouts>/truth.manifest.json",
         predicted=ancient(rollouts(".zarr", SHOWN)),
         predicted_manifests=rollouts(".manifest.json", SHOWN),
         controls=ancient(controls(".zarr")),
         control_manifests=controls(".manifest.json"),
     output:
-        sheet=report(
-            "<results>/07_metrics/contact_sheet.png", category="Rollouts", caption="../report/contact_sheet.rst"
-        ),
+        sheet=report("<metrics>/contact_sheet.png", category="Rollouts", caption="../report/contact_sheet.rst"),
         videos=report(
-            directory("<results>/07_metrics/videos"),
+            directory("<metrics>/videos"),
             patterns=["{name}.mp4"],
             category="Rollouts",
             caption="../report/videos.rst",
         ),
     log:
-        "<logs>/07_metrics/metrics_videos.log",
+        "<metrics_logs>/metrics_videos.log",
     benchmark:
-        "<benchmarks>/07_metrics/metrics_videos.tsv"
+        "<metrics_benchmarks>/metrics_videos.tsv"
     conda:
         "../../envs/metrics.yaml"
     threads: 1
@@ -228,22 +221,20 @@ rule metrics_videos:
 
 rule metrics_token_groups:
     input:
-        midway="<results>/02_midway/model.safetensors",
-        midway_config="<results>/02_midway/config.json",
-        statistics="<results>/03_latents/statistics.safetensors",
-        decoder="<results>/04_decoder/model.safetensors",
-        decoder_config="<results>/04_decoder/config.json",
-        frames=ancient(shards("01_frames/frames/{split}/{shard}.zarr", "val")),
-        manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "val"),
+        midway="<midway>/model.safetensors",
+        midway_config="<midway>/config.json",
+        statistics="<latents>/statistics.safetensors",
+        decoder="<decoder>/model.safetensors",
+        decoder_config="<decoder>/config.json",
+        frames=ancient(shards("<frames>/frames/{split}/{shard}.zarr", "val")),
+        manifests=shards("<frames>/frames/{split}/{shard}.manifest.json", "val"),
     output:
-        figure=report(
-            "<results>/07_metrics/figures/token_groups.png", category="Probe", caption="../report/token_groups.rst"
-        ),
-        csv="<results>/07_metrics/token_groups.csv",
+        figure=report("<metrics>/figures/token_groups.png", category="Probe", caption="../report/token_groups.rst"),
+        csv="<metrics>/token_groups.csv",
     log:
-        "<logs>/07_metrics/metrics_token_groups.log",
+        "<metrics_logs>/metrics_token_groups.log",
     benchmark:
-        "<benchmarks>/07_metrics/metrics_token_groups.tsv"
+        "<metrics_benchmarks>/metrics_token_groups.tsv"
     conda:
         "../../envs/metrics.yaml"
     threads: 1
@@ -267,24 +258,24 @@ if WORLD:
 
     rule metrics_probe:
         input:
-            found="<results>/01_frames/found.parquet",
-            labels=expand("<results>/01_frames/world/labels/{split}.parquet", split=SPLITS),
-            train_frames=ancient(shards("01_frames/frames/{split}/{shard}.zarr", "train")),
-            train_frames_manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "train"),
-            train_latents=ancient(shards("03_latents/latents/{split}/{shard}.zarr", "train")),
-            train_latents_manifests=shards("03_latents/latents/{split}/{shard}.manifest.json", "train"),
-            val_frames=ancient(shards("01_frames/frames/{split}/{shard}.zarr", "val")),
-            val_frames_manifests=shards("01_frames/frames/{split}/{shard}.manifest.json", "val"),
-            val_latents=ancient(shards("03_latents/latents/{split}/{shard}.zarr", "val")),
-            val_latents_manifests=shards("03_latents/latents/{split}/{shard}.manifest.json", "val"),
+            found="<frames>/found.parquet",
+            labels=expand("<frames>/world/labels/{split}.parquet", split=SPLITS),
+            train_frames=ancient(shards("<frames>/frames/{split}/{shard}.zarr", "train")),
+            train_frames_manifests=shards("<frames>/frames/{split}/{shard}.manifest.json", "train"),
+            train_latents=ancient(shards("<latents>/latents/{split}/{shard}.zarr", "train")),
+            train_latents_manifests=shards("<latents>/latents/{split}/{shard}.manifest.json", "train"),
+            val_frames=ancient(shards("<frames>/frames/{split}/{shard}.zarr", "val")),
+            val_frames_manifests=shards("<frames>/frames/{split}/{shard}.manifest.json", "val"),
+            val_latents=ancient(shards("<latents>/latents/{split}/{shard}.zarr", "val")),
+            val_latents_manifests=shards("<latents>/latents/{split}/{shard}.manifest.json", "val"),
         output:
-            csv=report("<results>/07_metrics/probe.csv", category="Probe", caption="../report/probe_table.rst"),
-            markdown="<results>/07_metrics/probe.md",
-            figure=report("<results>/07_metrics/figures/probe.png", category="Probe", caption="../report/probe.rst"),
+            csv=report("<metrics>/probe.csv", category="Probe", caption="../report/probe_table.rst"),
+            markdown="<metrics>/probe.md",
+            figure=report("<metrics>/figures/probe.png", category="Probe", caption="../report/probe.rst"),
         log:
-            "<logs>/07_metrics/metrics_probe.log",
+            "<metrics_logs>/metrics_probe.log",
         benchmark:
-            "<benchmarks>/07_metrics/metrics_probe.tsv"
+            "<metrics_benchmarks>/metrics_probe.tsv"
         conda:
             "../../envs/metrics.yaml"
         threads: 1

@@ -25,6 +25,7 @@ from lamo.jobs.code_hash import code_hash, predictor_modules
 from lamo.midway.checkpoint.files import checkpoint_files
 from lamo.jobs.launch import leave_requests_to_jobs
 from lamo.jobs.lock import release_stale_lock
+from lamo.stages import check_shared, keep_config, path_variables
 from lamo.tools.results import show_results
 
 try:
@@ -35,6 +36,12 @@ except LamoError as error:
 from lamo.metrics.config import CONTROLS
 
 RESULTS = f"results/{CONFIG.run}"
+# Stages of another run are made by that run's settings: jobs need not ask again.
+if workflow.is_main_process:
+    try:
+        check_shared(CONFIG.model_dump(mode="json", by_alias=True), RESULTS)
+    except LamoError as error:
+        sys.exit(f"config: {error}")
 SPLITS = ("train", "val")
 # A run that was killed leaves Snakemake's lock behind; nobody should have to know --unlock.
 LOCK = release_stale_lock(Path.cwd()) if workflow.is_main_process else None
@@ -53,6 +60,7 @@ localrules:
 
 
 pathvars:
+    **path_variables(CONFIG.share, RESULTS),
     results=RESULTS,
     logs=f"{RESULTS}/logs",
     benchmarks=f"{RESULTS}/benchmarks",
@@ -83,12 +91,12 @@ def code_of_predictor(script):
 
 def shards(pattern, split):
     """The shards of one split of a store, or of what lies beside it."""
-    return expand(f"<results>/{pattern}", split=split, shard=range(CONFIG.frames.shards.counts()[split]))
+    return expand(pattern, split=split, shard=range(CONFIG.frames.shards.counts()[split]))
 
 
 def clips_of_shards():
     """The tables of clips of all shards, written by the jobs that write their frames."""
-    return [part for split in SPLITS for part in shards("01_frames/frames/{split}/{shard}.clips.parquet", split)]
+    return [part for split in SPLITS for part in shards("<frames>/frames/{split}/{shard}.clips.parquet", split)]
 
 
 def max_quarantined_share(wildcards, input):
@@ -109,18 +117,23 @@ SHOWN = [names for names in ROLLOUTS if names[2] == CONFIG.predictors.seeds[0]]
 
 def rollouts(suffix, names=ROLLOUTS):
     """The stores (or what lies beside them) of rollouts of trained predictors."""
-    return [f"<results>/06_rollouts/{predictor}/seed{seed}/{sampler}{suffix}" for predictor, sampler, seed in names]
+    return [f"<rollouts>/{predictor}/seed{seed}/{sampler}{suffix}" for predictor, sampler, seed in names]
 
 
 def trained(name):
     """That file of the training of every predictor that is rolled out."""
     names = dict.fromkeys((predictor, seed) for predictor, _, seed in ROLLOUTS)
-    return [f"<results>/05_predictors/{predictor}/seed{seed}/{name}" for predictor, seed in names]
+    return [f"<predictors>/{predictor}/seed{seed}/{name}" for predictor, seed in names]
 
 
 def controls(suffix):
     """The stores (or what lies beside them) of all controls."""
-    return expand("<results>/06_rollouts/controls/{control}{suffix}", control=CONTROLS, suffix=suffix)
+    return expand("<rollouts>/controls/{control}{suffix}", control=CONTROLS, suffix=suffix)
+
+
+# Not in a dry run.
+onstart:
+    keep_config(CONFIG.model_dump(mode="json", by_alias=True), RESULTS)
 
 
 onsuccess:
