@@ -1,20 +1,19 @@
 """Hashes of the code that a rule's script reaches, so that an edit re-runs what depends on it and nothing else.
 
 The code of a script is the script and all modules of this package that it imports, and that these import. What a
-script loads by a name that is only known at run time, such as the module of a predictor, is given to `code_hash`.
+script loads by a name that is only known at run time, such as the module of a kind of predictors, is given to
+`code_hash`; such a module may lie in another package, whose modules are then followed too.
 """
 
-import ast
-import hashlib
 import json
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import Any
 
 from lamo.errors import LamoError
-from lamo.jobs.source_memo import Import, Source, SourceMemo
+from lamo.jobs.python_source import MADE_BY, Source, read_source, short_hash
+from lamo.jobs.source_memo import SourceMemo
 
 ROOT = Path(__file__).resolve().parents[2]
 MEMO = Path(".snakemake", "code_hashes.json")
@@ -22,11 +21,12 @@ MEMO = Path(".snakemake", "code_hashes.json")
 PACKAGE = "lamo"
 OUTSIDE = f"{PACKAGE}.jobs"
 """A package that no result depends on, so that its code does not count."""
-LAZY_TABLE = "LAZY"
-"""The name of the table of what a package offers lazily (see `lamo.lazy`)."""
 
-# The versions of Python and of this file: the memo forgets what others made.
-MADE_BY = f"{sys.version_info[:2]} {hashlib.sha256(Path(__file__).read_bytes()).hexdigest()}"
+# Packages that are followed, with the folder that each lies in.
+Packages = tuple[tuple[str, Path], ...]
+
+# What the hashes of this process were made of: the script, and the modules that it loads by name.
+_MADE_OF: dict[str, tuple[Path, tuple[str, ...]]] = {}
 
 
 def predictor_modules(predictor: str) -> list[str]:
@@ -36,8 +36,21 @@ def predictor_modules(predictor: str) -> list[str]:
 
 def code_hash(script: str | Path, modules: Sequence[str] = (), root: str | Path = ROOT) -> str:
     """One hash of the code that `script` runs: of all that `code_modules` finds. Raises as that does."""
-    found = code_modules(script, modules, root)
-    return _short(json.dumps(found, sort_keys=True))
+    found = short_hash(json.dumps(code_modules(script, modules, root), sort_keys=True))
+    _MADE_OF[found] = (Path(script), tuple(modules))
+    return found
+
+
+def made_of(digest: str) -> tuple[Path, tuple[str, ...]] | None:
+    """Script and modules of a hash that `code_hash` gave in this process; None if it gave no such hash."""
+    return _MADE_OF.get(digest)
+
+
+def existing_modules(names: Iterable[str]) -> tuple[str, ...]:
+    """Those of the modules `names` that are there, in this repository or where Python looks."""
+    names = tuple(names)
+    packages = _packages(names, ROOT)
+    return tuple(name for name in names if _module_path(name, packages) is not None)
 
 
 def code_modules(script: str | Path, modules: Sequence[str] = (), root: str | Path = ROOT) -> dict[str, str]:
@@ -45,8 +58,10 @@ def code_modules(script: str | Path, modules: Sequence[str] = (), root: str | Pa
 
     Imports of modules of `PACKAGE` are followed, wherever they stand: absolute or relative, inside functions, with the
     `__init__.py` of each package. A name that a package offers lazily leads to its module for those who use the name.
-    `modules` are followed too: what the script loads by name. Comments, formatting, docstrings and the descriptions of
-    config fields do not count, nor do the modules in `OUTSIDE`. Raises `LamoError` if a file is missing or not Python.
+    `modules` are followed too: what the script loads by name. If one of them lies in a package outside the repository,
+    imports of that package are followed as well; its files are named by their place in it. Comments, formatting,
+    docstrings and the descriptions of config fields do not count, nor do the modules in `OUTSIDE`. Raises `LamoError`
+    if a file is missing or not Python.
     """
     found = _code_modules(Path(script).resolve(), tuple(modules), Path(root).resolve())
     _memo().save()
@@ -56,28 +71,32 @@ def code_modules(script: str | Path, modules: Sequence[str] = (), root: str | Pa
 @cache
 def _code_modules(script: Path, modules: tuple[str, ...], root: Path) -> tuple[tuple[str, str], ...]:
     shown = script.relative_to(root).as_posix() if script.is_relative_to(root) else script.name
+    packages = _packages(modules, root)
     for name in modules:
-        if _module_path(name, root) is None:
-            raise LamoError(f"{shown}: found no module {name} in {root}; correct the name in the rule")
+        if _module_path(name, packages) is None:
+            raise LamoError(f"{shown}: found no module {name} in {root} or where Python looks; correct its name")
     source = _read(script, shown)
     found = {shown: source.digest}
-    todo = [*modules, *imported_modules(source, "", root)]
+    # With the packages that the named modules lie in, whose `__init__` runs before them.
+    todo = [parent for name in modules for parent in _with_parents(name, packages)]
+    todo += _imported(source, "", packages)
     seen = set()
     while todo:
         name = todo.pop()
-        path = _module_path(name, root)
+        path = _module_path(name, packages)
         if path is None or name in seen or _outside(name):
             continue
         seen.add(name)
-        shown = path.relative_to(root).as_posix()
+        shown = path.relative_to(dict(packages)[name.split(".")[0]]).as_posix()
         source = _read(path, shown)
         found[shown] = source.digest
-        todo += imported_modules(source, name if path.name == "__init__.py" else name.rpartition(".")[0], root)
+        todo += _imported(source, name if path.name == "__init__.py" else name.rpartition(".")[0], packages)
     return tuple(sorted(found.items()))
 
 
-def _short(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def imported_modules(source: Source, parent: str) -> list[str]:
+    """Names of the modules of `PACKAGE` that a module inside the package `parent` imports, with their packages."""
+    return _imported(source, parent, _packages((), ROOT))
 
 
 def _outside(name: str) -> bool:
@@ -98,89 +117,60 @@ def _read(path: Path, shown: str) -> Source:
         raise LamoError(f"{shown}: cannot be read as Python ({error}); correct the file") from None
 
 
-def read_source(code: str) -> Source:
-    """What counts of the text of a Python module. Raises `SyntaxError` or `ValueError` if it is none."""
-    tree = ast.parse(code)
-    lazy: dict[str, str] = {}
-    counted: list[ast.stmt] = []
-    for node in tree.body:
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            # Its first branch is for type checkers and never runs.
-            counted += node.orelse
-        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == LAZY_TABLE:
-            # A lazy name counts for those who use it.
-            lazy = ast.literal_eval(node.value)
-        else:
-            counted.append(node)
-    tree.body = counted
-    digest = _short(json.dumps(_plain(tree), sort_keys=True))
-    return Source(digest, tuple(dict.fromkeys(_imports(tree))), tuple(lazy.items()))
+def _packages(modules: Sequence[str], root: Path) -> Packages:
+    """`PACKAGE`, which lies in `root`, and the packages of those of `modules` that lie elsewhere."""
+    found = {PACKAGE: root}
+    for name in modules:
+        top = name.split(".")[0]
+        if top not in found and (place := _place(top)) is not None:
+            found[top] = place
+    return tuple(found.items())
 
 
-def _imports(tree: ast.Module) -> Iterator[Import]:
-    """The import statements of a module; and where it imports a package, the attributes that it takes of it."""
-    # Name in the module -> level and name of what was imported.
-    bound: dict[str, tuple[int, str]] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield 0, alias.name, ()
-                first = alias.name.split(".")[0]
-                bound[alias.asname or first] = (0, alias.name if alias.asname else first)
-        elif isinstance(node, ast.ImportFrom):
-            module = node.module or ""
-            yield node.level, module, tuple(alias.name for alias in node.names)
-            for alias in node.names:
-                bound[alias.asname or alias.name] = (node.level, f"{module}.{alias.name}".removeprefix("."))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute):
-            first, *between = ast.unparse(node.value).split(".")
-            level, module = bound.get(first, (0, ""))
-            if level or module.split(".")[0] == PACKAGE:
-                yield level, ".".join([module, *between]), (node.attr,)
+def _place(package: str) -> Path | None:
+    """The folder in which Python finds a package or module, without importing it."""
+    spec = PathFinder.find_spec(package)
+    if spec is None:
+        return None
+    if spec.submodule_search_locations:
+        return Path(next(iter(spec.submodule_search_locations))).resolve().parent
+    return Path(spec.origin).resolve().parent if spec.origin else None
 
 
-def imported_modules(source: Source, parent: str, root: Path = ROOT) -> list[str]:
-    """Names of the modules of `PACKAGE` that a module inside the package `parent` imports, with their packages."""
+def _imported(source: Source, parent: str, packages: Packages) -> list[str]:
     found: dict[str, None] = {}
+    followed = {package for package, _ in packages}
     for level, module, names in source.imports:
         above = parent.split(".")[: len(parent.split(".")) - level + 1] if level else []
         base = ".".join([*above, *([module] if module else [])])
-        if base.split(".")[0] == PACKAGE:
-            lazy = _lazy_names(base, root)
+        if base.split(".")[0] in followed:
+            lazy = _lazy_names(base, packages)
             wanted = lazy if "*" in names else names
             for name in (base, *(lazy.get(name, f"{base}.{name}") for name in wanted)):
-                parts = name.split(".")
-                prefixes = (".".join(parts[:end]) for end in range(1, len(parts) + 1))
-                found.update((prefix, None) for prefix in prefixes if _module_path(prefix, root) is not None)
+                found.update((prefix, None) for prefix in _with_parents(name, packages))
     return list(found)
 
 
-def _lazy_names(package: str, root: Path) -> dict[str, str]:
-    """The names that a package offers lazily -> their modules; empty for a module or a name of none."""
-    path = _module_path(package, root)
-    return dict(_read(path, path.relative_to(root).as_posix()).lazy) if path and path.name == "__init__.py" else {}
+def _with_parents(name: str, packages: Packages) -> Iterator[str]:
+    """A module and the packages that it lies in, if they are of `packages`."""
+    parts = name.split(".")
+    prefixes = (".".join(parts[:end]) for end in range(1, len(parts) + 1))
+    return (prefix for prefix in prefixes if _module_path(prefix, packages) is not None)
+
+
+def _lazy_names(package: str, packages: Packages) -> dict[str, str]:
+    """The names that a package offers lazily -> their modules; empty for a module, or for what is neither."""
+    path = _module_path(package, packages)
+    if path is None or path.name != "__init__.py":
+        return {}
+    return dict(_read(path, path.relative_to(dict(packages)[package.split(".")[0]]).as_posix()).lazy)
 
 
 @cache
-def _module_path(name: str, root: Path) -> Path | None:
+def _module_path(name: str, packages: Packages) -> Path | None:
+    root = dict(packages).get(name.split(".")[0])
+    if root is None:
+        return None
     stem = root.joinpath(*name.split("."))
     candidates = (stem / "__init__.py", stem.with_name(f"{stem.name}.py"))
     return next((path for path in candidates if path.is_file()), None)
-
-
-def _plain(node: Any) -> Any:
-    """A syntax tree as plain JSON without positions, docstrings, field descriptions and empty entries.
-
-    Written out rather than taken from `ast.dump`, whose text differs between versions of Python.
-    """
-    if isinstance(node, list):
-        return [_plain(item) for item in node]
-    if not isinstance(node, ast.AST):
-        return repr(node)
-    fields = dict(ast.iter_fields(node))
-    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node):
-        fields["body"] = fields["body"][1:]
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Field":
-        fields["keywords"] = [keyword for keyword in node.keywords if keyword.arg != "description"]
-    return [type(node).__name__, {key: _plain(value) for key, value in fields.items() if value not in (None, [])}]

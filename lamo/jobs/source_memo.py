@@ -1,37 +1,25 @@
-"""A memo of what was made of sources, on disk, by their content: code is read far more often than it changes."""
+"""What was read of Python modules before, kept on disk: code is read far more often than it changes."""
 
 import hashlib
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
+from lamo.jobs.python_source import Source
 from lamo.stores.atomic import write_json
 
 logger = logging.getLogger(__name__)
 
 FORMAT = 2
-"""Of the file; another number makes files of before be forgotten."""
-
-# Level of a relative import (0: absolute), module, names that are taken from it.
-Import = tuple[int, str, tuple[str, ...]]
-
-
-@dataclass(frozen=True)
-class Source:
-    """Hash of what counts of a source, its import statements, and the modules of the names that it offers lazily."""
-
-    digest: str
-    imports: tuple[Import, ...]
-    lazy: tuple[tuple[str, str], ...] = ()
+"""Of the file. A file of another format is ignored and written again."""
 
 
 class SourceMemo:
-    """`Source`s by the SHA-256 of the text that they were made of, and of `made_by`, which names their maker's version.
+    """`Source`s by the SHA-256 of the text that they were made of; `made_by` names the version of what made them.
 
-    They are kept in `file` if the folder that it is to lie in exists. A file that cannot be read or written costs time
-    and is warned of. Processes that write at the same time lose entries to each other, which costs time too.
+    They are kept in `file` if its folder exists. If the file cannot be read or written, a warning says so and the code
+    is read again. Processes that write at the same time can lose each other's entries, which are then read again.
     """
 
     def __init__(self, file: Path, made_by: str) -> None:

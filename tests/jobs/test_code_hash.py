@@ -7,7 +7,7 @@ import pytest
 
 from lamo.errors import LamoError
 from lamo.jobs import code_hash as hashing
-from lamo.jobs.code_hash import ROOT, code_hash, code_modules
+from lamo.jobs.code_hash import ROOT, code_hash, code_modules, existing_modules, made_of
 
 MODULES = {
     "lamo/__init__.py": "",
@@ -210,6 +210,28 @@ def hashes(root: Path) -> dict[str, str]:
     for function in (hashing._code_modules, hashing._read, hashing._module_path):
         function.cache_clear()
     return {path.stem: code_hash(path, root=root) for path in sorted((root / "workflow/scripts").glob("*.py"))}
+
+
+def test_modules_of_another_package_are_followed(tree, tmp_path_factory, monkeypatch):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "other_package").mkdir()
+    for name, text in {
+        "__init__": "",
+        "head": "from .parts import A\nfrom lamo.near.c import d\n",
+        "parts": "A = 1\n",
+    }.items():
+        (elsewhere / "other_package" / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(elsewhere)
+    fresh_hash(tree)
+    found = code_modules(tree / "script.py", ["other_package.head"], root=tree)
+    others = {"other_package/__init__.py", "other_package/head.py", "other_package/parts.py"}
+    assert others | {"lamo/near/c.py", "lamo/near/d.py"} <= set(found)
+    digest = code_hash(tree / "script.py", ["other_package.head"], root=tree)
+    assert made_of(digest) == (tree / "script.py", ("other_package.head",))
+    assert existing_modules(["other_package.head", "other_package.gone", "lamo.errors"]) == (
+        "other_package.head",
+        "lamo.errors",
+    )
 
 
 FIGURES = {"07_metrics_figures", "07_metrics_videos", "07_metrics_probe", "07_metrics_token_groups"}

@@ -7,7 +7,8 @@ import pytest
 
 from lamo.jobs import code_hash
 from lamo.jobs.code_hash import ROOT
-from lamo.jobs.source_memo import Source, SourceMemo
+from lamo.jobs.python_source import Source
+from lamo.jobs.source_memo import SourceMemo
 
 FOUND = Source("digest", ((1, "near", ("a", "b")), (0, "json", ())))
 
