@@ -1,7 +1,9 @@
-"""Training of the pixel decoder on true latents."""
+"""Training of the pixel decoder on true latents.
+
+Shapes: N rows of a store, B batch, P patches, D_z state width, H and W height and width of the frames.
+"""
 
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 import torch
@@ -12,12 +14,11 @@ from lamo.decoder.config import DecoderConfig
 from lamo.decoder.pixel_decoder import PixelDecoder
 from lamo.errors import LamoError
 from lamo.images import decibels, to_unit
-from lamo.stores.windows import ShardArray, ShuffledOrder, Windows
+from lamo.nn.flops import build
+from lamo.stores.windows import ShardArray, Windows
 from lamo.training.device import mixed_precision
-from lamo.training.learner import Learner, local_rows
-from lamo.training.loader import Loader
-from lamo.training.loop import Training, TrainingLog
-from lamo.training.optim import adamw, cosine, set_learning_rate
+from lamo.training.fit import ShuffledRows, Task, fit
+from lamo.training.loop import TrainingLog
 from lamo.training.session import Session
 
 VALIDATION_FRAMES = 256
@@ -48,14 +49,41 @@ class _Rows:
     """Single frames with their states, by number."""
 
     def __init__(self, data: DecoderData) -> None:
-        self._frames, self._states = Windows(data.frames, 1), Windows(data.states, 1)
+        self._frames = Windows(data.frames, 1)
+        self._states = Windows(data.states, 1)
 
     def __len__(self) -> int:
         return len(self._frames)
 
     def read(self, picks: np.ndarray) -> DecoderRows:
-        frames, states = self._frames.read(picks)[:, 0], self._states.read(picks)[:, 0]
+        frames = self._frames.read(picks)[:, 0]
+        states = self._states.read(picks)[:, 0]
         return DecoderRows(torch.from_numpy(frames), torch.from_numpy(states))
+
+
+class DecoderTask(Task[DecoderRows]):
+    """A step of the decoder's training: the mean squared error of d(z_t) against x_t (eq. 16)."""
+
+    def __init__(
+        self, config: DecoderConfig, state_width: int, grid: tuple[int, int], patch: int, device: torch.device
+    ) -> None:
+        self.decoder = build(lambda: PixelDecoder(config, state_width, grid, patch), device)
+        self.device = device
+        super().__init__("decoder", config.training, {"decoder": self.decoder})
+
+    def loss(self, rows: DecoderRows) -> dict[str, Tensor]:
+        """The mean squared error, of pixels in 0..1."""
+        with mixed_precision(self.device, self.config.mixed_precision):
+            predicted = self.decoder(rows.states.to(self.device).float())
+        return {"loss": F.mse_loss(predicted, to_unit(rows.frames, self.device))}
+
+    def example_rows(self, batch: int) -> DecoderRows:
+        """Black frames and zero states."""
+        rows, columns = self.decoder.grid
+        patch = self.decoder.patch
+        frames = torch.zeros(batch, rows * patch, columns * patch, 3, dtype=torch.uint8)
+        states = torch.zeros(batch, rows * columns, self.decoder.embed.in_features, dtype=torch.float16)
+        return DecoderRows(frames, states)
 
 
 def train_decoder(
@@ -66,37 +94,23 @@ def train_decoder(
     seed: int,
     session: Session,
 ) -> tuple[PixelDecoder, TrainingLog]:
-    """Minimise the mean squared error of d(z_t) against x_t (eq. 16) with AdamW; logs the PSNR on held-out frames."""
-    rows, held = _Rows(train), _Rows(held_out)
+    """Train a decoder on true latents whose patches fill `grid`; the log has the PSNR on held-out frames [dB].
+
+    Raises:
+        LamoError: a logged value is not finite.
+        Stopped: the process was asked to stop.
+    """
+    rows = _Rows(train)
+    held = _Rows(held_out)
     height = train.frames[0].array.shape[1]
     state_width = train.states[0].array.shape[-1]
-    decoder = PixelDecoder(config, state_width, grid, height // grid[0]).to(session.device)
-    optimizer = adamw([decoder], config.learning_rate, config.weight_decay)
-
-    def error(batch: DecoderRows) -> Tensor:
-        with mixed_precision(session.device, config.mixed_precision):
-            predicted = decoder(batch.states.to(session.device).float())
-        return F.mse_loss(predicted, to_unit(batch.frames, session.device))
-
-    learner: Learner[DecoderRows] = Learner(lambda batch: {"loss": error(batch)}, [decoder], optimizer, 1.0, session)
-
-    def step(index: int) -> dict[str, Tensor | float]:
-        rate = cosine(
-            index, config.steps, config.learning_rate, 0.02 * config.learning_rate, int(config.warmup * config.steps)
-        )
-        set_learning_rate(optimizer, rate)
-        return {**learner.learn(next(batches), config.batch), "learning_rate": rate}
-
+    task = DecoderTask(config, state_width, grid, height // grid[0], session.device)
     checked = held.read(np.random.default_rng(seed).permutation(len(held))[:VALIDATION_FRAMES])
 
     @torch.no_grad()
     def validate() -> dict[str, float]:
-        return {"held_out_psnr": float(decibels(error(checked)))}
+        return {"held_out_psnr": float(decibels(task.loss(checked)["loss"]))}
 
-    training = Training("decoder", config.steps, session, {"decoder": decoder, "optimizer": optimizer})
-    draws = ShuffledOrder(len(rows), seed).batches(
-        config.batch, training.first * config.batch, local_rows(session, config.batch)
-    )
-    with Loader(rows.read, islice(draws, config.steps - training.first), session.workers) as batches:
-        log = training.run(step, config.batch, validate, max(1, config.steps // 5), waited=lambda: batches.waited_s)
-    return decoder.eval(), log
+    draws = ShuffledRows(len(rows), rows.read, config.training.batch, seed)
+    log = fit(task, draws, session, validate, config.training.validate_every)
+    return task.decoder.eval(), log

@@ -8,8 +8,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import torch
 
-from lamo.decoder.config import DecoderConfig
-from lamo.decoder.pixel_decoder import PixelDecoder
+from lamo.decoder.pixel_decoder import PixelDecoder, saved_shape
 from lamo.errors import LamoError
 from lamo.midway.config import MidwayConfig
 from lamo.midway.network import Midway
@@ -114,8 +113,10 @@ def count_step(midway: str | Path, decoder: str | Path, levels: Sequence[int]) -
 
 
 def _decoding(saved: dict[str, Any], batch: int) -> Run:
-    config, (rows, columns) = DecoderConfig.model_validate(saved["decoder"]), saved["grid"]
-    model = build(lambda: PixelDecoder(config, saved["state_width"], (rows, columns), saved["patch"])).eval()
+    rows, columns = saved["grid"]
+    model = build(
+        lambda: PixelDecoder(saved_shape(saved), saved["state_width"], (rows, columns), saved["patch"])
+    ).eval()
     state = torch.randn(batch, rows * columns, saved["state_width"])
     return lambda: model.requires_grad_(False)(state)
 

@@ -27,11 +27,14 @@ def count_flops(make: Make, batch: int = 1) -> int:
     return counter.get_total_flops()
 
 
-def build(make: Callable[[], Net]) -> Net:
-    """make() on the CPU; where tensors are fake (`FakeTensorMode`) with fake weights, without initialising any."""
+def build(make: Callable[[], Net], device: torch.device | str = "cpu") -> Net:
+    """make(), initialised on the CPU and moved to `device`.
+
+    In a `FakeTensorMode`, where a module cannot be moved, its weights are fake from the start and none is initialised.
+    """
     with unset_fake_temporarily() as faking, torch.device("meta" if faking else "cpu"):
         module = make()
-    return module if faking is None else with_fake_weights(module)
+    return module.to(device) if faking is None else with_fake_weights(module)
 
 
 def with_fake_weights(module: Net) -> Net:

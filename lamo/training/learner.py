@@ -18,21 +18,27 @@ Rows = TypeVar("Rows")
 class Learner(Generic[Rows]):
     """Backward passes, clipping of the gradient's norm to `clip`, optimiser step.
 
-    `loss(rows)` gives named values, of which "loss", a mean over its rows, is minimised over the parameters of
-    `modules`.
-    `generators` are those that it draws from beside the global ones: with parts they are turned back for each, so that
-    together the parts draw what the whole batch would. `every_step_trains_all`: whether each loss depends on all
-    parameters; processes have to look for those that it does not, which takes time.
+    `loss(rows)` gives named values, each a mean over the rows. The one called `minimised` is minimised over
+    `parameters`, by default all trained parameters of `modules`; the norm of the gradient is summed in their order.
+    `generators` are those that `loss` draws from besides torch's global ones. Where a batch is computed in parts, they
+    are set back before each part, so that all parts together draw what the whole batch would.
+    `every_step_trains_all`: whether each loss depends on all parameters. Where it does not, several processes have to
+    search for the parameters without a gradient, which takes time.
     """
 
     def __init__(
         self, loss: Callable[[Rows], Mapping[str, Tensor]], modules: Sequence[nn.Module],
         optimizer: torch.optim.Optimizer, clip: float, session: Session, generators: Sequence[Generator] = (),
-        every_step_trains_all: bool = True,
+        every_step_trains_all: bool = True, *, parameters: list[nn.Parameter] | None = None, minimised: str = "loss",
     ) -> None:  # fmt: skip
-        self.optimizer, self.clip, self.session, self.generators = optimizer, clip, session, generators
-        # In this order the norm is summed, to which its last bits owe what they are.
-        self.parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
+        self.optimizer = optimizer
+        self.clip = clip
+        self.session = session
+        self.generators = generators
+        self.minimised = minimised
+        if parameters is None:
+            parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
+        self.parameters = parameters
         self.objective: nn.Module = _Objective(loss, modules)
         if session.processes.count > 1:
             self.objective = DistributedDataParallel(
@@ -56,7 +62,7 @@ class Learner(Generic[Rows]):
             last = number == len(shares) - 1
             with sharing(share), nullcontext() if last else self._without_exchange():
                 found = dict(self.objective(_part(rows, share, shares)))
-                loss = found["loss"]
+                loss = found[self.minimised]
                 (loss if share.weight == 1.0 else share.weight * loss).backward()
             for name, value in found.items():
                 value = value.detach() if share.weight == 1.0 else share.weight * value.detach()

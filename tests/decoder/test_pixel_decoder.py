@@ -1,29 +1,33 @@
 """The pixel decoder: where its patches go, its files, and its training on true latents."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
 
-from lamo.decoder.config import DecoderConfig
+from lamo.decoder.config import DecoderConfig, DecoderShape
 from lamo.decoder.pixel_decoder import PixelDecoder
 from lamo.decoder.training import DecoderData, train_decoder
 from lamo.errors import LamoError
+from lamo.stores.atomic import read_json, write_json
 from lamo.stores.windows import ShardArray
 from lamo.training.seed import seed_everything
 from lamo.training.session import Session
 
 CPU = torch.device("cpu")
 GRID, PATCH, STATE = (2, 3), 4, 5
-SMALL = {
-    "depth": 1, "width": 16, "heads": 2, "steps": 2, "batch": 6, "learning_rate": 1e-2, "weight_decay": 0.0,
-    "warmup": 0.05, "mixed_precision": False,
+SIZE = {"depth": 1, "width": 16, "heads": 2}
+TRAINING = {
+    "steps": 2, "batch": 6, "learning_rate": 1e-2, "final_learning_rate": 2e-4, "warmup_steps": 0, "weight_decay": 0.0,
+    "mixed_precision": False, "validate_every": 1,
 }  # fmt: skip
 
 
-def config(**changes) -> DecoderConfig:
-    return DecoderConfig(**SMALL | changes)
+def config(training: dict[str, Any] | None = None, **size) -> DecoderConfig:
+    return DecoderConfig.model_validate({**SIZE, **size, "training": TRAINING | (training or {})})
 
 
 @pytest.fixture
@@ -82,11 +86,20 @@ def test_each_frame_is_decoded_alone_and_places_are_told_apart(decoder):
 def test_a_saved_decoder_computes_the_same_and_is_frozen(decoder, tmp_path):
     decoder.requires_grad_(False).save(tmp_path)
     loaded = PixelDecoder.load(tmp_path)
-    assert (loaded.config, loaded.grid, loaded.patch) == (decoder.config, GRID, PATCH)
+    assert (loaded.shape, loaded.grid, loaded.patch) == (DecoderShape(**SIZE), GRID, PATCH)
     assert not loaded.training
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
     state = torch.randn(2, 6, STATE)
     assert torch.equal(loaded(state), decoder(state))
+
+
+def test_a_decoder_saved_with_the_settings_of_its_training_is_still_read(decoder, tmp_path):
+    decoder.save(tmp_path)
+    saved = read_json(tmp_path / "config.json")
+    saved["decoder"] |= {"steps": 350, "batch": 48, "learning_rate": 0.002, "weight_decay": 0.01, "warmup": 0.05}
+    write_json(tmp_path / "config.json", saved)
+    state = torch.randn(2, 6, STATE)
+    assert torch.equal(PixelDecoder.load(tmp_path)(state), decoder(state))
 
 
 def test_weights_of_another_decoder_are_refused(decoder, tmp_path):
@@ -112,7 +125,8 @@ def data(lengths=(4, 2), seed=0) -> DecoderData:
 def test_a_few_frames_are_learned(tmp_path):
     torch.manual_seed(0)
     train = data()
-    decoder, log = train_decoder(config(steps=151, width=32), train, train, GRID, 0, Session())
+    settings = config({"steps": 151, "warmup_steps": 7, "validate_every": 30}, width=32)
+    decoder, log = train_decoder(settings, train, train, GRID, 0, Session())
     assert not decoder.training
     assert decoder.grid == GRID
     log.write(tmp_path / "log.parquet")
@@ -131,7 +145,7 @@ def test_training_follows_its_seed():
     for seed in (0, 0, 1):
         seed_everything(seed)
         weights.append(
-            train_decoder(config(mixed_precision=True), data(), data(), GRID, seed, Session())[0].embed.weight
+            train_decoder(config({"mixed_precision": True}), data(), data(), GRID, seed, Session())[0].embed.weight
         )
     torch.use_deterministic_algorithms(deterministic)
     assert torch.equal(weights[0], weights[1])

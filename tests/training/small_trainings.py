@@ -91,7 +91,8 @@ def decoder(session: Session) -> None:
     data = DecoderData(
         [ShardArray(frames, offsets)], [ShardArray(random.normal(size=(16, 6, 5)).astype("f2"), offsets)]
     )
-    config = DecoderConfig(mixed_precision=False, depth=1, width=16, heads=2, steps=STEPS, batch=4)
+    training = {"mixed_precision": False, "steps": STEPS, "batch": 4, "warmup_steps": 0, "validate_every": 1}
+    config = DecoderConfig.model_validate({"depth": 1, "width": 16, "heads": 2, "training": training})
     train_decoder(config, data, data, (2, 3), 3, session)
 
 

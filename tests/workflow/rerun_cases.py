@@ -113,7 +113,7 @@ VALUES = [
     configured("rollouts={samples: 3}", ROLLED),
     configured("rollouts={seed: 1}", ROLLED),
     configured("rollouts={blur_sigmas: [0.0, 2.0]}", CONTROLS | SHOWN),
-    configured("decoder={steps: 5}", DECODER),
+    configured("decoder={training: {steps: 5}}", DECODER),
     configured("decoder={width: 36}", DECODER),
     configured("midway={training: {learning_rate: 0.003}}", MIDWAY),
     configured("midway={training: {pretraining: {steps: 5}}}", MIDWAY),
@@ -228,7 +228,11 @@ IDLE = [
     ),
     edited("the text of the configuration", "config/tiny.yaml", "# Every rule", "# Each rule", NOTHING),
     edited(
-        "a default that is written out", "config/tiny.yaml", "decoder: {", "decoder: {weight_decay: 0.01, ", NOTHING
+        "a default that is written out",
+        "config/tiny.yaml",
+        "warmup_steps: 0",
+        "warmup_steps: 0, weight_decay: 0.01",
+        NOTHING,
     ),
     edited("documents", "docs/stores.md", "store", "shop", NOTHING),
     edited("environments", "envs/models.yaml", "python", "# the language\n  # python", NOTHING),

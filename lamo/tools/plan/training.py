@@ -33,7 +33,7 @@ def training_units(sizes: Sizes, pieces: Pieces) -> list[Unit]:
     """
     config = sizes.config
     units = [] if config.midway.checkpoint else _midway_units(sizes, pieces)
-    decoder = config.decoder
+    decoder = config.decoder.training
     units.append(Unit("decoder_train", "step", decoder.steps, decoder.batch, lambda batch: decoder_step(sizes, batch)))
     for name in PREDICTORS:
         if getattr(config.rollouts.samplers, name):
@@ -169,7 +169,7 @@ def validation(sizes: Sizes, batch: int) -> Run:
 
 def decoder_step(sizes: Sizes, batch: int) -> Run:
     """A step of `lamo.decoder.training`."""
-    config, shape = sizes.config.decoder, sizes.geometry
+    config, shape = sizes.config.decoder.training, sizes.geometry
     decoder = build(sizes.make_decoder)
     state, truth = torch.randn(batch, shape.patches, shape.state_width), images(sizes, batch)
     learn = _learner(decoder)
