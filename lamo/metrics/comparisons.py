@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 
 from lamo.errors import LamoError
 from lamo.metrics.catalogue import higher_is_better, is_frechet
-from lamo.metrics.config import EVERY_LEARNED, LEARNED, split_comparison
-from lamo.metrics.rows import row_label
+from lamo.metrics.config import EVERY_LEARNED, split_comparison
+from lamo.metrics.rows import is_learned, row_label
 from lamo.statistics.intervals import ClipBootstrap, Interval, LeftOut
 
 METRICS = ("psnr", "ssim", "energy_score")
@@ -97,7 +97,7 @@ def pairs_of(comparisons: Sequence[str], rows: dict[str, Row]) -> tuple[list[tup
         first, second = split_comparison(text)
         firsts = [first]
         if first == EVERY_LEARNED:
-            firsts = [label for label, (method, _) in rows.items() if method in LEARNED and label != second]
+            firsts = [label for label, (_, sampler) in rows.items() if is_learned(sampler) and label != second]
         there = [(one, second) for one in firsts if one in rows and second in rows]
         pairs += [pair for pair in there if pair not in pairs]
         missing += [] if there else [text]

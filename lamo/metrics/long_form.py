@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from lamo.metrics.rows import row_order
+from lamo.metrics.rows import rows_in_order
 from lamo.stores.rollouts import Window
 
 _LONG = pa.schema(
@@ -106,9 +106,10 @@ def replicates_table(rows: list[dict[str, Any]], rate_hz: float) -> pa.Table:
 def summary_table(entries: list[dict[str, Any]], rate_hz: float) -> pa.Table:
     """Summary entries as a table, in the order of rows, steps and metrics."""
     metrics = list(dict.fromkeys(entry["metric"] for entry in entries))
+    rows = rows_in_order((entry["method"], entry["sampler"]) for entry in entries)
     entries = sorted(
         entries,
-        key=lambda e: (*row_order(e["method"], e["sampler"]), e["method"], e["step"], metrics.index(e["metric"])),
+        key=lambda e: (rows.index((e["method"], e["sampler"])), e["step"], metrics.index(e["metric"])),
     )
     names = ["method", "sampler", "step", "horizon_s", "metric", "mean", "ci_low", "ci_high"]
     names += ["n_clips", "n_samples", "n_seeds"]

@@ -1,27 +1,40 @@
-"""Names and order of the table's rows, and the horizons as rollout steps."""
+"""Names and order of the table's rows, and the horizons as rollout steps.
 
-from collections.abc import Sequence
+A row is named by a pair: method and sampler. A learned row has the name of its predictor and the label of its sampler;
+a control has its own name, and "-" in the place of a sampler.
+"""
+
+from collections.abc import Iterable, Sequence
 
 from lamo.errors import LamoError
-from lamo.metrics.config import CONTROLS, LEARNED
+from lamo.rollout.control_names import CEILINGS, CONTROLS
 
-PIXEL_METRICS = ("psnr", "ssim", "sharpness")
+NO_SAMPLER = "-"
 REFERENCE = "persistence_pixels"
 """What skill is measured against."""
 
-_ORDER = ("decoder_ceiling", "oracle_motion", *LEARNED, *CONTROLS[2:])
+
+def is_learned(sampler: str) -> bool:
+    """Whether a row is that of a trained predictor and not of a control."""
+    return sampler != NO_SAMPLER
 
 
 def row_label(method: str, sampler: str) -> str:
-    """The sampler's name for learned methods, the method's for controls."""
-    return method if sampler == "-" else sampler
+    """The sampler's label for learned rows, the method's name for controls."""
+    return sampler if is_learned(sampler) else method
 
 
-def row_order(method: str, sampler: str) -> tuple[int, str, int]:
-    """Sorting key of table rows: ceiling, oracle, learned, then the other controls; flow-5 before flow-20."""
-    position = _ORDER.index(method) if method in _ORDER else len(_ORDER)
-    name, _, steps = sampler.partition("-")
-    return (position, name if steps.isdigit() else sampler, int(steps) if steps.isdigit() else 0)
+def rows_in_order(rows: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Method and sampler of each row once, in the table's order.
+
+    That is: decoder ceiling, oracle, the learned rows in the order in which they are given, the other controls.
+    """
+    found = list(dict.fromkeys(rows))
+    controls = [row for row in found if not is_learned(row[1])]
+    controls.sort(key=lambda row: CONTROLS.index(row[0]) if row[0] in CONTROLS else len(CONTROLS))
+    ceilings = [row for row in controls if row[0] in CEILINGS]
+    learned = [row for row in found if is_learned(row[1])]
+    return ceilings + learned + controls[len(ceilings) :]
 
 
 def horizon_steps(horizons_s: Sequence[float], rate_hz: float, steps: int) -> list[int]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +19,7 @@ from lamo.metrics.long_form import (
     summary_table,
 )
 from lamo.metrics.pixel import PixelScores, score_frames
-from lamo.metrics.rows import horizon_steps, row_label, row_order
+from lamo.metrics.rows import horizon_steps, row_label, rows_in_order
 from lamo.metrics.samples import SAMPLE_METRICS, energy_score, score_samples
 from lamo.metrics.summary import DistanceSummary, mean_summary, skill_summary
 from lamo.statistics.intervals import ClipBootstrap
@@ -110,8 +109,10 @@ def _features(frames: np.ndarray, steps: Sequence[int], extractor: FeatureExtrac
 
 def _rows(scored: Sequence[ScoredSet]) -> list[list[ScoredSet]]:
     """Group by method and sampler, in the table's order, seeds ascending."""
-    ordered = sorted(scored, key=lambda s: (*row_order(s.method, s.sampler), s.method, s.seed or 0))
-    rows = [list(group) for _, group in groupby(ordered, key=lambda s: (s.method, s.sampler))]
+    order = rows_in_order((one.method, one.sampler) for one in scored)
+    rows = [[one for one in scored if (one.method, one.sampler) == row] for row in order]
+    for row in rows:
+        row.sort(key=lambda one: one.seed or 0)
     for row in rows:
         counts = {one.features.shape[1] for one in row}
         if len(counts) > 1 or len({one.seed for one in row}) < len(row):

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from lamo.errors import LamoError
 from lamo.metrics.catalogue import is_frechet, title
 from lamo.metrics.rows import row_label
-from lamo.report.style import line_style, readable
+from lamo.report.style import LineStyle, line_styles, readable
 from lamo.stores.atomic import replacing
 
 _AXES = {
@@ -39,10 +39,12 @@ def metric_curves(path: str | Path, summary: pa.Table) -> None:
     rows = [row for row in summary.to_pylist() if row["metric"] in _AXES or is_frechet(row["metric"])]
     metrics = list(dict.fromkeys(row["metric"] for row in rows))
     keys = list(dict.fromkeys((row["method"], row["sampler"]) for row in rows))
+    styles = line_styles(keys)
     figure, axes, spare = panels(len(metrics), columns=2, width=5.2, height=3.5)
     for axis, metric in zip(axes, metrics, strict=True):
-        for key in keys:
-            _curve(axis, key, [r for r in rows if (r["method"], r["sampler"]) == key and r["metric"] == metric], keys)
+        for number, key in enumerate(keys):
+            found = [r for r in rows if (r["method"], r["sampler"]) == key and r["metric"] == metric]
+            _curve(axis, found, readable(row_label(*key)), styles[key], (number + 0.5) / len(keys))
         if metric in ("sharpness", "drift"):
             axis.axhline(1.0, color="#bbbbbb", linewidth=0.8, zorder=0)
         axis.set_xlabel("time after the last context frame (s)")
@@ -55,11 +57,11 @@ def metric_curves(path: str | Path, summary: pa.Table) -> None:
     save(figure, path)
 
 
-def _curve(axis: Axes, key: tuple[str, str], rows: list[dict[str, Any]], keys: list[tuple[str, str]]) -> None:
+def _curve(axis: Axes, rows: list[dict[str, Any]], label: str, style: LineStyle, place: float) -> None:
+    """Draw the means of one row of the table; `place`, 0..1, is its place where bars stand side by side."""
     rows = [row for row in rows if np.isfinite(row["mean"])]
     if not rows:
         return
-    style = line_style(key[0], [k for k in keys if k[0] == key[0]].index(key))
     time, mean, low, high = (np.array([r[name] for r in rows]) for name in ("horizon_s", "mean", "ci_low", "ci_high"))
     dashes: dict[str, Any] = {"dashes": style.dashes} if style.dashes else {}
     axis.plot(
@@ -69,15 +71,15 @@ def _curve(axis: Axes, key: tuple[str, str], rows: list[dict[str, Any]], keys: l
         marker=style.marker,
         markersize=4,
         linewidth=style.width,
-        label=readable(row_label(*key)),
+        label=label,
         **dashes,
     )
     if len(time) > _FEW:
         axis.fill_between(time, low, high, color=style.colour, alpha=0.09, linewidth=0)
     else:
-        # bands between few points would cover each other: bars, side by side
+        # Bands between few points would cover each other, so there are bars side by side instead.
         room = 0.35 * np.diff(time).min(initial=0.4)
-        beside = room * ((keys.index(key) + 0.5) / len(keys) - 0.5)
+        beside = room * (place - 0.5)
         axis.vlines(time + beside, low, high, color=style.colour, alpha=0.6, linewidth=1.2)
 
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from lamo.probing.labels import TARGETS
 from lamo.probing.probe import MOTION, SHUFFLED, Probe
 from lamo.report.probe_table import input_label, interval_text, target_label
-from lamo.report.style import line_style
+from lamo.report.style import COLOURS, control_style
 from lamo.stores.atomic import replacing
 
 _GREY = "#666666"
@@ -36,7 +36,7 @@ def _scatter(axis: Axes, probe: Probe, target: str) -> None:
     axis.plot([low, high], [low, high], color="#bbbbbb", linewidth=0.8, zorder=0)
     # fainter the more there are, so that dense places still show where most are
     faint = float(np.clip(60 / np.sqrt(len(true)) / 4, 0.12, 0.8))
-    axis.scatter(true, predicted, s=7, color=line_style("flow").colour, alpha=faint, linewidths=0)
+    axis.scatter(true, predicted, s=7, color=COLOURS[0], alpha=faint, linewidths=0)
     axis.set_xlim(low - margin, high + margin)
     axis.set_ylim(low - margin, high + margin)
     axis.set_box_aspect(1)
@@ -69,8 +69,8 @@ def _bars(axis: Axes, probe: Probe, target: str, inputs: list[str], named: bool)
 
 def _colour(inputs: str) -> str:
     if inputs == SHUFFLED:
-        return line_style("shuffled_motion").colour
-    return line_style("flow" if inputs.startswith("motion") else "persistence_latent").colour
+        return control_style("shuffled_motion").colour
+    return COLOURS[0] if inputs.startswith("motion") else control_style("persistence_latent").colour
 
 
 def _plain(axis: Axes) -> None:

@@ -1,17 +1,18 @@
 """Names and colours that the pictures share."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lamo.metrics.config import LEARNED
+from lamo.metrics.rows import is_learned
 
-# Okabe and Ito's palette: told apart with any colour vision
-_COLOURS = {
-    "truth": "#000000",
+# The first three are of Okabe and Ito's palette, which can be told apart with any colour vision; the others were chosen
+# to be far from these and from the colours of the controls, as people with and without colour blindness see them.
+COLOURS = ("#0072b2", "#d55e00", "#cc79a7", "#330099", "#7a9900", "#6b2d10", "#000000", "#8b0060")
+"""Colours of the predictors, in the order in which the configuration names them. They begin again after the last."""
+
+_CONTROL_COLOURS = {
     "decoder_ceiling": "#7f7f7f",
     "oracle_motion": "#009e73",
-    "flow": "#0072b2",
-    "gmm": "#d55e00",
-    "state": "#cc79a7",
     "constant_motion": "#e69f00",
     "shuffled_motion": "#8c6d31",
     "persistence_pixels": "#56b4e9",
@@ -32,7 +33,7 @@ _MARKERS = "os^Dv"
 
 @dataclass(frozen=True)
 class LineStyle:
-    """How a method is drawn in every figure: controls dashed, samplers of one predictor by marker."""
+    """How a row is drawn in every figure."""
 
     colour: str
     dashes: tuple[float, ...]
@@ -40,11 +41,29 @@ class LineStyle:
     width: float
 
 
-def line_style(method: str, position: int = 0) -> LineStyle:
-    """Style of a method; `position` counts the samplers of one predictor from 0."""
-    if method in LEARNED:
-        return LineStyle(_COLOURS[method], (), _MARKERS[position % len(_MARKERS)], 1.8)
-    return LineStyle(_COLOURS.get(method, "#444444"), _DASHES.get(method, (2, 1)), None, 1.4)
+def line_styles(rows: Sequence[tuple[str, str]]) -> dict[tuple[str, str], LineStyle]:
+    """Style of each of `rows`, which are pairs of method and sampler in the table's order.
+
+    Controls are dashed. Learned rows are solid, with a colour for each predictor and a marker for each of its samplers.
+    """
+    learned = [row for row in rows if is_learned(row[1])]
+    predictors = list(dict.fromkeys(method for method, _ in learned))
+    styles = {}
+    for method, sampler in rows:
+        if not is_learned(sampler):
+            styles[method, sampler] = control_style(method)
+            continue
+        number = predictors.index(method)
+        position = [other for name, other in learned if name == method].index(sampler)
+        # Predictors beyond the last colour share one, so their markers begin elsewhere.
+        marker = _MARKERS[(position + number // len(COLOURS)) % len(_MARKERS)]
+        styles[method, sampler] = LineStyle(COLOURS[number % len(COLOURS)], (), marker, 1.8)
+    return styles
+
+
+def control_style(name: str) -> LineStyle:
+    """Style of a control."""
+    return LineStyle(_CONTROL_COLOURS.get(name, "#444444"), _DASHES.get(name, (2, 1)), None, 1.4)
 
 
 def readable(label: str) -> str:

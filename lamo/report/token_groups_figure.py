@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from lamo.metrics.config import BootstrapConfig
 from lamo.probing.token_groups import Change, Concentration, Swaps, concentration
-from lamo.report.style import line_style, readable
+from lamo.report.style import COLOURS, readable
 from lamo.statistics.intervals import ClipBootstrap
 from lamo.stores.atomic import replacing
 
@@ -22,6 +22,8 @@ COLUMNS = (
     *("quarter_share", "quarter_low", "quarter_high", "n_windows", "n_clips"),
 )
 _MOST_COLUMNS = 6
+_OUTLINE = COLOURS[0]
+_HEAT = COLOURS[1]
 Measured = list[tuple[Change, Concentration]]
 
 
@@ -92,7 +94,7 @@ def _heat_map(axis: Axes, swaps: Swaps, change: Change, found: Concentration) ->
     values = change.values.mean(axis=0).reshape(swaps.grid)
     if values.max() > 0:
         heat = np.empty((*swaps.grid, 4))
-        heat[..., :3], heat[..., 3] = to_rgb(line_style("gmm").colour), values / values.max()
+        heat[..., :3], heat[..., 3] = to_rgb(_HEAT), values / values.max()
         axis.imshow(heat, extent=extent, interpolation="nearest")
     if swaps.owner is not None and math.isfinite(found.region_patches):
         inside = (swaps.owner == change.group.index).reshape(swaps.grid)
@@ -120,7 +122,7 @@ def _outline(axis: Axes, inside: np.ndarray, height: float, width: float) -> Non
     """The border of a region of patches of `height` x `width` pixels."""
     padded = np.pad(inside, 1)
     rows, columns = np.nonzero(padded[1:] != padded[:-1])
-    style: dict[str, Any] = {"color": line_style("flow").colour, "linewidth": 1.2}
+    style: dict[str, Any] = {"color": _OUTLINE, "linewidth": 1.2}
     axis.hlines(rows * height, (columns - 1) * width, columns * width, **style)
     rows, columns = np.nonzero(padded[:, 1:] != padded[:, :-1])
     axis.vlines(columns * width, (rows - 1) * height, rows * height, **style)

@@ -1,6 +1,6 @@
-"""The controls without which no rollout can be read: ceilings, floors and the trivial predictors.
+"""The control experiments needed to interpret rollouts: upper bounds, lower bounds and trivial predictors.
 
-Each is a `Method` as a predictor's rollout is, so that all pass through the same loop and stores.
+Each is a `Method`, as a predictor's rollout is, so that all pass through the same loop and stores.
 """
 
 import logging
@@ -12,6 +12,7 @@ import numpy as np
 from lamo.errors import LamoError
 from lamo.images import blur_frames
 from lamo.rollout.autoregressive import Future, Method, Plan, decode_states, run_windows
+from lamo.rollout.control_names import CONTROLS
 from lamo.rollout.frozen_models import FrozenModels, Scene
 from lamo.rollout.windows import ClipFrames
 from lamo.stores.rollouts import Rollouts, Window
@@ -123,7 +124,6 @@ SIMPLE: dict[str, Method] = {
     "persistence_latent": persistence_latent,
     "decoder_ceiling": decoder_ceiling,
 }
-CONTROLS = (*SIMPLE, "shuffled_motion", "persistence_blurred")
 
 
 def roll_out_control(

@@ -18,10 +18,11 @@ def test_defaults_are_the_papers_horizons_without_inception():
     [
         {"horizon_s": [0.2]},
         {"horizons_s": []},
-        {"sheet": {"rows": ["flaw-20"]}},
+        {"sheet": {"rows": [""]}},
         {"bootstrap": {"resamples": 3}},
         {"comparisons": ["flow-20"]},
-        {"comparisons": ["flow-20 over flaw"]},
+        {"comparisons": ["flow-20 over "]},
+        {"comparisons": ["learned over learned"]},
         {"comparisons": ["gmm over learned"]},
         {"comparisons": ["gmm over gmm"]},
     ],

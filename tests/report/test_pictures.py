@@ -9,11 +9,11 @@ from PIL import Image
 
 from lamo.drawing import enlarge
 from lamo.errors import LamoError
-from lamo.metrics.config import CONTROLS, LEARNED
 from lamo.report.figures import loss_curves, metric_curves
 from lamo.report.sheet import choose_windows, contact_sheet
-from lamo.report.style import line_style
+from lamo.report.style import COLOURS, line_styles
 from lamo.report.videos import rollout_video
+from lamo.rollout.control_names import CONTROLS
 from lamo.stores.rollouts import Window
 
 
@@ -100,17 +100,30 @@ def test_curves_are_drawn(scores, tmp_path):
         metric_curves(tmp_path / name, scores.summary)
     picture = np.asarray(Image.open(tmp_path / "a.png").convert("RGB"))
     assert picture.shape[1] == round(2 * 5.2 * 130)
-    for method in ("flow", "gmm"):
-        colour = [int(line_style(method).colour[i : i + 2], 16) for i in (1, 3, 5)]
+    for shown in COLOURS[:2]:
+        colour = [int(shown[i : i + 2], 16) for i in (1, 3, 5)]
         assert (picture == colour).all(axis=-1).sum() > 100
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
 def test_methods_look_different():
-    styles = [line_style(method) for method in (*LEARNED, *CONTROLS)]
-    assert len({style.colour for style in styles}) == len(styles)
-    assert all(style.dashes for style in styles[len(LEARNED) :])
-    assert len({line_style("flow", i).marker for i in range(3)}) == 3
+    learned = [(f"entry-{number}", f"entry-{number}") for number in range(len(COLOURS))]
+    controls = [(name, "-") for name in CONTROLS]
+    styles = line_styles([*learned, *controls])
+    assert len({style.colour for style in styles.values()}) == len(styles)
+    assert not any(styles[row].dashes for row in learned)
+    assert len({styles[row].dashes for row in controls}) == len(controls)
+
+
+def test_colours_and_markers_follow_the_order_of_the_rows():
+    rows = [("oracle_motion", "-"), ("mine", "mine-5"), ("mine", "mine-20"), ("flow", "flow-20")]
+    styles = line_styles(rows)
+    assert [styles[row].colour for row in rows[1:]] == [COLOURS[0], COLOURS[0], COLOURS[1]]
+    assert styles[rows[1]].marker != styles[rows[2]].marker
+    many = [(f"entry{number}", "-20") for number in range(len(COLOURS) + 1)]
+    first, last = (line_styles(many)[row] for row in (many[0], many[-1]))
+    assert first.colour == last.colour
+    assert first.marker != last.marker
 
 
 def write_log(path, **columns):

@@ -33,7 +33,7 @@ try:
 except LamoError as error:
     sys.exit(str(error))
 
-from lamo.metrics.config import CONTROLS
+from lamo.rollout.control_names import CONTROLS
 
 RESULTS = f"results/{CONFIG.run}"
 # Stages of another run are made by that run's settings: jobs need not ask again.

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from lamo.metrics.config import CONTROLS
 from lamo.predictors.sampler import Sampler
+from lamo.rollout.control_names import CONTROLS
 from lamo.tools.plan.clips import Clips
 from lamo.tools.plan.geometry import Sizes, weight_bytes
 from lamo.tools.plan.jobs import rollouts_of

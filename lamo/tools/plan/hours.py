@@ -3,7 +3,7 @@
 from collections import defaultdict
 from dataclasses import dataclass
 
-from lamo.metrics.config import CONTROLS
+from lamo.rollout.control_names import CONTROLS
 from lamo.tools.plan.clips import Clips
 from lamo.tools.plan.decoding import Decoding
 from lamo.tools.plan.disk import Store, context_windows, samples_of
