@@ -31,7 +31,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Hooks off: the table is printed below, also when there was nothing left to do.
 demo: install
 	$(BIN)/snakemake --cores $(CORES) --no-hooks
-	@$(BIN)/python -m lamo.tools.results results/demo
+	@$(BIN)/lamo results results/demo
 
 test: install
 	$(BIN)/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
@@ -55,34 +55,34 @@ format: install
 	$(BIN)/snakefmt $(SNAKEFILES)
 
 config: install
-	$(BIN)/python -m lamo.tools.config_docs
+	$(BIN)/lamo config write
 
 verify: install
-	@$(BIN)/python -m lamo.tools.verify 'results/$(RUN)' $(if $(QUICK),--quick)
+	@$(BIN)/lamo verify 'results/$(RUN)' $(if $(QUICK),--quick)
 
 rulegraph: install
-	$(BIN)/python -m lamo.tools.rulegraph
+	$(BIN)/lamo docs rulegraph
 
 sizes: install
-	$(BIN)/python -m lamo.tools.sizes
+	$(BIN)/lamo docs sizes
 
 report: install
 	$(BIN)/snakemake --report results/demo/report.html
 
 # Starts nothing. JSON=file writes the same for programs, GPU_TFLOPS=990 names another GPU by its peak in bfloat16.
 plan: install
-	@$(BIN)/python -m lamo.tools.plan $(if $(CONFIG),--config '$(CONFIG)') $(if $(VIDEOS),--videos '$(VIDEOS)') \
+	@$(BIN)/lamo plan $(if $(CONFIG),--config '$(CONFIG)') $(if $(VIDEOS),--videos '$(VIDEOS)') \
 	  $(if $(CLIPS),--clips $(CLIPS)) $(if $(SECONDS),--seconds $(SECONDS)) \
 	  $(if $(GPU_TFLOPS),--gpu-tflops $(GPU_TFLOPS)) $(if $(JSON),--json '$(JSON)')
 
 # Runs nothing.
 explain: install
-	@$(BIN)/python -m lamo.tools.explain -- --cores $(CORES) $(if $(CONFIG),--configfile '$(CONFIG)') $(ARGS)
+	@$(BIN)/lamo explain --cores $(CORES) $(if $(CONFIG),--configfile '$(CONFIG)') $(ARGS)
 
 # The long run is given links to stages 01 to 05, which it shares, and computes rollouts of eight seconds of its own.
 BENCH := bench$(if $(GPU),-gpu)
 SCIENCE := results/$(BENCH)-science
-PUBLISH := $(BIN)/python -m lamo.tools.publish
+PUBLISH := $(BIN)/lamo publish
 SCIENCE_PAGE := $(SCIENCE) results/$(BENCH) --command 'make bench-science$(if $(GPU), GPU=1)' --config config/$(BENCH).yaml
 LONG_PAGE := $(SCIENCE)-long results/$(BENCH)-long --after $(SCIENCE) --command 'make bench-science$(if $(GPU), GPU=1)' \
   --config config/$(BENCH).yaml config/bench-long.yaml
@@ -99,7 +99,7 @@ bench-science: install
 	  --config run=$(BENCH)-science-long
 	$(PUBLISH) $(SCIENCE_PAGE)
 	$(PUBLISH) $(LONG_PAGE)
-	$(if $(GPU),,$(BIN)/python -m lamo.tools.bench_document)
+	$(if $(GPU),,$(BIN)/lamo docs bench)
 
 DASHCAM_PAGE := results/bench-dashcam-science results/bench-dashcam --command 'make bench-dashcam VIDEOS=path/to/videos' \
   --config config/bench-dashcam.yaml

@@ -1,24 +1,22 @@
-"""The benchmark's table and picture in README.md, made again from results/bench."""
+"""`lamo docs bench`: the table and the picture of the benchmark in README.md, made from results/bench."""
 
 import csv
-import sys
 from pathlib import Path
 
 from PIL import Image
 
 from lamo.config import Config
-from lamo.errors import LamoError
+from lamo.jobs.code_hash import ROOT
 from lamo.metrics.catalogue import decimals_of, title
 from lamo.metrics.rows import row_label
 from lamo.report.style import readable
 from lamo.tools.documents import replace_between
 
-ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "README.md"
 RESULTS = ROOT / "results" / "bench"
 SCORES = RESULTS / "table.csv"
 PICTURE = ROOT / "docs" / "images" / "bench_rollout.png"
-# Pixels below the last block of a contact sheet.
+# Height of what stands below the last block of a contact sheet; pixels.
 FOOTER = 46
 COLUMNS = (
     *(("psnr", "0.2"), ("psnr", "0.6"), ("psnr", "1.6"), ("ssim", "1.6"), ("sharpness", "1.6")),
@@ -27,7 +25,7 @@ COLUMNS = (
 
 
 def table(scores: Path = SCORES) -> str:
-    """A row per method, and half the width of the 95 % interval behind every mean."""
+    """A row for each method; behind every mean stands half the width of its 95 % interval."""
     with scores.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     cells = {(row_label(r["method"], r["sampler"]), r["metric"], r["horizon_s"]): r for r in rows}
@@ -49,15 +47,17 @@ def _cell(row: dict[str, str] | None, metric: str) -> str:
 
 
 def picture() -> Image.Image:
-    """The first block of the contact sheet."""
+    """The first block of the contact sheet, which shows one window."""
     windows = Config().metrics.sheet.windows
     with Image.open(RESULTS / "contact_sheet.png") as sheet:
         return sheet.crop((0, 0, sheet.width, (sheet.height - FOOTER) // windows))
 
 
-if __name__ == "__main__":
-    try:
-        replace_between(DOCUMENT, "bench", table())
-        picture().save(PICTURE, optimize=True)
-    except LamoError as error:
-        sys.exit(str(error))
+def write() -> None:
+    """Put the table into its document and cut the picture out again.
+
+    Raises:
+        LamoError: the document has no place for the table.
+    """
+    replace_between(DOCUMENT, "bench", table())
+    picture().save(PICTURE, optimize=True)

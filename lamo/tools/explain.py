@@ -1,28 +1,29 @@
-"""Why each job would run, in words; `python -m lamo.tools.explain -- <arguments of snakemake>`.
+"""`lamo explain`: why each job would run, in words.
 
-Snakemake's dry-run is asked in this process for its jobs and its reasons; what the finished jobs were made of stands in
-their records, `results/<run>/provenance/<stage>/<stem of the log>.json`, where there are any.
+Jobs and reasons come from Snakemake's dry run. What a finished job was made of stands in the record that it left,
+`results/<run>/provenance/<stage>/<stem of the log>.json`.
 """
 
+import argparse
 import re
-import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lamo.errors import LamoError
 from lamo.jobs.code_hash import ROOT, code_hash, code_modules, predictor_modules
 from lamo.stores.atomic import read_json
+from lamo.tools.arguments import program_parser
 from lamo.tools.dry_run import Job, dry_run
 from lamo.tools.values import changed_values, is_hash, parse_change
 
+# More names than this are counted instead of written.
 AT_MOST = 3
 
 
 def explain(jobs: list[Job], directory: str | Path) -> str:
-    """Text with a line per cause: first those that stand on their own, then the jobs that follow from them.
+    """A text with a line for each cause: first the causes themselves, then the jobs that follow from other jobs.
 
-    `directory` is Snakemake's working directory, where the records of finished jobs lie.
+    `directory` is Snakemake's working directory. The records of finished jobs lie below it.
     """
     if not jobs:
         return "Nothing would run: code, config values and inputs are those of the finished jobs.\n"
@@ -64,7 +65,7 @@ def _numbers_apart(label: str) -> list[tuple[int, str]]:
 
 
 def _upstream(job: Job, makers: Mapping[str, Job]) -> list[Job]:
-    """The jobs that write what `job` reads, without those from which others of them follow."""
+    """The jobs whose outputs `job` reads, without those that another one of them follows from."""
     direct = _parents(job, makers)
     further = {id(one) for parent in direct for one in _ancestors(parent, makers)}
     return [parent for parent in direct if id(parent) not in further]
@@ -87,7 +88,7 @@ def _ancestors(job: Job, makers: Mapping[str, Job]) -> list[Job]:
 
 
 def _causes(job: Job, makers: Mapping[str, Job], directory: Path) -> list[str]:
-    """What makes `job` run by itself; nothing if it only follows from others."""
+    """Why `job` would run; empty if only because jobs before it run."""
     causes = []
     missing = [path for path in _files("Missing output files", job.reason) if not (directory / path).exists()]
     upstream = _upstream(job, makers)
@@ -121,7 +122,7 @@ def _some(paths: list[str]) -> str:
 
 
 def _changes(job: Job, directory: Path) -> list[str]:
-    """Values of the configuration and modules of the code that changed since the job was finished."""
+    """The config values and the modules of code that changed since the job was finished."""
     record = _record(job, directory)
     before, now = parse_change(job.reason)
     causes = changed_values(before, now, (record or {}).get("params", {}))
@@ -132,27 +133,27 @@ def _changes(job: Job, directory: Path) -> list[str]:
         hashes.remove(code_hash(script, loaded))
     if hashes:
         causes.append("the videos changed, or what lies beside them")
-    return causes or ["config values or code changed; which is not known"]
+    return causes or ["config values or code changed, but Snakemake does not say which"]
 
 
 def _code_of(job: Job) -> tuple[Path, list[str]]:
-    """The script of a job, and the modules that it loads by name."""
+    """The script of a job, and the modules that the script loads by name."""
     (script,) = (ROOT / "workflow" / "scripts").glob(f"[0-9][0-9]_{job.rule}.py")
     return script, predictor_modules(job.wildcards["predictor"]) if "predictor" in job.wildcards else []
 
 
 def _changed_code(job: Job, record: dict[str, Any] | None) -> str:
     if record is None:
-        return "code changed (which module is not known, since the finished job left no record)"
+        return "code changed (which module is not known: the finished job left no record)"
     now, before = code_modules(*_code_of(job)), record["code"]["modules"]
     changed = [path for path, digest in now.items() if before.get(path, digest) != digest]
     changed += [f"{path} (new)" for path in now if path not in before]
     changed += [f"{path} (gone)" for path in before if path not in now and not (ROOT / path).exists()]
-    return f"code changed: {', '.join(changed)}" if changed else "code changed, in what it imports"
+    return f"code changed: {', '.join(changed)}" if changed else "code changed: it imports other modules"
 
 
 def _record(job: Job, directory: Path) -> dict[str, Any] | None:
-    """The record of the finished job; None where it left none."""
+    """The record of the finished job, or None if it left none."""
     if job.log is None:
         return None
     log = directory / job.log
@@ -160,17 +161,31 @@ def _record(job: Job, directory: Path) -> dict[str, Any] | None:
     return read_json(path) if path.is_file() else None
 
 
-def main(arguments: list[str]) -> str:
-    """The explanation of a dry-run with `arguments` of snakemake."""
+def parser() -> argparse.ArgumentParser:
+    """The command line of `lamo explain`."""
+    parser = program_parser(
+        "explain",
+        "Say in words why Snakemake would run each job. Nothing is run.\n"
+        "A cause is a file that is missing or changed, a value of the configuration, or a module of the code.",
+        "lamo explain --cores 2 --configfile config/bdd100k.yaml",
+    )
+    parser.add_argument("arguments", nargs="*", metavar="ARGUMENT", help="arguments of snakemake, as for the run")
+    return parser
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the explanation of a dry run with `arguments` of Snakemake.
+
+    Raises:
+        LamoError: Snakemake refuses them.
+    """
+    given = list(arguments)
+    if given[:1] not in (["-h"], ["--help"], ["--"]):
+        # Options, too, are Snakemake's.
+        given = ["--", *given]
+    asked = parser().parse_args(given).arguments
     start = Path.cwd()
-    jobs = dry_run(arguments)
-    named = [arguments[i + 1] for i, one in enumerate(arguments[:-1]) if one in ("--directory", "-d")]
-    return explain(jobs, start / named[0] if named else start)
-
-
-if __name__ == "__main__":
-    given = sys.argv[1:]
-    try:
-        print(main(given[1:] if given[:1] == ["--"] else given), end="")
-    except LamoError as error:
-        sys.exit(str(error))
+    jobs = dry_run(asked)
+    named = [asked[i + 1] for i, one in enumerate(asked[:-1]) if one in ("--directory", "-d")]
+    print(explain(jobs, start / named[0] if named else start), end="")
+    return 0

@@ -1,18 +1,14 @@
-"""The small files of a finished run, kept in the repository with a page that says how they were made.
+"""`lamo publish`: the small files of a finished run, copied to a folder that is kept in the repository.
 
-`python -m lamo.tools.publish results/<run> results/<folder> --command "make ..."`; with `--check`, before a run is
-started, whether its results could be published.
+A page is written beside them that says how they were made: command, configuration, commit, machine, time, versions.
 """
 
 import argparse
-import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
@@ -23,8 +19,10 @@ from lamo.errors import LamoError
 from lamo.jobs.code_hash import ROOT
 from lamo.jobs.provenance import FOLDER, git_state
 from lamo.stores.atomic import read_json, replacing
+from lamo.tools.arguments import program_parser
+from lamo.tools.publish_page import WRITTEN, commits_of, page
 
-# From a run's folder to the published one; a folder is taken with its pictures.
+# Path in a run's folder -> path in the published one; folders are copied with all that is in them.
 FILES = {
     "07_metrics/table.csv": "table.csv",
     "07_metrics/table.md": "table.md",
@@ -39,21 +37,21 @@ FILES = {
 }
 OPTIONAL = {"07_metrics/probe.md"}
 SHEET = "07_metrics/contact_sheet.png"
-# Of long rollouts a sheet has a column for every step: megabytes that no page can show.
+# The contact sheet of long rollouts has a column for every step; one wider than this [pixels] is left out.
 WIDEST = 4000
 SCORES = "07_metrics/metrics.parquet"
 PAGE = "README.md"
-WRITTEN = "Written by `lamo.tools.publish`"
 
 
 def publish(run: Path, target: Path, command: str, configs: Sequence[str], after: Sequence[Path] = ()) -> None:
-    """Replaces `target` by the tables, pictures, scores of each seed (seeds.csv) and page of the run in `run`.
+    """Replace the folder `target` by tables, figures, scores of each seed (seeds.csv) and page of the run in `run`.
 
-    `after` are runs that it took stages from, whose jobs count as its own.
+    `command` and the files `configs` made the run. `after` are runs whose stages it shares; their jobs count as its
+    own.
 
     Raises:
-        LamoError: the run is not finished, a job ran on code that was not committed, a file in `configs` differs from
-            the commit, or `target` holds something else.
+        LamoError: the run is not finished, a job ran on code that was not committed, a file in `configs` is not as
+            committed, or `target` holds something else.
     """
     missing = [name for name in (*FILES, SCORES) if name not in OPTIONAL and not (run / name).exists()]
     if missing:
@@ -61,39 +59,40 @@ def publish(run: Path, target: Path, command: str, configs: Sequence[str], after
     check(target, configs)
     records = [read_json(path) for folder in (*after, run) for path in sorted((folder / FOLDER).rglob("*.json"))]
     if not records:
-        raise LamoError(f"{run / FOLDER}: no records of jobs; run `{command}` again")
-    page = _page(run, records, command, configs)
+        raise LamoError(f"{run / FOLDER}: found no records of jobs, expected one for each; run `{command}` again")
+    with_sheet = not _too_wide(run)
+    text = page(run, records, command, configs, with_sheet)
     with replacing(target) as folder:
         folder.mkdir()
         for source, name in FILES.items():
-            if source == SHEET and _too_wide(run):
+            if source == SHEET and not with_sheet:
                 continue
             if (run / source).is_dir():
                 shutil.copytree(run / source, folder / name)
             elif (run / source).exists():
                 shutil.copyfile(run / source, folder / name)
         pa.csv.write_csv(seed_scores(run), folder / "seeds.csv")
-        (folder / PAGE).write_text(page, encoding="utf-8")
+        (folder / PAGE).write_text(text, encoding="utf-8")
 
 
 def check(target: Path, configs: Sequence[str]) -> None:
-    """What the page needs besides a finished run, and can be known before.
+    """Check what can be checked before there are results.
 
     Raises:
-        LamoError: a file in `configs` differs from the commit, or `target` holds something else.
+        LamoError: a file in `configs` is not as committed, or `target` holds something that was not published.
     """
     if target.exists() and not _published(target):
-        raise LamoError(f"{target}: found what `publish` has not written, expected nothing or a published run; move it")
+        raise LamoError(f"{target}: found files that were not published, expected nothing or a published run; move it")
     changed = changed_files(configs)
     if changed:
         raise LamoError(f"{', '.join(changed)}: not as committed; commit, so that the page can name what was run")
 
 
 def check_code() -> None:
-    """Whether a job that is started now runs on code that the page can name.
+    """Check that jobs which are started now run on code that the page can name.
 
     Raises:
-        LamoError: the code is not committed, or no checkout.
+        LamoError: the code is not committed, or is no checkout of git.
     """
     state = git_state()
     if state is None or state["dirty"]:
@@ -102,13 +101,15 @@ def check_code() -> None:
 
 
 def warn_of_old_jobs(runs: Sequence[Path]) -> None:
-    """Says where jobs of an earlier start ran on code that was not committed: unless they run again, the run cannot be
-    published, and they do not if that very code is committed now."""
+    """Warn of jobs of an earlier start that ran on code that was not committed.
+
+    Such a run cannot be published unless these jobs run again. They do not if the very code is committed now.
+    """
     for run in runs:
         try:
             commits_of(run, [read_json(path) for path in (run / FOLDER).rglob("*.json")])
         except LamoError as error:
-            print(f"publish: warning: {error}; to be sure, move {run} away", file=sys.stderr)
+            print(f"lamo publish: warning: {error}; to be sure, move {run} away", file=sys.stderr)
 
 
 def changed_files(paths: Iterable[str], root: Path = ROOT) -> list[str]:
@@ -128,9 +129,9 @@ def _published(folder: Path) -> bool:
 
 
 def seed_scores(run: Path) -> pa.Table:
-    """Mean over windows and samples of every score, for each sampler, training seed and horizon of the table.
+    """Mean of every score over windows and samples, for each sampler, training seed and horizon of the table.
 
-    Six decimals, so that rounding in the order of a sum shows no difference.
+    Rounded to six decimals, so that another order of the summands shows no difference.
     """
     horizons = pa.csv.read_csv(run / "07_metrics/table.csv")["horizon_s"].unique().to_pylist()
     scores = pq.read_table(run / SCORES)
@@ -141,95 +142,37 @@ def seed_scores(run: Path) -> pa.Table:
     return means.select(keys).append_column("mean", rounded)
 
 
-def commits_of(run: str | Path, records: Sequence[dict[str, Any]]) -> list[str]:
-    """The commits that the jobs ran on, in their short form and in order of time.
+def parser() -> argparse.ArgumentParser:
+    """The command line of `lamo publish`."""
+    parser = program_parser(
+        "publish",
+        "Copy tables and figures of a finished run to a folder that is kept in the repository, with a page that says\n"
+        "how they were made. With --check, before the run is started: say whether its results could be published.",
+        "lamo publish results/bench-science results/bench --command 'make bench-science' --config config/bench.yaml",
+    )
+    parser.add_argument("run", metavar="RUN", type=Path, help="folder of the run, results/<run>")
+    parser.add_argument(
+        "target", metavar="FOLDER", type=Path, help="folder to write; one that was published is replaced"
+    )
+    parser.add_argument("--command", required=True, help="the command that makes the run, for the page")
+    parser.add_argument("--config", metavar="FILE", nargs="+", default=[], help="its configuration files, for the page")
+    parser.add_argument("--after", metavar="RUN", type=Path, nargs="+", default=[], help="runs whose stages it shares")
+    parser.add_argument("--check", action="store_true", help="only say whether a run that starts now can be published")
+    return parser
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Publish the run, or check whether it could be published.
 
     Raises:
-        LamoError: a job ran on code that differed from its commit.
+        LamoError: it cannot be published; the message says why.
     """
-    for record in records:
-        if record["git"] is None or record["git"]["dirty"]:
-            raise LamoError(
-                f"{run}: a job of rule {record['rule']} ran on code that is not committed; commit and run it again"
-            )
-    ordered = sorted(records, key=lambda record: record["started"])
-    return list(dict.fromkeys(record["git"]["commit"][:12] for record in ordered))
-
-
-def _page(run: Path, records: Sequence[dict[str, Any]], command: str, configs: Sequence[str]) -> str:
-    busy = timedelta(seconds=round(sum(record["seconds"] * record["device"]["threads"] for record in records)))
-    cards = sorted({name for record in records for name in record["device"]["gpus"]}) or ["no GPU"]
-    processors = sorted({record["device"]["cpu"] for record in records})
-    versions = {name: number for record in records for name, number in record["versions"].items()}
-    shown = ", ".join(f"{name} {versions[name]}" for name in ("python", "torch", "numpy", "zarr") if name in versions)
-    return "\n".join(
-        [
-            f"# Results of the run `{run.name}`",
-            "",
-            f"{WRITTEN}; do not edit. Made by `{command}`.",
-            "",
-            "| | |",
-            "|---|---|",
-            f"| configuration | {', '.join(f'`{name}`' for name in configs)} |",
-            f"| commit | {', '.join(commits_of(run, records))} |",
-            f"| date | {max(record['started'] for record in records)[:10]} |",
-            f"| machine | {', '.join(processors)}, {os.cpu_count()} logical cores; {', '.join(cards)} |",
-            f"| time | {_hours(_elapsed(records))} in which jobs ran; {_hours(busy)} of cores that they "
-            f"were given, {len(records)} jobs |",
-            f"| versions | {shown} |",
-            "",
-            "`table.md`: single samples; `table_samples.md`: several samples together and the other distances; "
-            "`comparisons.md`: differences between methods on the same windows; `matched.md`: what each method was "
-            "given and costs; `probe.md`: what motion tokens say of the true motion; `seeds.csv`: scores of each "
-            "training seed; `figures/`: curves against time and of all trainings.",
-            "",
-            *([] if _too_wide(run) else ["![Truth and methods as rows, time as columns](contact_sheet.png)", ""]),
-            "![Scores against time](figures/metrics.png)",
-            "",
-            (run / "07_metrics/table.md").read_text(encoding="utf-8").strip(),
-            "",
-        ]
-    )
-
-
-def _elapsed(records: Sequence[dict[str, Any]]) -> timedelta:
-    """Time in which at least one job ran."""
-    total, end = timedelta(0), datetime.min.replace(tzinfo=UTC)
-    for record in sorted(records, key=lambda one: one["started"]):
-        begin = max(datetime.fromisoformat(record["started"]), end)
-        stop = datetime.fromisoformat(record["started"]) + timedelta(seconds=record["seconds"])
-        total, end = total + max(stop - begin, timedelta(0)), max(stop, end)
-    return total
-
-
-def _hours(time: timedelta) -> str:
-    minutes = round(time.total_seconds() / 60)
-    return f"{minutes // 60}:{minutes % 60:02d} h"
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m lamo.tools.publish", description=__doc__)
-    parser.add_argument("run", type=Path, help="folder of the finished run")
-    parser.add_argument("target", type=Path, help="folder to write, replaced if it is there")
-    parser.add_argument("--command", required=True, help="the command that makes the run, for the page")
-    parser.add_argument("--config", nargs="+", default=[], help="its configuration files, for the page")
-    parser.add_argument("--after", type=Path, nargs="+", default=[], help="runs that it took stages from")
-    parser.add_argument("--check", action="store_true", help="only say whether what is now computed can be published")
-    options = parser.parse_args(arguments)
-    try:
-        if options.check:
-            check_code()
-            check(options.target, options.config)
-            warn_of_old_jobs((*options.after, options.run))
-            return 0
-        publish(options.run, options.target, options.command, options.config, options.after)
-    except LamoError as error:
-        print(f"publish: {error}", file=sys.stderr)
-        return 1
-    print(f"{options.target}: tables, pictures and scores of {options.run}")
+    options = parser().parse_args(arguments)
+    if options.check:
+        check_code()
+        check(options.target, options.config)
+        warn_of_old_jobs((*options.after, options.run))
+        return 0
+    publish(options.run, options.target, options.command, options.config, options.after)
+    print(f"{options.target}: tables, figures and scores of {options.run}")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,7 +1,7 @@
-"""The rules of the demo as a picture, grouped by stage, in docs/images/rulegraph.svg.
+"""`lamo docs rulegraph`: the rules of the demo as a picture, docs/images/rulegraph.svg.
 
-Snakemake's own picture draws every dependency, in colours that say nothing; here an edge is left out where a longer way
-says the same, and so is `all` with what leads to it.
+Snakemake can draw its rules itself, but shows every dependency and colours rules at random. Here rules are grouped by
+stage. A dependency that a longer path implies is left out, and so is the rule `all`.
 """
 
 import re
@@ -12,29 +12,29 @@ import tempfile
 from pathlib import Path
 
 from lamo.errors import LamoError
+from lamo.jobs.code_hash import ROOT
 from lamo.stores.atomic import replacing
 
-ROOT = Path(__file__).resolve().parents[2]
 PICTURE = ROOT / "docs" / "images" / "rulegraph.svg"
 COLOURS = ("#fdf3d0", "#dcebfa", "#e2f3df", "#fbe3d6", "#ece3f7", "#d9f1f1", "#f8dfe8")
 Edges = set[tuple[str, str]]
 
 
 def workflow_graph() -> tuple[set[str], Edges]:
-    """Rules of the demo without `all`, and which feeds which, as Snakemake sees them where nothing was computed yet."""
+    """The rules of the demo and the dependencies between them, without `all`, as Snakemake plans an empty folder."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", folder]
         command += ["--configfile", str(ROOT / "config" / "config.yaml"), "--rulegraph", "dot"]
         done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False)
     if done.returncode:
-        raise LamoError(f"Snakefile: snakemake drew no rule graph; it said: {done.stderr.strip()}")
+        raise LamoError(f"Snakefile: snakemake drew no rule graph; it said: {' '.join(done.stderr.split())}")
     names = dict(re.findall(r'^\s*(\d+)\[label = "(\w+)', done.stdout, flags=re.MULTILINE))
     edges = re.findall(r"^\s*(\d+) -> (\d+)$", done.stdout, flags=re.MULTILINE)
     return set(names.values()) - {"all"}, {(names[a], names[b]) for a, b in edges if names[b] != "all"}
 
 
 def stages() -> dict[str, list[str]]:
-    """Rules of each rule file in their order there, by the file's name: `01_frames`, `02_midway` ..."""
+    """The rules in each rule file, in their order, by the name of the file: `01_frames`, `02_midway` ..."""
     return {
         path.stem: re.findall(r"^ *rule (\w+):", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
         for path in sorted((ROOT / "workflow" / "rules").glob("0*.smk"))
@@ -42,7 +42,7 @@ def stages() -> dict[str, list[str]]:
 
 
 def reduced(edges: Edges) -> Edges:
-    """The edges that no longer way replaces (the transitive reduction of a graph without circles)."""
+    """The edges that no longer path implies: the transitive reduction of a graph without circles."""
     following: dict[str, set[str]] = {}
     for source, target in edges:
         following.setdefault(source, set()).add(target)
@@ -54,7 +54,7 @@ def reduced(edges: Edges) -> Edges:
 
 
 def drawing(names: set[str], edges: Edges) -> str:
-    """The graph in Graphviz' language: a box for each stage, rules in it; the same text for the same workflow."""
+    """The graph in the language of Graphviz, with a box for each stage. The same workflow gives the same text."""
     lines = [
         "digraph rules {",
         "  graph [rankdir=LR, bgcolor=white, margin=0.1, nodesep=0.12, ranksep=0.25];",
@@ -66,7 +66,7 @@ def drawing(names: set[str], edges: Edges) -> str:
     for (stage, rules), colour in zip(stages().items(), COLOURS, strict=True):
         title = stage.replace("_", " ")
         lines.append(f'  subgraph "cluster_{stage}" {{ label="{title}"; labeljust=l; style=filled; color="{colour}";')
-        # Two lines to a name: the picture is as wide as the README is on a screen, and can be read there.
+        # Names on two lines keep the picture narrow enough to be read at the width of the README.
         labels = {name: name.replace("_", "_\\n", 1) for name in rules if name in names}
         lines += [f'    {name} [label="{label}"];' for name, label in labels.items()]
         lines.append("  }")
@@ -75,7 +75,11 @@ def drawing(names: set[str], edges: Edges) -> str:
 
 
 def draw(path: Path) -> None:
-    """Write the picture; `LamoError` where Graphviz is missing or fails."""
+    """Draw the rules into the SVG file `path`.
+
+    Raises:
+        LamoError: Graphviz is missing, or it or Snakemake fails.
+    """
     if not shutil.which("dot"):
         raise LamoError("dot: not found, expected Graphviz' program on PATH; install it (Debian: apt install graphviz)")
     names, edges = workflow_graph()
@@ -83,13 +87,11 @@ def draw(path: Path) -> None:
         ["dot", "-Tsvg"], input=drawing(names, reduced(edges)), text=True, capture_output=True, check=False
     )
     if done.returncode:
-        raise LamoError(f"{path}: dot drew nothing; it said: {done.stderr.strip()}")
+        raise LamoError(f"{path}: dot drew nothing; it said: {' '.join(done.stderr.split())}")
     with replacing(path) as temporary:
         temporary.write_text(done.stdout, encoding="utf-8")
 
 
-if __name__ == "__main__":
-    try:
-        draw(PICTURE)
-    except LamoError as error:
-        sys.exit(str(error))
+def write() -> None:
+    """Draw the picture of the README again; `LamoError` where that fails."""
+    draw(PICTURE)

@@ -1,16 +1,12 @@
-"""The table of sizes in docs/predictors.md: python -m lamo.tools.sizes counts the parameters and writes it again."""
+"""`lamo docs sizes`: the sizes of the predictors in docs/predictors.md, counted on models that are built for it."""
 
-import sys
-from pathlib import Path
-
-from lamo.errors import LamoError
+from lamo.jobs.code_hash import ROOT
 from lamo.predictors.config import PREDICTORS
 from lamo.predictors.cost import size_of
 from lamo.tools.documents import replace_between
 from lamo.tools.overlay import read_config
 from lamo.tools.plan.geometry import sizes_of
 
-ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "predictors.md"
 CONFIGS = {"bdd100k.yaml": "paper", "config.yaml": "demo"}
 
@@ -29,8 +25,10 @@ def table() -> str:
     return "\n".join(lines)
 
 
-if __name__ == "__main__":
-    try:
-        replace_between(DOCUMENT, "sizes", table())
-    except LamoError as error:
-        sys.exit(str(error))
+def write() -> None:
+    """Put the table into its document.
+
+    Raises:
+        LamoError: the document has no place for it.
+    """
+    replace_between(DOCUMENT, "sizes", table())

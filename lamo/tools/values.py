@@ -1,4 +1,10 @@
-"""Which config values changed, out of what Snakemake says of the parameters of a job."""
+"""Which config values changed, read from the text in which Snakemake says why a job would run.
+
+Snakemake compares the parameters of a job with those of the finished one by value and reports, as text and without
+names, the values that only one side has. The names come from the record of the finished job. What Snakemake does not
+say is which new value took the place of which old one. That is decided here by likeness: two sections with the most
+keys in common, or two values of the same type. A wrong guess gives a clumsy text, never a wrong set of jobs.
+"""
 
 import ast
 import json
@@ -6,14 +12,15 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+# Snakemake writes this where one side has no values of its own.
 NOTHING = "<nothing exclusive>"
 
 
 def parse_change(reason: str) -> tuple[list[Any], list[Any]]:
-    """The values that only the finished job had, and those that only the new one has; both without their names.
+    """The values that only the finished job had, and those that only the new job has; both without names.
 
-    Snakemake writes them as Python literals, one after the other: "... before: 1,{'a': 2} now: 3". Two empty lists if
-    that cannot be read.
+    Snakemake writes them as Python literals: "... before: 1,{'a': 2} now: 3". If the text cannot be read, both lists
+    are empty.
     """
     found = re.search(r"Params have changed.*?: before: (.*) now: (.*?)\s*(?:;|$)", reason, re.DOTALL)
     if found is None:
@@ -26,14 +33,16 @@ def parse_change(reason: str) -> tuple[list[Any], list[Any]]:
 
 
 def changed_values(before: list[Any], now: list[Any], names: Mapping[str, Any]) -> list[str]:
-    """A text per value that changed: "config value predictor.head.blocks was 3, is 2".
+    """A text for each value that changed: "config value predictor.head.blocks was 3, is 2".
 
-    `names` are the parameters of the finished job by name; a value that is not among them is called by its keys alone.
+    `names` are the parameters of the finished job by name. A value that is not among them is named by its keys alone.
     Hashes are left out.
     """
-    before, left = [v for v in before if not is_hash(v)], [v for v in now if not is_hash(v)]
+    left = [value for value in now if not is_hash(value)]
     texts = []
     for old in before:
+        if is_hash(old):
+            continue
         name = next((name for name, value in names.items() if _plain(value) == _plain(old)), "")
         new = max(left, key=lambda value: _likeness(old, value), default=None)
         if new is None or _likeness(old, new) == 0:
@@ -41,7 +50,7 @@ def changed_values(before: list[Any], now: list[Any], names: Mapping[str, Any]) 
             continue
         left.remove(new)
         texts += [_text(path, *values) for path, values in _differences(old, new, name)]
-    return texts + [f"a value that was not there is {_shown(new)}" for new in left]
+    return texts + [f"a value is new: {_shown(new)}" for new in left]
 
 
 def _text(name: str, old: Any, new: Any) -> str:
@@ -65,7 +74,7 @@ def _differences(old: Any, new: Any, path: str) -> Iterator[tuple[str, tuple[Any
 
 
 def _likeness(old: Any, new: Any) -> float:
-    """How likely two values are the same parameter before and now; 0 for not at all."""
+    """How likely two values are the same parameter, before and now; 0 for certainly not."""
     if isinstance(old, dict) and isinstance(new, dict):
         return 1 + len(old.keys() & new.keys())
     numbers = (int, float)
@@ -77,5 +86,5 @@ def _plain(value: Any) -> str:
 
 
 def is_hash(value: Any) -> bool:
-    """Whether a value is a hash: of code, or of the videos that were listed."""
+    """Whether a value is a hash, of code or of the list of videos."""
     return isinstance(value, str) and re.fullmatch("[0-9a-f]{16,}", value) is not None

@@ -1,8 +1,8 @@
-"""Whether the artefacts of a run still agree with what made them: `python -m lamo.tools.verify results/<run>`."""
+"""`lamo verify`: whether the files of a run still agree with the records of how they were made."""
 
 import argparse
-import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,13 +19,17 @@ from lamo.stages import CONFIG_FILE
 from lamo.stores.atomic import read_json
 from lamo.stores.checksums import FOREIGN, checksums
 from lamo.stores.manifest import check_manifest
+from lamo.tools.arguments import add_run, program_parser, run_folder
+from lamo.tools.records import Record, read_records
 
+# Files and folders of a run that no job declares as its output; nothing is said of them.
 NO_ARTEFACTS = (
     *("logs", "benchmarks", "checkpoints", provenance.FOLDER, CONFIG_FILE, "report.html"),
-    # Kept by what looks for videos, beside the artefacts of its stage.
+    # Written by the search for videos, which happens before the jobs.
     *(f"01_frames/{FOLDER}", f"01_frames/{CACHE}"),
 )
 
+# What can be said of a file.
 AGREES = "agrees"
 CHANGED = "its content was changed after it was made"
 INPUT = "made from an input that has changed since"
@@ -36,21 +40,8 @@ MISSING = "record without file"
 
 
 @dataclass(frozen=True)
-class Record:
-    """What `verify` reads of a job's record; paths in the run's folder are relative to that, others are absolute."""
-
-    rule: str
-    key: str
-    started: str
-    script: str
-    modules: dict[str, str]
-    inputs: dict[str, str]
-    outputs: dict[str, str]
-
-
-@dataclass(frozen=True)
 class Finding:
-    """What is to be said of one artefact; `kind` is one of the sentences above."""
+    """What is said of one file; `kind` is one of the sentences above, `text` has the details."""
 
     path: str
     kind: str
@@ -58,18 +49,19 @@ class Finding:
 
 
 class Verification:
-    """The artefacts of the run in `folder` beside their records.
+    """The files of the run in `folder`, compared with their records.
 
-    `quick` takes a store for whole if its manifest is the one that was recorded; else the checksums of all its files
-    are compared. Raises `LamoError` if there is no such folder or a record cannot be read.
+    With `quick`, a store counts as unchanged if its manifest is the recorded one; otherwise the checksums of all its
+    files are compared.
+
+    Raises:
+        LamoError: a record cannot be read.
     """
 
     def __init__(self, folder: str | Path, quick: bool = False, progress: bool = False) -> None:
         self.folder = Path(folder)
-        if not self.folder.is_dir():
-            raise LamoError(f"{folder}: no such folder, expected that of a run; give results/<run>")
         self.records = read_records(self.folder)
-        # Of two rules that wrote the same file, one after the other, the last one made it what it is.
+        # Where two jobs wrote the same file, the later one made it what it is.
         self.made_by = {path: record for record in self.records for path in record.outputs}
         paths = sorted({path for record in self.records for path in (*record.inputs, *record.outputs)})
         self._now: dict[str, str | None] = {}
@@ -80,9 +72,10 @@ class Verification:
         self._strays = {path: [(STRAY, "")] for path in self._files_without_record()}
 
     def findings(self) -> list[Finding]:
-        """A finding for every artefact, by path."""
+        """One finding for each file, in the order of the paths."""
         found = []
         for path, problems in sorted((self._problems | self._strays).items()):
+            # A file that is fine in itself may still descend from one that is not.
             if not problems and (origins := self._origins(path)):
                 problems = [(DOWNSTREAM, _some(sorted(origins)))]
             problems = problems or [(AGREES, "")]
@@ -104,7 +97,7 @@ class Verification:
         place = self.folder / path
         now = self._now[path] = content_hash(place) if place.exists() else None
         manifest = place.with_suffix(".manifest.json")
-        # A manifest that is not the recorded one says nothing of the store.
+        # The files are compared with the manifest only if the manifest is the recorded one.
         known = path in self.made_by and now == self.made_by[path].outputs[path]
         if known and not quick and place.is_dir() and manifest.is_file():
             try:
@@ -113,7 +106,8 @@ class Verification:
                 self._damage[path] = str(error)
 
     def _own_problems(self, path: str) -> list[tuple[str, str]]:
-        record, problems = self.made_by[path], []
+        record = self.made_by[path]
+        problems = []
         if self._now[path] is None:
             return [(MISSING, record.rule)]
         if self._now[path] != record.outputs[path]:
@@ -128,9 +122,10 @@ class Verification:
         return problems
 
     def _origins(self, path: str) -> set[str]:
-        """Those artefacts that `path` descends from and of which something is to be said themselves."""
+        """The nearest files that `path` descends from and that have a problem of their own."""
         origins: set[str] = set()
-        seen, todo = {path}, [path]
+        seen = {path}
+        todo = [path]
         while todo:
             above = set(self.made_by[todo.pop()].inputs) - seen
             seen |= above
@@ -150,40 +145,12 @@ class Verification:
         return sorted(strays)
 
 
-def read_records(folder: Path) -> list[Record]:
-    """The records of the run in `folder`, the oldest first; `LamoError` if one cannot be read."""
-    files = sorted((folder / provenance.FOLDER).rglob("*.json"))
-    return sorted((_read_record(file, folder) for file in files), key=lambda record: record.started)
-
-
-def _read_record(file: Path, folder: Path) -> Record:
-    content = read_json(file)
-    found = content.get("format") if isinstance(content, dict) else None
-    if found != provenance.FORMAT:
-        raise LamoError(
-            f"{file}: found format {found}, expected {provenance.FORMAT}; run the rule that writes it again"
-        )
-    inputs, outputs = (
-        {_place(path, content["results"], folder): digest for path, digest in content[name].items()}
-        for name in ("inputs", "outputs")
-    )
-    code = content["code"]
-    facts = content["rule"], content["key"], content["started"]
-    return Record(*facts, code["script"], code["modules"], inputs, outputs)
-
-
-def _place(path: str, results: str, folder: Path) -> str:
-    """A recorded path as one in the run's folder, which may have been moved; an absolute one if it lies elsewhere."""
-    if Path(path).is_relative_to(results):
-        return Path(path).relative_to(results).as_posix()
-    return (folder.resolve().parents[1] / path).as_posix()
-
-
 @cache
 def changed_modules(script: str, modules: tuple[tuple[str, str], ...]) -> list[str]:
-    """Those of the recorded modules, paths with their hashes, that are other now or gone."""
+    """The recorded modules (path and hash) that have changed since or are gone."""
     if not (ROOT / script).is_file():
         return [script]
+    # `code_modules` takes names of modules: lamo/nn/__init__.py is lamo.nn.
     paths = [Path(path) for path, _ in modules if path != script and (ROOT / path).is_file()]
     names = [path.parent if path.name == "__init__.py" else path.with_suffix("") for path in paths]
     now = code_modules(ROOT / script, tuple(".".join(name.parts) for name in names))
@@ -191,16 +158,15 @@ def changed_modules(script: str, modules: tuple[tuple[str, str], ...]) -> list[s
 
 
 def _check_folder(folder: Path, manifest: Path) -> None:
-    """Compare a store, or a folder of videos, with the manifest beside it; `LamoError` if they do not agree."""
+    """Compare a store, or a folder of videos, with its manifest; `LamoError` if they disagree."""
     content = read_json(manifest)
     if "kind" in content:
         check_manifest(folder, manifest, content["kind"], whole=True)
         return
-    found, expected = checksums(folder), content["files"]
+    found = checksums(folder)
+    expected = content["files"]
     if wrong := sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name)):
-        raise LamoError(
-            f"{folder / wrong[0]}: is not what {manifest} says, nor are {len(wrong) - 1} others; make it again"
-        )
+        raise LamoError(f"{folder / wrong[0]}: differs from {manifest} ({len(wrong)} files do); make the folder again")
 
 
 def _sentence(kind: str, detail: str) -> str:
@@ -214,7 +180,7 @@ def _some(names: list[str]) -> str:
 
 
 def report(verification: Verification) -> tuple[str, bool]:
-    """The table of all findings with its summary, and whether everything agrees."""
+    """The table of all findings with a summary below it, and whether everything agrees."""
     findings = verification.findings()
     if not findings:
         raise LamoError(f"{verification.folder}: found no artefacts and no records; run the workflow first")
@@ -239,19 +205,29 @@ def _run_id(verification: Verification) -> list[str]:
     return [f"run id {table.key}, as in the table; {len(behind)} records of {artefacts} artefacts stand behind it"]
 
 
-def main(arguments: list[str] | None = None) -> int | str:
-    """Print the report. Returns what `sys.exit` takes: 1 if anything disagrees, or what is wrong in one line."""
-    parser = argparse.ArgumentParser(prog="python -m lamo.tools.verify", description=__doc__)
-    parser.add_argument("results", help="folder of a run, results/<run>")
-    parser.add_argument("--quick", action="store_true", help="compare the manifests of stores, not all their files")
-    options = parser.parse_args(arguments)
-    try:
-        text, agrees = report(Verification(options.results, options.quick, progress=True))
-    except LamoError as error:
-        return str(error)
+def parser() -> argparse.ArgumentParser:
+    """The command line of `lamo verify`."""
+    parser = program_parser(
+        "verify",
+        "Check every file of a run against the record of how it was made: its content, its inputs and the code.\n"
+        "Exit status 1 if anything disagrees.",
+        "lamo verify results/demo",
+    )
+    add_run(parser)
+    parser.add_argument("--quick", action="store_true", help="of a store compare the manifest, not all of its files")
+    return parser
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print what became of every file of the run.
+
+    Returns:
+        0 if everything agrees, 1 if anything does not.
+
+    Raises:
+        LamoError: there is no such run, or a record cannot be read.
+    """
+    options = parser().parse_args(arguments)
+    text, agrees = report(Verification(run_folder(options.run), options.quick, progress=True))
     print(text)
     return 0 if agrees else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

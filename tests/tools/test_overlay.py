@@ -62,17 +62,22 @@ def test_an_entry_that_cannot_be_read_is_refused(entry):
 
 
 def test_files_lie_over_the_default_and_values_over_the_files(tmp_path):
-    (tmp_path / "a.yaml").write_text("run: a\nframes: {rate_hz: 10}\n")
+    (tmp_path / "a.yaml").write_text("run: a\nframes: {height: 48}\n")
     (tmp_path / "b.yaml").write_text("run: b\n")
     config = read_config([tmp_path / "a.yaml", tmp_path / "b.yaml"], {"videos": {"root": "x"}})
-    assert (config.run, config.frames.rate_hz, config.videos.root) == ("b", 10, "x")
-    assert config.frames.height == Config().frames.height
+    assert (config.run, config.frames.height, config.videos.root) == ("b", 48, "x")
+    assert config.frames.width == Config().frames.width
     assert read_config() == Config()
 
 
+# Files that are laid over another one.
+BELOW = {"bench-long": ["bench"]}
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "config").glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_configuration_of_the_repository_is_fine(path):
-    assert read_config([path]).run
+def test_every_configuration_of_the_repository_is_valid(path):
+    below = [path.with_stem(name) for name in BELOW.get(path.stem, [])]
+    assert read_config([*below, path]).run
 
 
 @pytest.mark.parametrize(

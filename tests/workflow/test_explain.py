@@ -17,9 +17,8 @@ REASON = "Params have changed since last execution: Union of exclusive params be
 def explained(workflow, *config: str, succeeds: bool = True) -> list[str]:
     """The lines of the explanation."""
     command = workflow.command(config=config)
-    command[command.index("snakemake") :][:1] = []
-    command[command.index("snakemake")] = "lamo.tools.explain"
-    command.insert(command.index("lamo.tools.explain") + 1, "--")
+    place = command.index("snakemake")
+    command[place : place + 1] = ["lamo", "explain"]
     done = subprocess.run(command, cwd=workflow.root, text=True, capture_output=True, check=False)
     assert (done.returncode == 0) == succeeds, done.stdout + done.stderr
     return [line.strip() for line in (done.stdout if succeeds else done.stderr).splitlines() if line]
@@ -60,7 +59,7 @@ def test_the_module_that_changed_is_named_where_there_is_a_record(copy, tmp_path
         file.write("\n_NEW_LINE = 1\n")
     lines = explained(changed)
     assert "predictors_train flow seed 0: code changed: lamo/predictors/flow/head.py" in lines
-    unknown = "code changed (which module is not known, since the finished job left no record)"
+    unknown = "code changed (which module is not known: the finished job left no record)"
     assert f"predictors_train state seed 0: {unknown}" in lines
     assert not any(line.startswith("predictors_train gmm") for line in lines)
 
@@ -102,4 +101,4 @@ def test_values_are_matched_by_their_keys_and_hashes_are_left_out():
         "config value rate_hz was 5.0, is 6",
     ]
     assert changed_values([1], [], {}) == ["a config value was 1, is not there"]
-    assert changed_values([], [1], {}) == ["a value that was not there is 1"]
+    assert changed_values([], [1], {}) == ["a value is new: 1"]

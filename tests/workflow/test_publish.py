@@ -9,9 +9,16 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from lamo import cli
 from lamo.errors import LamoError
 from lamo.stores.atomic import write_json
-from lamo.tools.publish import WIDEST, _elapsed, changed_files, commits_of, main, publish, seed_scores
+from lamo.tools.publish import WIDEST, changed_files, publish, seed_scores
+from lamo.tools.publish_page import commits_of, elapsed
+
+
+def lamo_publish(arguments):
+    return cli.main(["publish", *arguments])
+
 
 CLEAN = {"commit": "0123456789abcdef", "dirty": False}
 
@@ -32,7 +39,7 @@ def test_a_finished_run_is_published_with_its_page(run, tmp_path, capsys):
     publish(run, target, "make something else", [])
     (target / "old").mkdir()
     arguments = [str(run), str(target), "--command", "make something", "--config", "config/tiny.yaml"]
-    assert main(arguments) == 0
+    assert lamo_publish(arguments) == 0
     page = (target / "README.md").read_text()
     assert "`make something`" in page
     assert "`config/tiny.yaml`" in page
@@ -59,7 +66,7 @@ def test_scores_of_a_seed_are_the_means_of_its_values(run):
 def test_code_that_is_not_committed_is_refused(run, tmp_path, capsys):
     path = next((run / "provenance" / "07_metrics").glob("metrics_table*.json"))
     write_json(path, json.loads(path.read_text()) | {"git": CLEAN | {"dirty": True}})
-    assert main([str(run), str(tmp_path / "published"), "--command", "make something"]) == 1
+    assert lamo_publish([str(run), str(tmp_path / "published"), "--command", "make something"]) == 2
     assert "metrics_table ran on code that is not committed" in capsys.readouterr().err
     assert not (tmp_path / "published").exists()
 
@@ -82,7 +89,7 @@ def test_a_folder_of_something_else_is_left_alone(run, tmp_path):
     target = tmp_path / "frames"
     target.mkdir()
     (target / "README.md").write_text("decoded frames\n")
-    with pytest.raises(LamoError, match="has not written"):
+    with pytest.raises(LamoError, match="were not published"):
         publish(run, target, "make something", [])
     assert (target / "README.md").read_text() == "decoded frames\n"
 
@@ -104,7 +111,7 @@ def test_a_changed_configuration_is_refused(run, tmp_path, monkeypatch):
 def test_what_cannot_be_published_is_said_before_it_is_computed(state, expected, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("lamo.tools.publish.git_state", lambda: state)
     arguments = [str(tmp_path / "run"), str(tmp_path / "published"), "--command", "make something", "--check"]
-    assert main(arguments) == int(state != CLEAN)
+    assert lamo_publish(arguments) == (0 if state == CLEAN else 2)
     assert expected in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
@@ -112,11 +119,11 @@ def test_what_cannot_be_published_is_said_before_it_is_computed(state, expected,
 def test_jobs_of_an_earlier_start_on_other_code_are_warned_of(run, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("lamo.tools.publish.git_state", lambda: CLEAN)
     arguments = [str(run), str(tmp_path / "published"), "--command", "make something", "--check"]
-    assert main(arguments) == 0
+    assert lamo_publish(arguments) == 0
     assert capsys.readouterr().err == ""
     path = next((run / "provenance" / "07_metrics").glob("metrics_table*.json"))
     write_json(path, json.loads(path.read_text()) | {"git": CLEAN | {"dirty": True}})
-    assert main(arguments) == 0
+    assert lamo_publish(arguments) == 0
     assert "metrics_table ran on code that is not committed" in capsys.readouterr().err
 
 
@@ -124,14 +131,14 @@ def test_a_changed_configuration_is_said_before_anything_is_computed(tmp_path, m
     monkeypatch.setattr("lamo.tools.publish.git_state", lambda: CLEAN)
     monkeypatch.setattr("lamo.tools.publish.changed_files", list)
     arguments = [str(tmp_path / "run"), str(tmp_path / "published"), "--command", "make something", "--check"]
-    assert main([*arguments, "--config", "config/tiny.yaml"]) == 1
+    assert lamo_publish([*arguments, "--config", "config/tiny.yaml"]) == 2
     assert "config/tiny.yaml: not as committed" in capsys.readouterr().err
 
 
 def test_a_folder_of_something_else_is_said_before_anything_is_computed(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("lamo.tools.publish.git_state", lambda: CLEAN)
-    assert main([str(tmp_path / "run"), str(tmp_path), "--command", "make something", "--check"]) == 1
-    assert "has not written" in capsys.readouterr().err
+    assert lamo_publish([str(tmp_path / "run"), str(tmp_path), "--command", "make something", "--check"]) == 2
+    assert "were not published" in capsys.readouterr().err
 
 
 def test_changed_files_are_those_that_differ_from_the_commit(tmp_path):
@@ -154,7 +161,7 @@ def test_time_is_counted_once_where_jobs_ran_side_by_side():
         {"started": "2026-01-01T00:01:30+00:00", "seconds": 40.0},
         {"started": "2026-01-05T00:00:00+00:00", "seconds": 7.0},
     ]
-    assert _elapsed(records).total_seconds() == 130 + 7
+    assert elapsed(records).total_seconds() == 130 + 7
 
 
 def test_a_sheet_too_wide_for_a_page_is_left_out(run, tmp_path):

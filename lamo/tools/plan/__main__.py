@@ -1,4 +1,4 @@
-"""`python -m lamo.tools.plan`: print what a run will cost. Exit status 0, also with warnings; 1 on bad input."""
+"""`lamo plan`: what a run will cost."""
 
 import argparse
 import sys
@@ -8,6 +8,7 @@ import torch
 
 from lamo.errors import LamoError
 from lamo.stores.atomic import write_json
+from lamo.tools.arguments import program_parser
 from lamo.tools.overlay import read_config
 from lamo.tools.plan.clips import parse_clips
 from lamo.tools.plan.gpu import A100_TFLOPS, EFFICIENCY
@@ -39,7 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser("python -m lamo.tools.plan", description="What a run will cost.")
+    parser = program_parser(
+        "plan",
+        "Estimate time, disk and memory of a run before it is started. Nothing is started.",
+        "lamo plan --config config/bdd100k.yaml --videos path/to/bdd100k",
+        "lamo plan --config config/bdd100k.yaml --clips train=70000 val=10000 --seconds 40",
+    )
     parser.add_argument("--config", help="configuration that is laid over config/config.yaml")
     parser.add_argument("--videos", help="folder of the videos, in place of videos.root")
     parser.add_argument(
