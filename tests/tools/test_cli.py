@@ -50,10 +50,11 @@ try:
     main(["--help"])
 except SystemExit:
     pass
-print(sorted(name for name in sys.modules if name.split(".")[0] in {"lamo", "torch", "pydantic", "snakemake"}))
+print(sorted(name for name in sys.modules if name.split(".")[0] in {"numpy", "torch", "pydantic", "snakemake"}))
+print([name for name in sys.modules if name.startswith("lamo.tools")])
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, check=True)
-    assert done.stdout.splitlines()[-1] == "['lamo', 'lamo.cli', 'lamo.errors']"
+    assert done.stdout.splitlines()[-2:] == ["[]", "[]"]
 
 
 def test_it_can_be_run_as_a_module(tmp_path):

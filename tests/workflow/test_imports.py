@@ -21,6 +21,7 @@ FLOORS = [
     {"report"},
     {"config"},
     {"tools", "cli"},
+    {"__main__"},
 ]
 """The packages (and modules outside of one), from the ground up. Those of one floor may import each other."""
 FLOOR = {package: number for number, packages in enumerate(FLOORS) for package in packages}
