@@ -13,12 +13,14 @@ report: "workflow/report/workflow.rst"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/01_frames.smk"
+include: "workflow/rules/01_frames_beside.smk"
 include: "workflow/rules/02_midway.smk"
 include: "workflow/rules/03_latents.smk"
 include: "workflow/rules/04_decoder.smk"
 include: "workflow/rules/05_predictors.smk"
 include: "workflow/rules/06_rollouts.smk"
 include: "workflow/rules/07_metrics.smk"
+include: "workflow/rules/07_metrics_probe.smk"
 
 
 rule all:
@@ -26,7 +28,7 @@ rule all:
     input:
         "<frames>/clips.parquet",
         "<frames>/contact_sheet.png",
-        ["<frames>/stills.parquet"] if STILLS else [],
+        ["<frames>/stills.parquet"] if SOURCE.stills else [],
         "<results>/05_predictors/matched.csv",
         "<results>/05_predictors/matched.md",
         "<metrics>/table.csv",

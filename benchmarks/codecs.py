@@ -15,7 +15,8 @@ from numcodecs.blosc import Blosc
 from numcodecs.zstd import Zstd
 
 from benchmarks.timing import machine, table
-from lamo.dataset.discover import VideosConfig, find_videos
+from lamo.dataset.config import VideosConfig
+from lamo.dataset.discover import find_videos
 from lamo.errors import LamoError
 from lamo.images import to_input
 from lamo.midway.network import Midway

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from lamo.dataset.discover import VideosConfig
+from lamo.dataset.config import VideosConfig
 from lamo.decoder.config import DecoderConfig
 from lamo.errors import LamoError
 from lamo.metrics.config import MetricsConfig

@@ -13,7 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from lamo.dataset.discover import VideosConfig, find_videos
+from lamo.dataset.config import VideosConfig
+from lamo.dataset.discover import find_videos
 from lamo.dataset.fingerprints import CACHE, fingerprints
 from lamo.errors import LamoError
 from lamo.stores.atomic import replacing

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from lamo.dataset.discover import COLUMNS, VideosConfig, find_videos, unused_videos
+from lamo.dataset.config import VideosConfig
+from lamo.dataset.discover import COLUMNS, find_videos, unused_videos
 from lamo.dataset.fingerprints import fingerprints
 from lamo.errors import LamoError
 

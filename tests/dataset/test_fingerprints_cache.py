@@ -12,7 +12,8 @@ import pytest
 from listed_files import write
 
 from lamo.dataset import fingerprints as module
-from lamo.dataset.discover import VideosConfig, find_videos
+from lamo.dataset.config import VideosConfig
+from lamo.dataset.discover import find_videos
 from lamo.dataset.fingerprints import fingerprints
 from lamo.dataset.walk import video_files
 

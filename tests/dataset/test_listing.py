@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lamo.dataset.discover import COLUMNS, VideosConfig
+from lamo.dataset.config import VideosConfig
+from lamo.dataset.discover import COLUMNS
 from lamo.dataset.listing import Listing, list_videos
 from lamo.errors import LamoError
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from made_videos import encode, rotate, shown
 
-from lamo.dataset.discover import VideosConfig, find_videos
+from lamo.dataset.config import VideosConfig
+from lamo.dataset.discover import find_videos
 from lamo.video.config import FramesConfig
 from lamo.video.decode import decode_clip
 from lamo.video.decoded import Part

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from made_videos import encode, shown
 
-from lamo.dataset.discover import VideosConfig, find_videos
+from lamo.dataset.config import VideosConfig
+from lamo.dataset.discover import find_videos
 from lamo.dataset.fingerprints import check_unchanged, fingerprint, fingerprints
 from lamo.dataset.walk import VideoFile
 from lamo.errors import LamoError

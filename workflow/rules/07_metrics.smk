@@ -1,9 +1,5 @@
 # Stage 07: scores of all rollouts against the truth, tables and pictures.
 INCEPTION = CONFIG.metrics.fid.weights
-# What motion tokens mean; only of the synthetic world is the true motion known.
-PROBE = ["<metrics>/figures/token_groups.png"]
-if WORLD:
-    PROBE += expand("<metrics>/{name}", name=["probe.csv", "probe.md", "figures/probe.png"])
 # A model that was imported has no training to draw. The target names them all: one that is missing is drawn again.
 DRAWN = ["metrics", "decoder", "predictors"] + ([] if CHECKPOINT else ["midway", "learning_curve"])
 FIGURES = expand("<metrics>/figures/{name}.png", name=DRAWN)
@@ -217,77 +213,3 @@ rule metrics_videos:
         "Stage 07: contact sheet and videos of rollouts"
     script:
         "../scripts/07_metrics_videos.py"
-
-
-rule metrics_token_groups:
-    input:
-        midway="<midway>/model.safetensors",
-        midway_config="<midway>/config.json",
-        statistics="<latents>/statistics.safetensors",
-        decoder="<decoder>/model.safetensors",
-        decoder_config="<decoder>/config.json",
-        frames=ancient(shards("<frames>/frames/{split}/{shard}.zarr", "val")),
-        manifests=shards("<frames>/frames/{split}/{shard}.manifest.json", "val"),
-    output:
-        figure=report("<metrics>/figures/token_groups.png", category="Probe", caption="../report/token_groups.rst"),
-        csv="<metrics>/token_groups.csv",
-    log:
-        "<metrics_logs>/metrics_token_groups.log",
-    benchmark:
-        "<metrics_benchmarks>/metrics_token_groups.tsv"
-    conda:
-        "../../envs/metrics.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
-        gpu=1,
-    params:
-        # In one value with their names: Snakemake compares the values of parameters as a set, in which two can change places.
-        groups=CONFIG.metrics.probe.model_dump(mode="json", include={"windows", "seed"}),
-        bootstrap=CONFIG.metrics.bootstrap.model_dump(mode="json", exclude={"frechet_groups"}),
-        latents=section("latents", include={"levels"}),
-        code=code("07_metrics_token_groups.py"),
-    message:
-        "Stage 07: which patches move when a group of motion tokens is swapped"
-    script:
-        "../scripts/07_metrics_token_groups.py"
-
-
-if WORLD:
-
-    rule metrics_probe:
-        input:
-            found="<frames>/found.parquet",
-            labels=expand("<frames>/world/labels/{split}.parquet", split=SPLITS),
-            train_frames=ancient(shards("<frames>/frames/{split}/{shard}.zarr", "train")),
-            train_frames_manifests=shards("<frames>/frames/{split}/{shard}.manifest.json", "train"),
-            train_latents=ancient(shards("<latents>/latents/{split}/{shard}.zarr", "train")),
-            train_latents_manifests=shards("<latents>/latents/{split}/{shard}.manifest.json", "train"),
-            val_frames=ancient(shards("<frames>/frames/{split}/{shard}.zarr", "val")),
-            val_frames_manifests=shards("<frames>/frames/{split}/{shard}.manifest.json", "val"),
-            val_latents=ancient(shards("<latents>/latents/{split}/{shard}.zarr", "val")),
-            val_latents_manifests=shards("<latents>/latents/{split}/{shard}.manifest.json", "val"),
-        output:
-            csv=report("<metrics>/probe.csv", category="Probe", caption="../report/probe_table.rst"),
-            markdown="<metrics>/probe.md",
-            figure=report("<metrics>/figures/probe.png", category="Probe", caption="../report/probe.rst"),
-        log:
-            "<metrics_logs>/metrics_probe.log",
-        benchmark:
-            "<metrics_benchmarks>/metrics_probe.tsv"
-        conda:
-            "../../envs/metrics.yaml"
-        threads: 1
-        resources:
-            mem_mb=lambda wildcards, attempt: 8000 * attempt,
-            runtime=lambda wildcards, attempt: 120 * attempt,
-        params:
-            run=CONFIG.run,
-            probe=CONFIG.metrics.probe.model_dump(mode="json", exclude={"windows", "seed"}),
-            bootstrap=CONFIG.metrics.bootstrap.model_dump(mode="json", exclude={"frechet_groups"}),
-            code=code("07_metrics_probe.py"),
-        message:
-            "Stage 07: reading the world's true motion from motion tokens"
-        script:
-            "../scripts/07_metrics_probe.py"

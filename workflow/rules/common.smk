@@ -13,14 +13,6 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(ROOT), os.environ
 
 from lamo.config import load_config
 from lamo.errors import LamoError
-from lamo.dataset.companions import (
-    INFO_ENDINGS,
-    INFO_PLACES,
-    STILL_ENDINGS,
-    STILL_PLACES,
-    companion_folder,
-    listing,
-)
 from lamo.jobs.code_hash import code_hash, predictor_modules
 from lamo.midway.checkpoint.files import checkpoint_files
 from lamo.jobs.launch import leave_requests_to_jobs

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from lamo.dataset.discover import VideosConfig, find_videos, unused_videos
+from lamo.dataset.config import VideosConfig
+from lamo.dataset.discover import find_videos, unused_videos
 from lamo.dataset.fingerprints import fingerprints
 from lamo.jobs.job import job
 from lamo.stores.atomic import replacing

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from lamo.config import Config
-from lamo.dataset.discover import SPLITS, find_videos
+from lamo.dataset.discover import find_videos
+from lamo.dataset.division import SPLITS
 from lamo.errors import LamoError
 
 Z95 = 1.96

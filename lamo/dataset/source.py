@@ -1,0 +1,50 @@
+"""Where the videos of a run come from, as the rules of the workflow see it.
+
+A rule file asks the source for what it needs and never which source it is. The synthetic world and a folder of videos
+are two sources; how the videos of a folder are divided is a setting (`lamo.dataset.division`).
+"""
+
+from dataclasses import dataclass
+
+from lamo.dataset.companions import INFO_PLACES, STILL_PLACES, companion_folder
+from lamo.dataset.config import VideosConfig
+from lamo.dataset.division import SPLITS
+
+WORLD = "<frames>/world"
+"""Where a run puts its synthetic world, as a path of Snakemake's."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source of videos.
+
+    Attributes:
+        root: the folder of the videos; None if the run renders them.
+        videos: folders that rules of the run fill with videos, with a manifest each; empty if the videos are there.
+        manifests: these manifests.
+        labels: tables of the true motion of each drive (see `lamo.probing.labels`); empty where it is not known.
+        info: the folder of BDD100K's info files of the videos; None if there is none.
+        stills: the folder of BDD100K's stills of the videos; None if there is none.
+    """
+
+    root: str | None = None
+    videos: tuple[str, ...] = ()
+    manifests: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    info: str | None = None
+    stills: str | None = None
+
+
+def source_of(config: VideosConfig) -> Source:
+    """The source that a run's `videos` describe. Raises `LamoError` if videos.info or videos.stills is no folder."""
+    if config.root is None:
+        return Source(
+            videos=tuple(f"{WORLD}/videos/{split}" for split in SPLITS),
+            manifests=tuple(f"{WORLD}/videos/{split}.manifest.json" for split in SPLITS),
+            labels=tuple(f"{WORLD}/labels/{split}.parquet" for split in SPLITS),
+        )
+    return Source(
+        root=config.root,
+        info=companion_folder("videos.info", config.info, config.root, INFO_PLACES),
+        stills=companion_folder("videos.stills", config.stills, config.root, STILL_PLACES),
+    )
