@@ -3,17 +3,19 @@
 # make test-slow  a training step of each of the paper's predictors at full size: 35 s on one core, 5 GB of memory
 # make test-slurm  the tiny run through a real SLURM on this machine, as root; needs Debian's slurm-wlm and munge
 # make lint    check formatting, style and types;  make format  apply them
-# make config  regenerate config/config.yaml, config/README.md and the config schema from the code
-# make verify  say of every artefact of a run whether it still agrees with what made it: RUN=demo, QUICK=1 trusts the manifests of stores
-# make rulegraph  draw docs/images/rulegraph.svg again, after a rule was added or its inputs changed; needs Graphviz
-# make sizes   count the parameters in docs/predictors.md again, after a predictor or its defaults were changed
+# make config  write config/config.yaml, config/README.md and the config schema again from the code
+# make verify  check every file of a run against the record of how it was made: RUN=demo; QUICK=1 trusts the manifests of stores
+# make rulegraph  draw docs/images/rulegraph.svg again, after a rule or its inputs changed; needs Graphviz
+# make sizes   count the parameters in docs/predictors.md again, after a predictor or its defaults changed
 # make report  HTML report of the demo run
-# make plan    what a run will cost, before it is started: CONFIG=config/bdd100k.yaml, VIDEOS=folder or CLIPS="train=70000 val=10000" SECONDS=40
-# make explain why each job would run, in words: CONFIG=config/bdd100k.yaml, ARGS="further arguments of snakemake"
+# make plan    estimate what a run will cost, before it is started: CONFIG=config/bdd100k.yaml, VIDEOS=folder or CLIPS="train=70000 val=10000" SECONDS=40
+# make explain say in words why each job would run: CONFIG=config/bdd100k.yaml, ARGS="further arguments of snakemake"
 # make bench-science  the paper's claims on the synthetic world, three seeds, 40 to 90 minutes on two cores: results/bench; GPU=1: larger, for one GPU
 # make bench-dashcam  the same table on real footage: VIDEOS=folder; half an hour: results/bench-dashcam
 # make bench-data  speed of decoding, stores and reading beside references; VIDEOS=folder adds the codecs; a quarter of an hour
 # make clean   remove caches of the tools; results and .venv stay
+#
+# Most targets call the command `lamo`, which can do more: .venv/bin/lamo --help
 
 PYTHON ?= python3
 CORES ?= 2

@@ -1,1 +1,1 @@
-"""Speed and size of the data stages, each measured beside a reference in the same run (docs/stores.md)."""
+"""Speed and size of the data stages, measured together with a reference in the same run; see docs/stores.md."""

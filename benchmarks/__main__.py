@@ -1,4 +1,4 @@
-"""All benchmarks of the data stages; their tables go into docs/stores.md.
+"""All benchmarks of the data stages. Their tables stand in docs/stores.md.
 
 python -m benchmarks --videos path/to/videos --docs docs/stores.md
 """
@@ -14,11 +14,12 @@ from lamo.tools.documents import replace_between
 
 
 def main() -> None:
+    """Measure, print and, if asked to, write the tables into a document."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--videos", type=Path, help="folder of real videos; without it the codecs are left out")
-    parser.add_argument("--folder", type=Path, default=Path("results"), help="where stores are made; removed again")
-    parser.add_argument("--docs", type=Path, help="document whose tables are replaced, between their marks")
-    parser.add_argument("--rounds", type=int, default=9, help="rounds of each pair")
+    parser.add_argument("--videos", type=Path, help="folder of real videos; without it, codecs are not measured")
+    parser.add_argument("--folder", type=Path, default=Path("results"), help="where stores are written; removed again")
+    parser.add_argument("--docs", type=Path, help="document whose tables are replaced")
+    parser.add_argument("--rounds", type=int, default=9, help="how often each pair is timed")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     measured = f"Measured {date.today()} on {machine(options.folder)}."
@@ -30,7 +31,7 @@ def main() -> None:
 
 
 def sections(options: argparse.Namespace):
-    """Name and text of each part of the benchmark, one after the other."""
+    """Run the parts of the benchmark one after the other; yields the name and the text of each."""
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         yield "decoding", decode.measure(Path(folder), options.rounds)
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:

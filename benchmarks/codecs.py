@@ -1,4 +1,4 @@
-"""What compression saves and costs, row by row as the stores hold them, on real frames and on their latents.
+"""What compression saves and costs, on real frames and on their latents, each row compressed as the stores do it.
 
 python -m benchmarks.codecs --videos path/to/videos
 """
@@ -37,13 +37,20 @@ CODECS: dict[str, Blosc | Zstd | None] = {
     "zstd 3": Blosc("zstd", 3, Blosc.NOSHUFFLE),
     "zstd 7": Blosc("zstd", 7, Blosc.NOSHUFFLE),
 }
+# Every eighth frame is enough: neighbours compress alike.
 EVERY = 8
 ROUNDS = 3
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Raw bytes per stored byte, and MB of raw bytes per second of one thread."""
+    """What a codec saves and costs.
+
+    Attributes:
+        ratio: raw bytes per stored byte.
+        encode: raw MB per second of one thread.
+        decode: the same.
+    """
 
     ratio: float
     encode: float
@@ -51,7 +58,7 @@ class Cost:
 
 
 def cost(rows: list[np.ndarray], codec: Blosc | Zstd | None) -> Cost:
-    """Measured row by row; without a codec the cost of a copy."""
+    """Cost of a codec, applied to one row after the other; without a codec, the cost of a copy."""
     size = sum(row.nbytes for row in rows)
     encode: Callable = codec.encode if codec else np.copy
     encoded = [encode(row) for row in rows]
@@ -61,6 +68,7 @@ def cost(rows: list[np.ndarray], codec: Blosc | Zstd | None) -> Cost:
 
 
 def _best(action: Callable, items: list) -> float:
+    """Seconds of the fastest of several rounds."""
     times = []
     for _ in range(ROUNDS):
         start = time.perf_counter()
@@ -71,17 +79,23 @@ def _best(action: Callable, items: list) -> float:
 
 
 def real_frames(videos: Path, height: int, width: int) -> np.ndarray:
-    """Every eighth grid frame of every usable video, uint8 [N, H, W, 3]."""
+    """Every eighth frame of every usable video, uint8 [N, H, W, 3].
+
+    Raises:
+        LamoError: no video is usable.
+    """
     found = find_videos(VideosConfig(split="by_time"), videos, {"train": 1, "val": 1})
     config = FramesConfig(height=height, width=width, min_frames=3)
     clips = [decode_clip(path, config).frames[::EVERY] for path in sorted(set(found["path"]))]
     if not sum(map(len, clips)):
-        raise LamoError(f"{videos}: none of its {len(clips)} videos is usable")
+        raise LamoError(
+            f"{videos}: none of its {len(clips)} videos is usable, expected one or more; give another folder"
+        )
     return np.concatenate(clips)
 
 
 def latents(frames: np.ndarray, model: Midway) -> tuple[np.ndarray, np.ndarray]:
-    """States [N, P, D] and motion tokens [N - 1, L, M, D_m] of trained weights, float16."""
+    """States [N, P, D] and motion tokens [N - 1, L, M, D_m] of the frames by a trained model, float16."""
     with torch.no_grad():
         z = model.encode(to_input(frames), model.config.recurrence.role)
         motion = model.inverse(tuple(level[:-1] for level in z), tuple(level[1:] for level in z))
@@ -89,7 +103,7 @@ def latents(frames: np.ndarray, model: Midway) -> tuple[np.ndarray, np.ndarray]:
 
 
 def measure(videos: Path) -> str:
-    """The table of this benchmark."""
+    """The table of this benchmark, as Markdown."""
     model = Midway.load(WEIGHTS).eval()
     height, width = model.image
     small = real_frames(videos, height, width)

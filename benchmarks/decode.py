@@ -1,9 +1,9 @@
-"""Decoding a 720p clip to 5 frames of 224 x 224 per second, beside the ffmpeg command line that does the same.
+"""Decoding a 720p clip to 5 frames of 224 x 224 per second, compared with the ffmpeg command line.
 
 python -m benchmarks.decode [--clip VIDEO] [--rounds N]
 
-Prints a Markdown table. Both run pinned to the same core, one after the other, in turns; ours is the whole way through
-the child process into the parent's memory, ffmpeg writes to /dev/null.
+Prints a Markdown table. Both run in turns, pinned to the same core. Our time covers the whole way: decoding in a child
+process and moving the frames into the parent's memory. ffmpeg writes its frames to /dev/null.
 """
 
 import argparse
@@ -32,7 +32,7 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 def ffmpeg_command(clip: Path, frames: bool = True) -> list[str]:
-    """The reference: the same frames with ffmpeg's own filters; with `frames` false only decoding, to nowhere."""
+    """The reference: the same frames made by ffmpeg's own filters. With `frames` false it only decodes."""
     start = ["ffmpeg", "-v", "error", "-nostdin", "-y", "-threads", "1", "-filter_threads", "1", "-i", str(clip), "-an"]
     if not frames:
         return [*start, "-f", "null", "-"]
@@ -42,31 +42,31 @@ def ffmpeg_command(clip: Path, frames: bool = True) -> list[str]:
 
 
 def cpu_s(pid: int) -> float:
-    """Processor time of a living process."""
+    """Processor time that a running process has used so far; s."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
 
 
 def peak_mb(pid: int | str) -> float:
-    """The most memory that a living process has had at once; 10^6 bytes."""
+    """The most memory that a running process has had at once; MB of 10^6 bytes."""
     return int(Path(f"/proc/{pid}/status").read_text().partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
 
 
 def measured(work: Callable[[], object], children: Callable[[], float]) -> tuple[float, float]:
-    """Wall and processor time of `work`, its own and what `children` counts."""
+    """Wall and processor time of `work` [s]; the processor time of other processes, `children`, is added."""
     wall, own, others = time.perf_counter(), time.process_time(), children()
     work()
     return time.perf_counter() - wall, time.process_time() - own + children() - others
 
 
 def finished_children() -> float:
-    """Processor time of all children that have ended."""
+    """Processor time of all child processes that have ended; s."""
     times = os.times()
     return times.children_user + times.children_system
 
 
 def one_core(clip: Path, rounds: int) -> dict[str, list[tuple[float, float]]]:
-    """Wall and processor time of each way, measured in turns on one core."""
+    """Wall and processor time of each way of decoding [s], measured in turns on one core."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     found: dict[str, list] = {"ours": [], "ffmpeg": [], "floor": []}
     with Sandbox(CONFIG) as sandbox:
@@ -83,7 +83,7 @@ def one_core(clip: Path, rounds: int) -> dict[str, list[tuple[float, float]]]:
 
 @dataclass(frozen=True)
 class Work:
-    """What one worker did: wall and processor time per clip in s, peak memory of itself and of its child in MB."""
+    """What one worker took: wall and processor time for a clip [s], peak memory of itself and of its child [MB]."""
 
     wall_s: float
     processor_s: float
@@ -92,9 +92,9 @@ class Work:
 
 
 def worker(clip: Path, core: int, rounds: int) -> Work:
-    """What one job does, on one core.
+    """Do the work of one job, on one core.
 
-    Waits for a line on standard input before the measured part, so that several begin at once.
+    Waits for a line on standard input before the part that is measured, so that several workers begin together.
     """
     import pandas as pd
 
@@ -114,11 +114,11 @@ def worker(clip: Path, core: int, rounds: int) -> Work:
 
 
 def check_nothing(path: str, listed: str) -> None:
-    """A clip that is not as listed is no matter here."""
+    """In place of the check that a clip is still as it was listed."""
 
 
 def workers(clip: Path, cores: list[int], rounds: int) -> list[Work]:
-    """Several workers at once, one per core."""
+    """Several workers at the same time, one on each core."""
     command = [sys.executable, "-m", "benchmarks.decode", "--clip", str(clip), "--rounds", str(rounds), "--worker"]
     pipes = {
         "stdin": subprocess.PIPE,
@@ -136,7 +136,7 @@ def workers(clip: Path, cores: list[int], rounds: int) -> list[Work]:
 
 
 def scaling(clip: Path, cores: list[int], rounds: int) -> tuple[dict[str, list[float]], list[Work]]:
-    """How many times as much two workers on two cores do as one, in turns, by both clocks; and what all workers did."""
+    """Speed of two workers on two cores relative to one, by wall and by processor time; and what every worker took."""
     gains, done = {"wall_s": [], "processor_s": []}, []
     for turn in range(rounds):
         alone = workers(clip, [cores[turn % 2]], 2)
@@ -148,7 +148,7 @@ def scaling(clip: Path, cores: list[int], rounds: int) -> tuple[dict[str, list[f
 
 
 def measure(folder: Path, rounds: int, clip: Path | None = None) -> str:
-    """The table, as Markdown: of `clip`, or of a clip made in `folder`. Needs the ffmpeg command line."""
+    """The table for `clip`, or for a clip that is made in `folder`, as Markdown. Needs the ffmpeg command line."""
     if shutil.which("ffmpeg") is None:
         return "The ffmpeg command line, the reference of this benchmark, is not installed: nothing measured."
     cores = sorted(os.sched_getaffinity(0))
@@ -186,9 +186,9 @@ def _row(name: str, values: list[float], target: str = "", digits: int = 2) -> l
 
 
 def main() -> None:
-    """Read the command line."""
+    """Print the table, or be one of the workers."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--clip", type=Path, help="a video to measure with, instead of a made one of 40 s, 4 Mbit/s")
+    parser.add_argument("--clip", type=Path, help="video to decode; by default one is made, 40 s of 4 Mbit/s")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--worker", type=int, metavar="CORE", help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Random windows of latents and motion tokens of the paper's size: against a memory map, and Zarr as it comes.
+"""Reading random windows of latents of the paper's size, compared with a memory map and with zarr-python.
 
 python -m benchmarks.reading
 """
@@ -27,12 +27,12 @@ from lamo.training.loader import Loader
 GRID = (14, 14)
 STATE, MOTION, HISTORY = (196, 384), (3, 10, 192), 3
 CLIP_FRAMES, BATCH = 200, 64
-# What training the paper-size predictor on one current GPU reads; the rate is a demand, not a measurement.
+# What training the paper-size predictor on one current GPU needs; a demand, not a measurement.
 WANTED_PER_S = 1300
 
 
 class Floor:
-    """The same rows in plain files, mapped into memory."""
+    """The same rows in plain files that are mapped into memory: about the fastest way there is."""
 
     def __init__(self, folder: Path, stores: list[LatentsStore]) -> None:
         self.maps = []
@@ -66,7 +66,7 @@ class ZarrArrays:
 
 
 def with_defaults(folder: Path, stores: list[LatentsStore]) -> ZarrArrays:
-    """The same rows in Zarr arrays with every setting left as it comes."""
+    """The same rows in Zarr arrays with the default settings of zarr-python."""
     arrays = []
     for number, store in enumerate(stores):
         group = zarr.open_group(str(folder / f"{number}.default.zarr"), mode="w")
@@ -76,7 +76,7 @@ def with_defaults(folder: Path, stores: list[LatentsStore]) -> ZarrArrays:
 
 
 def write_stores(folder: Path, clips: int, stores: int = 2) -> list[LatentsStore]:
-    """Stores of made latents; reading does not care what they mean."""
+    """Stores of random latents: how fast they are read does not depend on the values."""
     rng = np.random.default_rng(0)
     paths = [(folder / f"{number}.zarr", folder / f"{number}.manifest.json") for number in range(stores)]
     for number, (store, manifest) in enumerate(paths):
@@ -87,12 +87,12 @@ def write_stores(folder: Path, clips: int, stores: int = 2) -> list[LatentsStore
 
 
 def normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Normally distributed float16, as the entries of a LayerNorm's output about are."""
+    """Normally distributed float16, as the outputs of a LayerNorm about are."""
     return rng.standard_normal(shape, dtype=np.float32).astype(np.float16)
 
 
 def places(stores: list[LatentsStore], picks: np.ndarray) -> list[tuple[int, int]]:
-    """Store and row at which windows begin, for clips of equal length."""
+    """Store and row at which each window begins; all clips have the same length."""
     per_clip = CLIP_FRAMES - HISTORY - 1
     clip, start = np.divmod(picks, per_clip)
     first = np.cumsum([0, *(len(store) for store in stores)])
@@ -114,7 +114,7 @@ def rate(windows: LatentWindows, batches: int, workers: int) -> float:
 
 
 def worker_memory(windows: LatentWindows) -> float:
-    """Memory that a worker process has for itself while it reads [MB], beside what it shares with its parent."""
+    """Memory of a worker process while it reads, without what it shares with its parent; MB."""
     with Loader(windows.read, ShuffledOrder(len(windows), 0).batches(BATCH), 1) as loader:
         for _ in range(20):
             next(loader)
@@ -122,7 +122,7 @@ def worker_memory(windows: LatentWindows) -> float:
 
 
 def alone(windows: LatentWindows, batches: int, seed: int, rates: multiprocessing.Queue) -> None:
-    """Reading in a process of its own, without a loader: what one of several trainings on a machine gets."""
+    """Read in a process of its own, without a loader, as one of several trainings on a machine does."""
     order = ShuffledOrder(len(windows), seed).batches(BATCH)
     windows.read(next(order))
     start = time.perf_counter()
@@ -145,7 +145,7 @@ def together(windows: LatentWindows, processes: int, batches: int) -> float:
 
 
 def measure(folder: Path, clips: int, rounds: int) -> str:
-    """The table of this benchmark."""
+    """The table of this benchmark, as Markdown."""
     stores = write_stores(folder, clips)
     windows = LatentWindows(stores, HISTORY, no_scaling())
     order = ShuffledOrder(len(windows), 1)
@@ -158,7 +158,7 @@ def measure(folder: Path, clips: int, rounds: int) -> str:
         for found in (floor.read(rows), defaults.read(rows), same.read(rows)):
             np.testing.assert_array_equal(read.states.numpy(), found[0])
             np.testing.assert_array_equal(read.motion.numpy(), found[1])
-    # What has been read before is not checked again: fresh readers for every round.
+    # A reader checks only what it reads for the first time: every round gets a fresh one.
     fresh = iter([LatentWindows(open_again(stores), HISTORY, no_scaling()) for _ in range(rounds + 1)])
     first = paired(
         lambda: [new.read(p) for new in [next(fresh)] for p in batches], lambda: [floor.read(p) for p in known], rounds
@@ -190,7 +190,7 @@ def measure(folder: Path, clips: int, rounds: int) -> str:
 
 
 def open_again(stores: list[LatentsStore]) -> list[LatentsStore]:
-    """The same stores, nothing of them read yet."""
+    """The same stores, opened again, so that nothing of them was read yet."""
     paths = [str(store.path) for store in stores]
     return open_latents(paths, [path.replace(".zarr", ".manifest.json") for path in paths])
 
@@ -199,7 +199,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clips", type=int, default=16, help="clips of 200 frames; 32 MB each")
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--folder", type=Path, default=Path("results"), help="where the stores are made; removed again")
+    parser.add_argument("--folder", type=Path, default=Path("results"), help="where stores are written; removed again")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:

@@ -1,4 +1,4 @@
-"""Timing two ways of doing the same in turn, so that what else the machine does hits both."""
+"""Timing two ways of doing the same in turns, so that other load on the machine slows both down."""
 
 import platform
 import statistics
@@ -13,23 +13,23 @@ import psutil
 
 @dataclass(frozen=True)
 class Paired:
-    """Seconds of each round, ours and the reference's."""
+    """Seconds of each round, of our way and of the reference."""
 
     ours: list[float]
     reference: list[float]
 
     def ratio(self) -> float:
-        """Speed of ours over the reference's: the median over the rounds."""
+        """Our speed relative to the reference: the median over the rounds."""
         return statistics.median(b / a for a, b in zip(self.ours, self.reference, strict=True))
 
     def spread(self) -> str:
-        """Smallest and largest of the rounds' ratios."""
+        """The smallest and the largest ratio of a round, as text."""
         ratios = [b / a for a, b in zip(self.ours, self.reference, strict=True)]
         return f"{min(ratios):.2f} to {max(ratios):.2f}"
 
 
 def paired(ours: Callable[[], object], reference: Callable[[], object], rounds: int = 7) -> Paired:
-    """Time both in turn, after one round that does not count."""
+    """Time both in turns, after one round that does not count."""
     times: tuple[list[float], list[float]] = ([], [])
     for round_ in range(rounds + 1):
         for action, taken in zip((ours, reference), times, strict=True):
@@ -41,7 +41,7 @@ def paired(ours: Callable[[], object], reference: Callable[[], object], rounds: 
 
 
 def machine(folder: Path) -> str:
-    """What the figures were measured on: processor, memory, the file system of `folder`, versions."""
+    """The machine as text: processor, memory, file system of `folder`, versions."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     disks = [d for d in psutil.disk_partitions(all=True) if folder.resolve().is_relative_to(d.mountpoint)]

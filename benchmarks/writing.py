@@ -1,4 +1,4 @@
-"""Writing a finished store (rows, checksums, index, sync, manifest) against writing the same bytes to a plain file.
+"""Writing a finished store (rows, checksums, index, sync, manifest), compared with writing a plain file.
 
 python -m benchmarks.writing
 """
@@ -17,7 +17,7 @@ from lamo.stores.latents import LatentsWriter
 
 
 def write_plain(path: Path, arrays: list[np.ndarray]) -> None:
-    """The bytes one after the other, synced."""
+    """Write the bytes one after the other and sync them to the disk."""
     with path.open("wb") as file:
         for values in arrays:
             file.write(values.data)
@@ -26,7 +26,7 @@ def write_plain(path: Path, arrays: list[np.ndarray]) -> None:
 
 
 def frames(folder: Path, clips: list[np.ndarray], rounds: int) -> Paired:
-    """Clips of frames uint8 [n, H, W, 3]."""
+    """Times for a store of frames; `clips` are uint8 [n, H, W, 3]."""
 
     def ours() -> None:
         height, width = clips[0].shape[1:3]
@@ -38,7 +38,7 @@ def frames(folder: Path, clips: list[np.ndarray], rounds: int) -> Paired:
 
 
 def latents(folder: Path, clips: list[tuple[np.ndarray, np.ndarray]], rounds: int) -> Paired:
-    """States and motion tokens, float16."""
+    """Times for a store of latents; `clips` are states and motion tokens, float16."""
     plain = [values for clip in clips for values in clip]
 
     def ours() -> None:
@@ -50,7 +50,7 @@ def latents(folder: Path, clips: list[tuple[np.ndarray, np.ndarray]], rounds: in
 
 
 def measure(folder: Path, rounds: int) -> str:
-    """The table of this benchmark."""
+    """The table of this benchmark, as Markdown."""
     rng = np.random.default_rng(0)
     # Smooth pictures with fine noise, which compress about as well as footage does.
     ramp = np.linspace(40, 200, 224)[None, None, :, None] + np.linspace(0, 30, 224)[None, :, None, None]
@@ -73,7 +73,7 @@ def measure(folder: Path, rounds: int) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--folder", type=Path, default=Path("results"), help="where the stores are made; removed again")
+    parser.add_argument("--folder", type=Path, default=Path("results"), help="where stores are written; removed again")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
