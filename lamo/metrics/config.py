@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from lamo.section import Section
+from lamo.training.config import OptimisationConfig
 
 RowLabel = Annotated[str, Field(min_length=1)]
 """A row of the table: the label of a sampler, as flow-20, or the name of a control (`lamo.rollout.control_names`)."""
@@ -61,18 +62,27 @@ class FidConfig(Section):
     )
 
 
+class WorldFeaturesTraining(OptimisationConfig):
+    """Training of the feature network."""
+
+    steps: int = Field(600, ge=1, description="optimiser steps; measured")
+    batch: int = Field(64, ge=2, description="frames per step; measured")
+    learning_rate: float = Field(4e-3, gt=0, description="peak learning rate of AdamW; measured")
+    warmup_steps: int = Field(30, ge=0, description="steps in which the learning rate rises linearly to its peak")
+    weight_decay: float = Field(0.2, ge=0, description="weight decay of AdamW, on matrices only; own choice")
+    mixed_precision: bool = Field(False, description="bfloat16 autocast in training; own choice")
+
+
 class WorldFeaturesConfig(Section):
-    """Training of the feature network that reads the synthetic world's state from a frame."""
+    """The feature network that reads the synthetic world's state from a frame, and its training."""
 
     frames: int = Field(6000, ge=64, description="frames rendered for training; count; measured")
     held_out_frames: int = Field(600, ge=32, description="frames of other drives that measure R2; count; own choice")
     frames_per_drive: int = Field(10, ge=1, description="frames taken from one simulated drive; count; measured")
     drive_seconds: float = Field(6.0, gt=0, description="length of a simulated drive; s; measured")
-    steps: int = Field(600, ge=1, description="optimiser steps; count; measured")
-    batch: int = Field(64, ge=2, description="frames per step; count; measured")
     width: int = Field(16, ge=4, description="channels of the first convolution; count; measured")
-    learning_rate: float = Field(4e-3, gt=0, description="peak AdamW learning rate; measured")
     seed: int = Field(0, ge=0, description="seed of the training; the drives' seeds follow from the world's")
+    training: WorldFeaturesTraining = Field(WorldFeaturesTraining(), description="training of the network")
 
 
 class SheetConfig(Section):

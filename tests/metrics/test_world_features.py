@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from lamo.errors import LamoError
-from lamo.metrics.config import WorldFeaturesConfig
+from lamo.metrics.config import WorldFeaturesConfig, WorldFeaturesTraining
 from lamo.metrics.features.examples import Examples, render_examples
 from lamo.metrics.features.world import WorldFeatures, train_world_features
 from lamo.metrics.frechet import frechet_distance
@@ -13,8 +13,9 @@ from lamo.training.session import Session
 from lamo.world.simulation import WorldConfig
 
 SMALL = WorldFeaturesConfig(
-    frames=480, held_out_frames=96, frames_per_drive=8, drive_seconds=2.0, steps=100, batch=32, width=8
-)
+    frames=480, held_out_frames=96, frames_per_drive=8, drive_seconds=2.0, width=8,
+    training=WorldFeaturesTraining(steps=100, batch=32, warmup_steps=5),
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,9 @@ COMPACT = {
     "recurrence": {"top": "held", "projection": "norm", "role": "teacher"},
 }  # fmt: skip
 TRAINING = {
-    "pretraining": {"steps": 0, "batch": 8, "learning_rate": 3e-3, "noise": 0.1},
+    "pretraining": {
+        "steps": 0, "batch": 8, "learning_rate": 3e-3, "noise": 0.1, "warmup_steps": 0, "mixed_precision": False,
+    },
     "dino": {
         "weight": 0.0, "prototypes": 16, "unit_prototypes": True, "hidden": 12, "bottleneck": 6, "local_crops": 1,
         "global_scale": [0.4, 1.0], "local_scale": [0.05, 0.4],

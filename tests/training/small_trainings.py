@@ -11,7 +11,7 @@ import torch
 
 from lamo.decoder.config import DecoderConfig
 from lamo.decoder.training import DecoderData, train_decoder
-from lamo.metrics.config import WorldFeaturesConfig
+from lamo.metrics.config import WorldFeaturesConfig, WorldFeaturesTraining
 from lamo.metrics.features.examples import Examples
 from lamo.metrics.features.world import train_world_features
 from lamo.midway.config import MidwayConfig
@@ -43,7 +43,7 @@ SHORT = {
     "collapse_spread": 0.0,
     "motion_noise": 0.3,
 }
-COMPACT = SHORT | {"pretraining": {"steps": STEPS, "batch": 4}}
+COMPACT = SHORT | {"pretraining": {"steps": STEPS, "batch": 4, "warmup_steps": 0, "mixed_precision": False}}
 HEADS: dict[str, dict[str, Any]] = {
     "flow": {"width": 16, "blocks": 1, "coupling": "attention", "shortcut_share": 0.25}, "gmm": {},
     "state": {"width": 16, "blocks": 1},
@@ -123,7 +123,8 @@ def features(session: Session) -> None:
     targets = random.normal(size=(24, 3)).astype("f4")
     targets[::5, 1] = np.nan
     made = Examples(random.integers(0, 256, (24, *IMAGE, 3), dtype=np.uint8), targets, ("a", "b", "c"))
-    train_world_features(made, made, WorldFeaturesConfig(steps=STEPS, batch=4, width=4), session)
+    training = WorldFeaturesTraining(steps=STEPS, batch=4, warmup_steps=0)
+    train_world_features(made, made, WorldFeaturesConfig(width=4, training=training), session)
 
 
 TRAININGS: dict[str, Callable[[Session], None]] = {

@@ -8,6 +8,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from lamo.decoder.config import DecoderConfig
 from lamo.decoder.training import DecoderTask
 from lamo.errors import LamoError
+from lamo.metrics.config import WorldFeaturesConfig
+from lamo.metrics.features.world import WorldNetTask
+from lamo.midway.config import EncoderConfig
+from lamo.midway.encoder import Encoder
+from lamo.midway.learning.config import PretrainingConfig
+from lamo.midway.learning.pretraining import PretrainingTask
+from lamo.nn.flops import build
 from lamo.training.config import OptimisationConfig
 from lamo.training.fit import Optimisation, ShuffledRows, Task, fit
 from lamo.training.session import Session
@@ -90,7 +97,16 @@ def decoder() -> DecoderTask:
     return DecoderTask(config, 5, (2, 3), 4, CPU)
 
 
-TASKS = {"decoder": decoder}
+def features() -> WorldNetTask:
+    return WorldNetTask(WorldFeaturesConfig(width=4), (16, 24), 3, CPU)
+
+
+def pretraining() -> PretrainingTask:
+    shape = EncoderConfig.model_validate({"patch": 8, "width": 16, "depth": 2, "heads": 2, "levels": [0, 1]})
+    return PretrainingTask(build(lambda: Encoder(shape, (16, 24))), PretrainingConfig(), CPU)
+
+
+TASKS = {"decoder": decoder, "features": features, "pretraining": pretraining}
 
 
 @pytest.mark.parametrize("name", TASKS)

@@ -133,7 +133,7 @@ VALUES = [
     configured("metrics={comparisons: [gmm over flow-4]}", COMPARED),
     configured("metrics={probe: {clips: 3}}", PROBE),
     configured("metrics={probe: {windows: 5}}", GROUPS),
-    configured("metrics={world_features: {steps: 5}}", FEATURES | SCORED),
+    configured("metrics={world_features: {training: {steps: 5}}}", FEATURES | SCORED),
 ]
 
 CODE = [

@@ -6,7 +6,7 @@ Inception weights are missing; distances on it are never called FID.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +16,12 @@ from torch.nn import functional as F
 
 from lamo.metrics.config import WorldFeaturesConfig
 from lamo.metrics.features.examples import Examples
+from lamo.nn.flops import build
 from lamo.nn.share import batch_mean, draw
-from lamo.training.learner import Learner, local_rows
-from lamo.training.loop import Training, TrainingLog
+from lamo.training.device import mixed_precision
+from lamo.training.fit import Task, fit
+from lamo.training.loop import TrainingLog
 from lamo.training.model_files import load_config, load_weights, save_model
-from lamo.training.optim import adamw, cosine, set_learning_rate
 from lamo.training.session import Session
 
 WIDTH = 64
@@ -148,57 +149,79 @@ class WorldFeatures:
         return images.permute(0, 2, 3, 1)
 
 
+class WorldNetTask(Task[ExampleRows]):
+    """A step of the network's training: the squared error of the quantities that a frame has."""
+
+    def __init__(self, config: WorldFeaturesConfig, size: tuple[int, int], targets: int, device: torch.device) -> None:
+        self.network = build(lambda: WorldNet(*size, config.width, targets), device)
+        self.size = size
+        self.targets = targets
+        self.device = device
+        super().__init__("world features", config.training, {"network": self.network})
+
+    def loss(self, rows: ExampleRows) -> dict[str, torch.Tensor]:
+        """Mean over quantities of the squared error, of each over the frames of the batch that have it."""
+        wanted = rows.targets.to(self.device)
+        seen = wanted.isfinite()
+        with mixed_precision(self.device, self.config.mixed_precision):
+            predicted = self.network(rows.frames.to(self.device))
+        errors = (predicted - wanted.nan_to_num()).square() * seen
+        # How many frames have a quantity, on average over the shares.
+        counts = batch_mean(seen.float().sum(dim=0)).clamp(min=1e-6)
+        return {"loss": (errors.sum(dim=0) / counts).mean()}
+
+    def example_rows(self, batch: int) -> ExampleRows:
+        """Black frames that have all quantities."""
+        frames = torch.zeros(batch, *self.size, 3, dtype=torch.uint8)
+        return ExampleRows(frames, torch.ones(batch, self.targets))
+
+
+class _DrawnExamples:
+    """Batches of examples, drawn with replacement."""
+
+    def __init__(self, frames: torch.Tensor, targets: torch.Tensor, batch: int, seed: int) -> None:
+        self.frames = frames
+        self.targets = targets
+        self.batch = batch
+        self.seed = seed
+
+    def draws(self, first: int, mine: Callable[[int], slice]) -> Iterator[np.ndarray]:
+        generator = np.random.default_rng(self.seed)
+        rows = mine(self.batch)
+        for step in count():
+            picks = generator.integers(0, len(self.frames), self.batch)
+            if step >= first:
+                yield picks[rows]
+
+    def read(self, picks: np.ndarray) -> ExampleRows:
+        chosen = torch.from_numpy(picks)
+        return ExampleRows(self.frames[chosen], self.targets[chosen])
+
+
 def train_world_features(
     examples: Examples, held_out: Examples, config: WorldFeaturesConfig, session: Session
 ) -> tuple[WorldFeatures, TrainingLog]:
     """Train a `WorldNet` on `examples` and measure it on `held_out`; seeded.
 
-    Loss: mean squared error of the standardised quantities, those that a frame lacks left out.
+    Raises:
+        LamoError: a logged value is not finite.
+        Stopped: the process was asked to stop.
     """
     torch.manual_seed(config.seed)
-    size, device = examples.frames.shape[1:3], session.device
-    network = WorldNet(*size, config.width, len(examples.names)).to(device)
-    frames, (mean, std) = torch.from_numpy(examples.frames), _moments(examples.targets)
+    height, width = examples.frames.shape[1:3]
+    task = WorldNetTask(config, (height, width), len(examples.names), session.device)
+    mean, std = _moments(examples.targets)
     targets = torch.from_numpy((examples.targets - mean) / std)
-    optimizer = adamw([network], config.learning_rate, weight_decay=0.2)
-    learner: Learner[ExampleRows] = Learner(
-        lambda rows: {"loss": _state_error(network, rows, device)}, [network], optimizer, 1.0, session
-    )
-    training = Training("world features", config.steps, session, {"network": network, "optimizer": optimizer})
-    batches = islice(_picks(len(frames), config), training.first, None)
-    mine = local_rows(session, config.batch)
-
-    def step(i: int) -> dict[str, torch.Tensor]:
-        set_learning_rate(optimizer, cosine(i, config.steps, config.learning_rate, 0.0, warmup=config.steps // 20))
-        chosen = torch.from_numpy(next(batches)[mine])
-        return learner.learn(ExampleRows(frames[chosen], targets[chosen]), config.batch)
-
-    log = training.run(step, config.batch)
-    network.cpu()
-    network.eval()
+    rows = _DrawnExamples(torch.from_numpy(examples.frames), targets, config.training.batch, config.seed)
+    log = fit(task, rows, session)
+    network = task.network.cpu().eval()
     with torch.inference_mode():
         blocks = [network.features(block) for block in torch.from_numpy(held_out.frames).split(256)]
         features = torch.cat(blocks)
         predicted = network.head(features).numpy() * std + mean
     scale = float(features.var(dim=0).mean().sqrt().clamp(min=1e-6))
     r2 = _explained(predicted, held_out.targets)
-    return WorldFeatures(network, size, config.width, examples.names, r2, scale), log
-
-
-def _state_error(network: WorldNet, rows: ExampleRows, device: torch.device) -> torch.Tensor:
-    """Mean over quantities of the squared error of those that a frame has, on average over the batch."""
-    wanted = rows.targets.to(device)
-    seen = wanted.isfinite()
-    errors = (network(rows.frames.to(device)) - wanted.nan_to_num()).square() * seen
-    # How many frames have a quantity, on average over the shares.
-    return (errors.sum(dim=0) / batch_mean(seen.float().sum(dim=0)).clamp(min=1e-6)).mean()
-
-
-def _picks(frames: int, config: WorldFeaturesConfig) -> Iterator[np.ndarray]:
-    """Frames of one batch after another, drawn with replacement."""
-    generator = np.random.default_rng(config.seed)
-    while True:
-        yield generator.integers(0, frames, config.batch)
+    return WorldFeatures(network, (height, width), config.width, examples.names, r2, scale), log
 
 
 def _moments(targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

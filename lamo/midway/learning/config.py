@@ -14,9 +14,10 @@ from lamo.midway.learning.augmentation_config import (
     PositiveRange,
 )
 from lamo.section import Section
+from lamo.training.config import OptimisationConfig
 
 
-class PretrainingConfig(Section):
+class PretrainingConfig(OptimisationConfig):
     """Autoencoder pre-training of the encoder, after which it stays frozen."""
 
     steps: int = Field(
@@ -26,7 +27,9 @@ class PretrainingConfig(Section):
         "second and towards targets that move",
     )
     batch: int = Field(64, ge=1, description="frames per step")
-    learning_rate: float = Field(2e-3, gt=0, description="peak learning rate")
+    learning_rate: float = Field(2e-3, gt=0, description="peak learning rate of AdamW")
+    final_learning_rate: float = Field(4e-5, ge=0, description="learning rate at the last step (cosine decay)")
+    warmup_steps: int = Field(22, ge=0, description="steps in which the learning rate rises linearly to its peak")
     noise: float = Field(0.1, ge=0, description="standard deviation of noise on the features that are read out")
 
 

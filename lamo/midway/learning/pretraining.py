@@ -1,7 +1,5 @@
 """Autoencoder pre-training of the encoder: a stationary target for the dynamics, where compute is small."""
 
-from itertools import islice
-
 import torch
 from torch import Tensor, nn
 
@@ -9,14 +7,12 @@ from lamo.images import to_input
 from lamo.midway.encoder import Encoder
 from lamo.midway.learning.config import PretrainingConfig
 from lamo.midway.learning.sampling import FrameWindows
+from lamo.nn.flops import build
 from lamo.nn.share import draw
-from lamo.stores.windows import ShuffledOrder, Windows
-from lamo.training.checkpoint import Stateful
+from lamo.stores.windows import Windows
 from lamo.training.device import mixed_precision
-from lamo.training.learner import Learner, local_rows
-from lamo.training.loader import Loader
-from lamo.training.loop import Training, TrainingLog
-from lamo.training.optim import adamw, cosine, set_learning_rate
+from lamo.training.fit import ShuffledRows, Task, fit
+from lamo.training.loop import TrainingLog
 from lamo.training.session import Session
 
 
@@ -37,42 +33,53 @@ def patches(images: Tensor, patch: int) -> Tensor:
     return nn.functional.unfold(images, patch, stride=patch).transpose(1, 2)
 
 
-def pretrain_encoder(
-    encoder: Encoder, frames: Windows, config: PretrainingConfig, seed: int, session: Session, mixed: bool
-) -> TrainingLog:
-    """Train `encoder` so that every level of the pyramid, under noise, tells its patch's pixels by an affine map.
+class PretrainingTask(Task[FrameWindows]):
+    """A step of the pre-training: every level of the pyramid, under noise, tells its patch's pixels by an affine map.
 
-    `frames` are windows of one frame. Minimises the mean squared error, summed over levels. The maps are dropped.
+    The maps are dropped after the training.
     """
-    device = session.device
-    readout = Readout(len(encoder.config.levels), encoder.config.width, encoder.config.patch).to(device)
-    optimizer = adamw([encoder, readout], config.learning_rate, 0.01)
 
-    def loss(batch: FrameWindows) -> dict[str, Tensor]:
-        images = to_input(batch.frames[:, 0], device)
-        with mixed_precision(device, mixed):
-            levels = encoder(images)
-            noisy = tuple(level + config.noise * _noise_like(level) for level in levels)
-            read = readout(noisy)
-        target = patches(images, encoder.config.patch)
+    def __init__(self, encoder: Encoder, config: PretrainingConfig, device: torch.device) -> None:
+        shape = encoder.config
+        readout = build(lambda: Readout(len(shape.levels), shape.width, shape.patch), device)
+        self.encoder = encoder
+        self.readout = readout
+        self.noise = config.noise
+        self.device = device
+        super().__init__("midway: encoder pre-training", config, {"encoder": encoder, "readout": readout})
+
+    def loss(self, rows: FrameWindows) -> dict[str, Tensor]:
+        """Mean squared error of normalised pixels, summed over levels."""
+        images = to_input(rows.frames[:, 0], self.device)
+        with mixed_precision(self.device, self.config.mixed_precision):
+            levels = self.encoder(images)
+            noisy = tuple(level + self.noise * _noise_like(level) for level in levels)
+            read = self.readout(noisy)
+        target = patches(images, self.encoder.config.patch)
         errors = [(one.float() - target).square().mean() for one in read]
         return {"loss": torch.stack(errors).sum(), "reconstruction_level0": errors[0]}
 
-    learner: Learner[FrameWindows] = Learner(loss, [encoder, readout], optimizer, 1.0, session)
+    def example_rows(self, batch: int) -> FrameWindows:
+        """Black frames."""
+        patch = self.encoder.config.patch
+        rows, columns = self.encoder.grid
+        return FrameWindows(torch.zeros(batch, 1, rows * patch, columns * patch, 3, dtype=torch.uint8))
 
-    def step(index: int) -> dict[str, Tensor | float]:
-        rate = cosine(index, config.steps, config.learning_rate, 0.02 * config.learning_rate, config.steps // 20)
-        set_learning_rate(optimizer, rate)
-        return {**learner.learn(next(batches), config.batch), "rate": rate}
 
+def pretrain_encoder(
+    encoder: Encoder, frames: Windows, config: PretrainingConfig, seed: int, session: Session
+) -> TrainingLog:
+    """Train `encoder` as an autoencoder on `frames`, windows of one frame.
+
+    Raises:
+        LamoError: a logged value is not finite.
+        Stopped: the process was asked to stop.
+    """
     encoder.train()
-    state: dict[str, Stateful] = {"encoder": encoder, "readout": readout, "optimizer": optimizer}
-    training = Training("midway: encoder pre-training", config.steps, session, state)
-    order = ShuffledOrder(len(frames), seed)
-    draws = order.batches(config.batch, training.first * config.batch, local_rows(session, config.batch))
-    read = lambda picks: FrameWindows(torch.from_numpy(frames.read(picks)))  # noqa: E731
-    with Loader(read, islice(draws, config.steps - training.first), session.workers) as batches:
-        return training.run(step, config.batch, waited=lambda: batches.waited_s)
+    rows = ShuffledRows(
+        len(frames), lambda picks: FrameWindows(torch.from_numpy(frames.read(picks))), config.batch, seed
+    )
+    return fit(PretrainingTask(encoder, config, session.device), rows, session)
 
 
 def _noise_like(level: Tensor) -> Tensor:

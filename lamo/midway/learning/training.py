@@ -61,8 +61,7 @@ def train_midway(
     if training.pretraining.steps:
         if encoder is None:
             pretraining = pretrain_encoder(
-                model.student, Windows(train, 1), training.pretraining, seed, session.phase("pretraining"),
-                training.mixed_precision,
+                model.student, Windows(train, 1), training.pretraining, seed, session.phase("pretraining")
             )  # fmt: skip
         else:
             model.student.load_state_dict(encoder.state_dict())

@@ -19,13 +19,13 @@ import torch
 from lamo.config import Config
 from lamo.images import blur_frames
 from lamo.metrics.features.examples import render_examples
-from lamo.metrics.features.world import WorldNet
+from lamo.metrics.features.world import WorldNetTask
 from lamo.metrics.pixel import score_frames
 from lamo.metrics.samples import score_samples
 from lamo.predictors.statistics import compute_statistics
 from lamo.stores.latents import LatentsStore, LatentsWriter
 from lamo.tools.plan.geometry import Sizes
-from lamo.training.optim import adamw, descend
+from lamo.training.fit import Optimisation
 from lamo.world.write import render_world
 
 # What a job imports before it does anything, measured in a process of its own.
@@ -120,9 +120,9 @@ def _features(config: Config) -> float:
     one = wanted.model_copy(update={"frames": min(wanted.frames_per_drive, wanted.frames)})
     size, draws = (config.frames.height, config.frames.width), []
     render = timed(lambda: draws.append(render_examples(config.world, one, "train", *size)), 0.0)
-    frames = torch.from_numpy(draws[-1].frames)
-    network = WorldNet(*size, wanted.width, len(draws[-1].names))
-    optimizer, parameters = adamw([network], 1e-4, 0.2), list(network.parameters())
-    step = timed(lambda: descend(optimizer, network(frames).square().mean(), parameters, 1.0))
+    task = WorldNetTask(wanted, size, len(draws[-1].names), torch.device("cpu"))
+    batch = wanted.training.batch
+    optimisation, rows = Optimisation(task), task.example_rows(batch)
+    step = timed(lambda: optimisation.step(0, rows, batch))
     drives = (wanted.frames + wanted.held_out_frames) / wanted.frames_per_drive
-    return drives * render + wanted.steps * step * wanted.batch / len(frames)
+    return drives * render + wanted.training.steps * step

@@ -5,16 +5,16 @@ from collections import Counter
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import unset_fake_temporarily
 
+from lamo.decoder.training import DecoderTask
 from lamo.images import normalise
 from lamo.midway.learning.augmentation import Augmentation
 from lamo.midway.learning.config import VALIDATED_STEPS
 from lamo.midway.learning.dino import DinoTask
 from lamo.midway.learning.objective import DynamicsObjective
-from lamo.midway.learning.pretraining import Readout
+from lamo.midway.learning.pretraining import PretrainingTask
 from lamo.midway.learning.readout import FIT_FRAMES, PixelReadout
 from lamo.midway.learning.validation import WINDOWS
 from lamo.nn.flops import Make, Run, build, with_fake_weights
@@ -23,6 +23,7 @@ from lamo.tools.plan.geometry import Sizes
 from lamo.tools.plan.pieces import Pieces
 from lamo.tools.plan.units import CPU, Unit, context, images
 from lamo.training.device import mixed_precision
+from lamo.training.fit import Optimisation
 from lamo.training.optim import adamw, descend
 
 
@@ -84,17 +85,10 @@ def _learner(*modules: nn.Module) -> Callable[[Tensor], object]:
 
 def pretraining_step(sizes: Sizes, batch: int) -> Run:
     """A step of `lamo.midway.learning.pretraining`."""
-    shape = sizes.midway.encoder
     encoder = build(lambda: sizes.make_midway().student).train()
-    readout = build(lambda: Readout(len(shape.levels), shape.width, shape.patch))
-    frames, learn = images(sizes, batch), _learner(encoder, readout)
-
-    def run() -> None:
-        with mixed_precision(CPU, sizes.midway.training.mixed_precision):
-            read = readout(encoder(frames))
-        learn(sum(one.float().square().mean() for one in read))
-
-    return run
+    task = PretrainingTask(encoder, sizes.midway.training.pretraining, CPU)
+    optimisation, rows = Optimisation(task), task.example_rows(batch)
+    return lambda: optimisation.step(0, rows, batch)
 
 
 def dynamics_step(sizes: Sizes, batch: int, unroll: int) -> Run:
@@ -169,17 +163,10 @@ def validation(sizes: Sizes, batch: int) -> Run:
 
 def decoder_step(sizes: Sizes, batch: int) -> Run:
     """A step of `lamo.decoder.training`."""
-    config, shape = sizes.config.decoder.training, sizes.geometry
-    decoder = build(sizes.make_decoder)
-    state, truth = torch.randn(batch, shape.patches, shape.state_width), images(sizes, batch)
-    learn = _learner(decoder)
-
-    def run() -> None:
-        with mixed_precision(CPU, config.mixed_precision):
-            predicted = decoder(state)
-        learn(F.mse_loss(predicted, truth))
-
-    return run
+    shape = sizes.geometry
+    task = DecoderTask(sizes.config.decoder, shape.state_width, shape.grid, sizes.midway.encoder.patch, CPU)
+    optimisation, rows = Optimisation(task), task.example_rows(batch)
+    return lambda: optimisation.step(0, rows, batch)
 
 
 def predictor_step(sizes: Sizes, name: str, batch: int) -> Run:
