@@ -12,6 +12,7 @@
 # make explain say in words why each job would run: CONFIG=config/bdd100k.yaml, ARGS="further arguments of snakemake"
 # make bench-science  the paper's claims on the synthetic world, three seeds, 40 to 90 minutes on two cores: results/bench; GPU=1: larger, for one GPU
 # make bench-dashcam  the same table on real footage: VIDEOS=folder; half an hour: results/bench-dashcam
+# make ablations  what each choice of the paper buys, on a finished run: RUN=bench-science CONFIG=config/bench.yaml GROUP=history (or all): docs/ablations.md
 # make bench-data  speed of decoding, stores and reading beside references; VIDEOS=folder adds the codecs; a quarter of an hour
 # make clean   remove caches of the tools; results and .venv stay
 #
@@ -27,12 +28,12 @@ SNAKEFILES := Snakefile workflow/Snakefile workflow/rules
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test test-slow test-slurm lint format config verify report plan explain rulegraph sizes
-.PHONY: bench-science bench-dashcam bench-data install clean
+.PHONY: bench-science bench-dashcam ablations bench-data install clean
 .DEFAULT_GOAL := install
 
-# Hooks off: the table is printed below, also when there was nothing left to do.
+# The table is printed below, also when there was nothing left to do.
 demo: install
-	$(BIN)/snakemake --cores $(CORES) --no-hooks
+	LAMO_QUIET=1 $(BIN)/snakemake --cores $(CORES)
 	@$(BIN)/lamo results results/demo
 
 test: install
@@ -81,24 +82,27 @@ plan: install
 explain: install
 	@$(BIN)/lamo explain --cores $(CORES) $(if $(CONFIG),--configfile '$(CONFIG)') $(ARGS)
 
-# The long run is given links to stages 01 to 05, which it shares, and computes rollouts of eight seconds of its own.
+# All groups of config/ablations, or one: GROUP=history. Each is a run over the stages of the finished run RUN.
+GROUP ?= $(patsubst config/ablations/%.yaml,%,$(wildcard config/ablations/*.yaml))
+ablations: install
+	for group in $(GROUP); do \
+	  LAMO_QUIET=1 $(BIN)/snakemake --cores $(CORES) --configfile $(or $(CONFIG),config/config.yaml) \
+	    config/ablations/$$group.yaml --config run='$(RUN)'-$$group share='{run: $(RUN)}' || exit 1; \
+	done
+
+# The long run shares the stages up to the predictors, and computes rollouts of eight seconds of its own.
 BENCH := bench$(if $(GPU),-gpu)
 SCIENCE := results/$(BENCH)-science
 PUBLISH := $(BIN)/lamo publish
 SCIENCE_PAGE := $(SCIENCE) results/$(BENCH) --command 'make bench-science$(if $(GPU), GPU=1)' --config config/$(BENCH).yaml
-LONG_PAGE := $(SCIENCE)-long results/$(BENCH)-long --after $(SCIENCE) --command 'make bench-science$(if $(GPU), GPU=1)' \
+LONG_PAGE := $(SCIENCE)-long results/$(BENCH)-long --command 'make bench-science$(if $(GPU), GPU=1)' \
   --config config/$(BENCH).yaml config/bench-long.yaml
 bench-science: install
 	$(PUBLISH) $(SCIENCE_PAGE) --check
 	$(PUBLISH) $(LONG_PAGE) --check
-	$(BIN)/snakemake --cores $(CORES) --no-hooks --configfile config/$(BENCH).yaml
-	mkdir -p $(SCIENCE)-long/07_metrics
-	rm -rf $(SCIENCE)-long/0[1-5]_* $(SCIENCE)-long/07_metrics/features
-	cp -al $(SCIENCE)/0[1-5]_* $(SCIENCE)-long
-	cp -al $(SCIENCE)/07_metrics/features $(SCIENCE)-long/07_metrics
-	rm -f $(SCIENCE)-long/05_predictors/matched.*
-	$(BIN)/snakemake --cores $(CORES) --no-hooks --configfile config/$(BENCH).yaml config/bench-long.yaml \
-	  --config run=$(BENCH)-science-long
+	LAMO_QUIET=1 $(BIN)/snakemake --cores $(CORES) --configfile config/$(BENCH).yaml
+	LAMO_QUIET=1 $(BIN)/snakemake --cores $(CORES) --configfile config/$(BENCH).yaml config/bench-long.yaml \
+	  --config run=$(BENCH)-science-long share='{run: $(BENCH)-science}'
 	$(PUBLISH) $(SCIENCE_PAGE)
 	$(PUBLISH) $(LONG_PAGE)
 	$(if $(GPU),,$(BIN)/lamo docs bench)
@@ -108,7 +112,7 @@ DASHCAM_PAGE := results/bench-dashcam-science results/bench-dashcam --command 'm
 bench-dashcam: install
 	$(if $(VIDEOS),,$(error VIDEOS is not set; name the folder of the videos: make bench-dashcam VIDEOS=path/to/videos))
 	$(PUBLISH) $(DASHCAM_PAGE) --check
-	$(BIN)/snakemake --cores $(CORES) --no-hooks --configfile config/bench-dashcam.yaml --config videos='{root: $(VIDEOS)}'
+	LAMO_QUIET=1 $(BIN)/snakemake --cores $(CORES) --configfile config/bench-dashcam.yaml --config videos='{root: $(VIDEOS)}'
 	$(PUBLISH) $(DASHCAM_PAGE)
 
 bench-data: install

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from lamo.errors import LamoError
+from lamo.jobs.provenance import FOLDER
 from lamo.section import Section
 from lamo.stores.atomic import read_json, write_json
 
@@ -105,6 +106,22 @@ def path_variables(share: ShareConfig, results: str) -> dict[str, str]:
     return variables
 
 
+def shared_records(results: str | Path) -> tuple[Path, list[Path]]:
+    """Folder of the run whose stages the run in `results` shares, and the records of the jobs of these stages.
+
+    The run's own folder and no records where it shares none, or was never started.
+    """
+    results = Path(results)
+    if not (results / CONFIG_FILE).is_file():
+        return results, []
+    share = ShareConfig.model_validate(read_json(results / CONFIG_FILE)["share"])
+    if share.run is None:
+        return results, []
+    other = results.parent / share.run
+    patterns = [f"{STAGES[name].records}*.json" for name in share.stages]
+    return other, sorted(path for pattern in patterns for path in (other / FOLDER).glob(pattern))
+
+
 def check_shared(config: Mapping[str, Any], results: str | Path) -> None:
     """Whether the stages that a run shares are what its own configuration would make of them.
 
@@ -136,7 +153,7 @@ def check_shared(config: Mapping[str, Any], results: str | Path) -> None:
         for key, ours, theirs in _differences(name, config, other):
             raise LamoError(
                 f"share.stages: {name} is that of the run {share.run}, but {key} is {ours!r} here and {theirs!r} there "
-                f"({file}); take {name} and what reads it off share.stages, or give {key} the value {theirs!r}"
+                f"({file}); take {name} and what reads it off share.stages, or correct {key}"
             )
 
 

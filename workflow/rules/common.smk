@@ -129,7 +129,8 @@ onstart:
 
 
 onsuccess:
-    show_results(RESULTS)
+    if "LAMO_QUIET" not in os.environ:
+        show_results(RESULTS)
 
 
 onerror:
