@@ -147,12 +147,6 @@ def test_configurations_of_the_benchmark_are_valid(name):
     assert config.rollouts.samples == 8
 
 
-def test_the_long_rollouts_of_the_benchmark_change_no_model():
-    bench, over = from_file("bench.yaml"), from_file("bench-long.yaml")
-    assert set(over) == {"run", "rollouts", "metrics"}
-    assert max(load_config({**bench, **over}).rollouts.horizons_s) == 8.0
-
-
 def test_values_as_the_command_line_hands_them_over():
     config = load_config(
         {"videos": {"root": "null"}, "world": {"fps": "24"}, "midway": {"forward": {"laterals": "true"}}}
