@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
@@ -18,6 +19,7 @@ from PIL import Image
 from lamo.errors import LamoError
 from lamo.jobs.code_hash import ROOT
 from lamo.jobs.provenance import FOLDER, git_state
+from lamo.stages import shared_records
 from lamo.stores.atomic import read_json, replacing
 from lamo.tools.arguments import program_parser
 from lamo.tools.publish_page import WRITTEN, commits_of, page
@@ -43,11 +45,10 @@ SCORES = "07_metrics/metrics.parquet"
 PAGE = "README.md"
 
 
-def publish(run: Path, target: Path, command: str, configs: Sequence[str], after: Sequence[Path] = ()) -> None:
+def publish(run: Path, target: Path, command: str, configs: Sequence[str]) -> None:
     """Replace the folder `target` by tables, figures, scores of each seed (seeds.csv) and page of the run in `run`.
 
-    `command` and the files `configs` made the run. `after` are runs whose stages it shares; their jobs count as its
-    own.
+    `command` and the files `configs` made the run. Jobs of stages that it shares count as its own.
 
     Raises:
         LamoError: the run is not finished, a job ran on code that was not committed, a file in `configs` is not as
@@ -57,7 +58,7 @@ def publish(run: Path, target: Path, command: str, configs: Sequence[str], after
     if missing:
         raise LamoError(f"{run}: not finished, {', '.join(missing)} not there; run `{command}` to its end")
     check(target, configs)
-    records = [read_json(path) for folder in (*after, run) for path in sorted((folder / FOLDER).rglob("*.json"))]
+    records = _records(run)
     if not records:
         raise LamoError(f"{run / FOLDER}: found no records of jobs, expected one for each; run `{command}` again")
     with_sheet = not _too_wide(run)
@@ -100,16 +101,20 @@ def check_code() -> None:
         raise LamoError(f"found {found}; commit first, so that the page can name the code that was run")
 
 
-def warn_of_old_jobs(runs: Sequence[Path]) -> None:
+def warn_of_old_jobs(run: Path) -> None:
     """Warn of jobs of an earlier start that ran on code that was not committed.
 
     Such a run cannot be published unless these jobs run again. They do not if the very code is committed now.
     """
-    for run in runs:
-        try:
-            commits_of(run, [read_json(path) for path in (run / FOLDER).rglob("*.json")])
-        except LamoError as error:
-            print(f"lamo publish: warning: {error}; to be sure, move {run} away", file=sys.stderr)
+    try:
+        commits_of(run, _records(run))
+    except LamoError as error:
+        print(f"lamo publish: warning: {error}; to be sure, move {run} away", file=sys.stderr)
+
+
+def _records(run: Path) -> list[dict[str, Any]]:
+    """The records of the jobs of a run, and of the stages that it shares of another."""
+    return [read_json(path) for path in (*shared_records(run)[1], *sorted((run / FOLDER).rglob("*.json")))]
 
 
 def changed_files(paths: Iterable[str], root: Path = ROOT) -> list[str]:
@@ -156,7 +161,6 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--command", required=True, help="the command that makes the run, for the page")
     parser.add_argument("--config", metavar="FILE", nargs="+", default=[], help="its configuration files, for the page")
-    parser.add_argument("--after", metavar="RUN", type=Path, nargs="+", default=[], help="runs whose stages it shares")
     parser.add_argument("--check", action="store_true", help="only say whether a run that starts now can be published")
     return parser
 
@@ -171,8 +175,8 @@ def main(arguments: Sequence[str]) -> int:
     if options.check:
         check_code()
         check(options.target, options.config)
-        warn_of_old_jobs((*options.after, options.run))
+        warn_of_old_jobs(options.run)
         return 0
-    publish(options.run, options.target, options.command, options.config, options.after)
+    publish(options.run, options.target, options.command, options.config)
     print(f"{options.target}: tables, figures and scores of {options.run}")
     return 0

@@ -6,6 +6,7 @@ from typing import Any
 
 from lamo.errors import LamoError
 from lamo.jobs import provenance
+from lamo.stages import shared_records
 from lamo.stores.atomic import read_json
 
 
@@ -18,7 +19,8 @@ class Record:
         started: date and time.
         script: path in the repository.
         modules: path in the repository -> hash, for each module of the code that ran.
-        inputs: path -> hash of the content; relative to the folder of the run, or absolute if it lies elsewhere.
+        inputs: path -> hash of the content. The path is relative to the folder of the run (`01_frames/clips.parquet`),
+            also where it lies in another run (`../bench/01_frames/clips.parquet`); anything else is absolute.
         outputs: the same.
     """
 
@@ -32,16 +34,20 @@ class Record:
 
 
 def read_records(folder: Path) -> list[Record]:
-    """The records of the run in `folder`, the oldest first.
+    """The records of the run in `folder` and of the stages that it shares of another run, the oldest first.
 
     Raises:
         LamoError: a record cannot be read or has another format.
     """
-    files = sorted((folder / provenance.FOLDER).rglob("*.json"))
-    return sorted((_read_record(file, folder) for file in files), key=lambda record: record.started)
+    own = sorted((folder / provenance.FOLDER).rglob("*.json"))
+    other, shared = shared_records(folder)
+    records = [_read_record(file, folder, folder) for file in own]
+    records += [_read_record(file, other, folder) for file in shared]
+    return sorted(records, key=lambda record: record.started)
 
 
-def _read_record(file: Path, folder: Path) -> Record:
+def _read_record(file: Path, home: Path, folder: Path) -> Record:
+    """The record in `file`, which the run in `home` keeps; its paths are seen from `folder`."""
     content = read_json(file)
     found = content.get("format") if isinstance(content, dict) else None
     if found != provenance.FORMAT:
@@ -54,17 +60,29 @@ def _read_record(file: Path, folder: Path) -> Record:
         started=content["started"],
         script=content["code"]["script"],
         modules=content["code"]["modules"],
-        inputs=_hashes(content, "inputs", folder),
-        outputs=_hashes(content, "outputs", folder),
+        inputs=_hashes(content, "inputs", home, folder),
+        outputs=_hashes(content, "outputs", home, folder),
     )
 
 
-def _hashes(content: dict[str, Any], name: str, folder: Path) -> dict[str, str]:
-    return {_place(path, content["results"], folder): digest for path, digest in content[name].items()}
+def _hashes(content: dict[str, Any], name: str, home: Path, folder: Path) -> dict[str, str]:
+    places = {path: _place(Path(path), Path(content["results"]), home.resolve()) for path in content[name]}
+    return {_shown(places[path], folder.resolve()): digest for path, digest in content[name].items()}
 
 
-def _place(path: str, results: str, folder: Path) -> str:
-    """A recorded path, relative to the run's folder, which may have been moved since; or absolute outside of it."""
-    if Path(path).is_relative_to(results):
-        return Path(path).relative_to(results).as_posix()
-    return (folder.resolve().parents[1] / path).as_posix()
+def _place(path: Path, results: Path, home: Path) -> Path:
+    """Where a recorded path lies now. `results` is where the run in `home` lay when the record was written."""
+    if path.is_relative_to(results):
+        return home / path.relative_to(results)
+    if path.is_relative_to(results.parent):
+        return home.parent / path.relative_to(results.parent)
+    return home.parents[1] / path
+
+
+def _shown(place: Path, folder: Path) -> str:
+    """An absolute path as seen from the run in `folder`."""
+    if place.is_relative_to(folder):
+        return place.relative_to(folder).as_posix()
+    if place.is_relative_to(folder.parent):
+        return f"../{place.relative_to(folder.parent).as_posix()}"
+    return place.as_posix()

@@ -49,7 +49,7 @@ class Finding:
 
 
 class Verification:
-    """The files of the run in `folder`, compared with their records.
+    """The files of the run in `folder`, and of the stages that it shares, compared with their records.
 
     With `quick`, a store counts as unchanged if its manifest is the recorded one; otherwise the checksums of all its
     files are compared.
