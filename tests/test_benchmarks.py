@@ -20,6 +20,7 @@ def cores():
 
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")
 def test_reading_gives_a_row_for_each_reference(tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "GRID", (2, 2))
     monkeypatch.setattr(reading, "STATE", (4, 6))
     monkeypatch.setattr(reading, "MOTION", (1, 2, 3))
     text = reading.measure(tmp_path, 2, 1)
@@ -28,6 +29,7 @@ def test_reading_gives_a_row_for_each_reference(tmp_path, monkeypatch):
 
 
 def test_writing_gives_a_row_for_each_store(tmp_path, monkeypatch):
+    monkeypatch.setattr(writing, "GRID", (2, 2))
     monkeypatch.setattr(writing, "STATE", (4, 6))
     monkeypatch.setattr(writing, "CLIP_FRAMES", 3)
     assert writing.measure(tmp_path, 1).count("\n| ") == 3
