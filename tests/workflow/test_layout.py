@@ -83,7 +83,7 @@ CODE = sorted(
     for path in (ROOT / folder).rglob(f"*.{suffix}")
 )
 # Being split.
-STILL_LONG = {"test_decode.py", "rerun_cases.py"}
+STILL_LONG = {"rerun_cases.py"}
 
 
 def test_files_are_short():
