@@ -34,6 +34,12 @@ def test_type_checkers_are_told_the_same(package):
     assert told == import_module(name_of(package)).LAZY
 
 
+@pytest.mark.parametrize("package", PACKAGES, ids=name_of)
+def test_no_name_is_that_of_a_module(package):
+    """An imported module becomes an attribute of its package, which would hide the lazy name."""
+    assert not {path.stem for path in package.iterdir()} & set(import_module(name_of(package)).LAZY)
+
+
 def test_a_name_that_is_not_offered_is_refused():
     with pytest.raises(AttributeError, match=r"module 'lamo' has no attribute 'Nothing'; it offers .*Midway"):
         import_module("lamo").Nothing  # noqa: B018  # the attribute's error is the test
