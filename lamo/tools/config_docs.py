@@ -33,6 +33,7 @@ of a cluster are no choices of science: they stand in `workflow/profiles/`.
 | `tiny.yaml` | every rule in about a minute, for tests |
 | `videos.yaml` | any folder of videos: set `videos.root` |
 | `bdd100k.yaml` | the paper's run on BDD100K |
+| `ablations/*.yaml` | variants of single choices, laid over a finished run, whose stages they share: `make ablations` |
 
 | key | type | default | meaning; unit; source |
 |---|---|---|---|
