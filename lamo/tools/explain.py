@@ -6,6 +6,7 @@ Jobs and reasons come from Snakemake's dry run. What a finished job was made of 
 
 import argparse
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,10 +37,18 @@ def explain(jobs: list[Job], directory: str | Path) -> str:
             first.setdefault((job.rule, cause), []).append(job)
         if not causes:
             follows.setdefault((job.rule, f"because {_named(_upstream(job, makers))} will run again"), []).append(job)
-    parts = [f"{len(jobs)} jobs would run. First causes:", *_lines(first)]
+    parts = [f"{len(jobs)} jobs would run{_places(jobs)}. First causes:", *_lines(first)]
     if follows:
         parts += ["", "What follows from them:", *_lines(follows)]
     return "\n".join(parts) + "\n"
+
+
+def _places(jobs: Sequence[Job]) -> str:
+    """How many jobs write to which run, where a run shares stages of another."""
+    counts = Counter(Path(job.log).parents[2].as_posix() for job in jobs if job.log)
+    if len(counts) < 2:
+        return ""
+    return ": " + ", ".join(f"{count} of them in {run}" for run, count in sorted(counts.items()))
 
 
 def _lines(causes: Mapping[tuple[str, str], list[Job]]) -> list[str]:

@@ -8,7 +8,7 @@ from rerun_cases import flip
 from test_reruns import copy_repository
 
 from lamo.tools.dry_run import Job
-from lamo.tools.explain import _named
+from lamo.tools.explain import _named, explain
 from lamo.tools.values import changed_values, parse_change
 
 REASON = "Params have changed since last execution: Union of exclusive params before and now across all output: "
@@ -33,6 +33,14 @@ def test_jobs_of_a_rule_are_named_in_the_order_of_their_numbers():
     samplers = ("flow-20", "flow-5", "flow-50")
     jobs = [Job("rollouts_predict", {"predictor": "flow", "sampler": name}, (), (), None, "") for name in samplers]
     assert _named(jobs) == "rollouts_predict flow flow-5, flow flow-20, flow flow-50"
+
+
+def test_jobs_of_stages_that_are_shared_are_counted_by_run():
+    logs = ("results/mine/logs/05_a/b.log", "results/base/logs/01_frames/a.log", "results/mine/logs/05_a/c.log")
+    jobs = [Job("rule", {}, (), (f"{log}.out",), log, "Forced execution") for log in logs]
+    first = explain(jobs, "nowhere").splitlines()[0]
+    assert first == "3 jobs would run: 1 of them in results/base, 2 of them in results/mine. First causes:"
+    assert explain(jobs[1:2], "nowhere").startswith("1 jobs would run. First causes:")
 
 
 def test_nothing_to_do(tiny):
