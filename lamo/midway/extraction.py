@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from lamo.errors import LamoError
 from lamo.images import to_input
 from lamo.midway.network import Midway
 from lamo.midway.state import state_tokens
@@ -16,7 +17,15 @@ from lamo.training.device import mixed_precision
 def extract_latents(
     model: Midway, frames: FramesStore, config: LatentsConfig, writer: LatentsWriter, device: torch.device
 ) -> None:
-    """Append state and motion tokens of every clip to `writer` (row t: from frame t to t + 1; last row: zeros)."""
+    """Append state and motion tokens of every clip to `writer` (row t: from frame t to t + 1; last row: zeros).
+
+    Raises:
+        LamoError: the model has no such levels as `config.levels`.
+    """
+    if not all(0 <= level <= model.levels for level in config.levels):
+        raise LamoError(
+            f"latents.levels: found {list(config.levels)}, but the Midway Network has levels 0 to {model.levels}"
+        )
     for index, clip_id in enumerate(tqdm(frames.clip_ids, desc=f"latents {frames.path.name}", unit="clip")):
         states, motions = [], []
         clip, previous = frames.clip(index), None

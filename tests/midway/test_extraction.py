@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from lamo.errors import LamoError
 from lamo.images import to_input
 from lamo.midway.extraction import extract_latents
 from lamo.midway.state import state_tokens
@@ -54,6 +55,13 @@ def test_rows_equal_those_of_single_pairs(make_midway, form, frames, tmp_path, b
             torch.testing.assert_close(motion[t].float(), model.inverse(z[t], z[t + 1])[0], **tolerance)
         assert not motion[-1].any()
         assert motion[:-1].flatten(1).any(1).all()
+
+
+def test_levels_that_the_model_lacks_are_refused(make_midway, form, frames, tmp_path):
+    model = make_midway(form)
+    for levels in ((model.levels + 1,), (-1, 0)):
+        with pytest.raises(LamoError, match=rf"latents\.levels: found .* has levels 0 to {model.levels}"):
+            extract(model, frames, tmp_path, levels=levels)
 
 
 def test_mixed_precision_changes_little(make_midway, form, frames, tmp_path):
