@@ -1,77 +1,185 @@
-"""Titles, directions and decimals of metrics, as tables show them."""
+"""The metrics: one `Metric` object for each. Tables, captions, figures and comparisons follow from it.
+
+To add a metric, declare it in `METRICS` below and add the function that computes it, under the same name, to
+`FRAME_METRICS` in `lamo.metrics.pixel` (a score of single frames) or to `SAMPLE_METRICS` in `lamo.metrics.samples`
+(a score of all samples of a window together). There is nothing else to change.
+"""
 
 import math
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Literal
 
-_TITLES = {
-    "psnr": "PSNR",
-    "psnr_best": "PSNR best",
-    "psnr_mean": "PSNR mean",
-    "ssim": "SSIM",
-    "ssim_best": "SSIM best",
-    "ssim_mean": "SSIM mean",
-    "mse": "MSE",
-    "sharpness": "sharpness",
-    "energy_score": "energy",
-    "energy_score_latent": "latent energy",
-    "spread_latent": "latent spread",
-    "fid": "FID",
-    "fid_inf": "FID ∞",
-    "kid_inception": "KID",
-}
-_HIGHER = ("psnr", "psnr_best", "psnr_mean", "ssim", "ssim_best", "ssim_mean", "skill")
-_NEUTRAL = ("spread", "spread_latent", "coverage")
-_DECIMALS = {
-    "psnr": 2,
-    "psnr_best": 2,
-    "psnr_mean": 2,
-    "ssim": 3,
-    "ssim_best": 3,
-    "ssim_mean": 3,
-    "sharpness": 2,
-    "energy_score": 4,
-    "spread": 4,
-    "energy_score_latent": 3,
-    "spread_latent": 3,
-    "coverage": 3,
-    "skill": 2,
+from lamo.errors import LamoError
+from lamo.metrics.rows import distance_names
+
+Better = Literal["higher", "lower", "one", "neither"]
+Table = Literal["main", "samples"]
+
+_ARROWS: dict[Better, str] = {"higher": "↑", "lower": "↓", "one": "→1", "neither": ""}
+_HINTS: dict[Better, str] = {
+    "higher": "higher is better",
+    "lower": "lower is better",
+    "one": "1 is right",
+    "neither": "",
 }
 
 
-def title(metric: str) -> str:
-    """A metric as a table's head shows it: "PSNR best", "FD world ∞"."""
-    if metric in _TITLES:
-        return _TITLES[metric]
-    if metric.startswith("kid_"):
-        return "KID " + metric.removeprefix("kid_")
-    if metric.startswith("fd_"):
-        return "FD " + metric.removeprefix("fd_").removesuffix("_inf") + (" ∞" if metric.endswith("_inf") else "")
-    return metric.replace("_", " ")
+@dataclass(frozen=True)
+class Metric:
+    """How a metric is read and where it is shown. Every metric is in the CSV and Parquet files.
+
+    Attributes:
+        name: as in the CSV and Parquet files.
+        title: as in the head of a table.
+        better: which values are better: higher ones, lower ones, those near one, or neither.
+        decimals: decimals in tables; None for three digits at the median of a column.
+        unit: as "dB"; empty for a number without unit.
+        table: the table that shows it; None for none.
+        figure: whether it has a panel in the figure of metrics against time.
+        long_title: title of that panel, if `title` is too short for it.
+        hint: how to read it, in a few words; made from `better` if it is not given.
+        level: value at which the panel has a line.
+        compare: whether rows are compared by it, which needs a direction.
+        about: what it is, for the caption of its table: a phrase without full stop.
+        of_sets: it belongs to a whole set of frames, not to a window, as a distance between distributions does.
+    """
+
+    name: str
+    title: str
+    _: KW_ONLY
+    better: Better
+    decimals: int | None = None
+    unit: str = ""
+    table: Table | None = None
+    figure: bool = False
+    long_title: str = ""
+    hint: str = ""
+    level: float | None = None
+    compare: bool = False
+    about: str = ""
+    of_sets: bool = False
+
+    def __post_init__(self) -> None:
+        if self.better not in _ARROWS:
+            raise LamoError(f"metric {self.name!r}: found better={self.better!r}, expected {', '.join(_ARROWS)}")
+        if self.compare and self.better not in ("higher", "lower"):
+            raise LamoError(
+                f"metric {self.name!r}: found compare=True with better={self.better!r}, expected 'higher' or 'lower': "
+                "a difference favours a row only if the metric has a direction"
+            )
+
+    @property
+    def arrow(self) -> str:
+        """↑, ↓, →1 or nothing."""
+        return _ARROWS[self.better]
+
+    @property
+    def title_with_unit(self) -> str:
+        """ "PSNR (dB)" """
+        return f"{self.title} ({self.unit})" if self.unit else self.title
+
+    @property
+    def reading(self) -> str:
+        """ "higher is better" """
+        return self.hint or _HINTS[self.better]
+
+    @property
+    def panel_title(self) -> str:
+        """ "PSNR (dB), higher is better" """
+        title = self.long_title or self.title_with_unit
+        return f"{title}, {self.reading}" if self.reading else title
+
+    def decimals_for(self, values: Sequence[float]) -> int:
+        """Decimals that a column with `values` is printed with."""
+        if self.decimals is not None:
+            return self.decimals
+        known = sorted(abs(value) for value in values if math.isfinite(value))
+        median = max(known[len(known) // 2], 1e-9) if known else 1.0
+        return min(6, max(0, 2 - math.floor(math.log10(median))))
 
 
-def arrow(metric: str) -> str:
-    """↑ where higher is better, ↓ where lower is; →1 for a ratio; nothing where neither is."""
-    if metric in ("sharpness", "drift"):
-        return "→1"
-    if metric in _NEUTRAL:
-        return ""
-    return "↑" if higher_is_better(metric) else "↓"
+_BEST = (
+    "score of the best of a window's samples, chosen with the truth in hand, so that it rises with their number; with "
+    "one sample it is that sample's score"
+)
+_MEAN = "score of the pixelwise mean of the samples; with one sample it is that sample's score"
+_LATENT = "energy and spread of normalised latent states, n/a where a method has none"
+
+_DECLARED = (
+    # Of single frames.
+    Metric(
+        "psnr", "PSNR", better="higher", decimals=2, unit="dB", table="main", figure=True, compare=True,
+        about="of single frames, higher is better",
+    ),
+    Metric(
+        "ssim", "SSIM", better="higher", decimals=3, table="main", figure=True, compare=True,
+        about="of single frames, higher is better",
+    ),
+    Metric(
+        "sharpness", "sharpness", better="one", decimals=2, table="main", figure=True, level=1.0,
+        about="gradient energy over that of the truth, 1 is right and 0.5 is blur",
+    ),
+    Metric("mse", "MSE", better="lower"),
+    Metric(
+        "drift", "drift", better="one", figure=True, level=1.0, long_title="state norm over the true one",
+    ),
+    # Of all samples of a window.
+    Metric("psnr_best", "PSNR best", better="higher", decimals=2, unit="dB", table="samples", about=_BEST),
+    Metric("ssim_best", "SSIM best", better="higher", decimals=3, table="samples", about=_BEST),
+    Metric("psnr_mean", "PSNR mean", better="higher", decimals=2, unit="dB", table="samples", about=_MEAN),
+    Metric("ssim_mean", "SSIM mean", better="higher", decimals=3, table="samples", about=_MEAN),
+    Metric(
+        "energy_score", "energy", better="lower", decimals=4, table="main", figure=True, compare=True,
+        long_title="energy score of pixels",
+        about="energy score of the samples' pixels, root mean square error less half the mean distance between "
+        "samples, in 0..1 units, lower is better; a point forecast (one sample) scores its error",
+    ),
+    Metric(
+        "spread", "spread", better="neither", decimals=4, table="samples",
+        about="mean distance between two samples (root mean square, pixels in 0..1), n/a where a row has one sample",
+    ),
+    Metric(
+        "coverage", "coverage", better="neither", decimals=3, table="samples",
+        about="share of pixel values within the range of the samples, n/a where a row has one sample",
+    ),
+    Metric("energy_score_latent", "latent energy", better="lower", decimals=3, table="samples", about=_LATENT),
+    Metric("spread_latent", "latent spread", better="neither", decimals=3, table="samples", about=_LATENT),
+    # Of a whole row.
+    Metric(
+        "skill", "skill", better="higher", decimals=2, table="samples", figure=True, level=0.0,
+        long_title="skill against the last frame", hint="0 is none",
+        about="1 - MSE / MSE of the last observed frame, single samples; 0 is no better than it",
+    ),
+)  # fmt: skip
+
+METRICS: dict[str, Metric] = {one.name: one for one in _DECLARED}
+"""All metrics by name, but for the distances of a feature extractor, which `distances` declares."""
 
 
-def higher_is_better(metric: str) -> bool:
-    """Whether more of it is better."""
-    return metric in _HIGHER
+def distances(frechet: str) -> tuple[Metric, Metric, Metric]:
+    """The distances that `lamo.metrics.rows.distance_names` names."""
+    at_all, at_infinity, kernel = distance_names(frechet)
+    inception = frechet == "fid"
+    features = frechet.removeprefix("fd_")
+    title = "FID" if inception else f"FD {features}"
+    return (
+        Metric(at_all, title, better="lower", table="main", figure=True, compare=True, of_sets=True),
+        Metric(at_infinity, f"{title} ∞", better="lower", table="samples", of_sets=True),
+        Metric(kernel, "KID" if inception else f"KID {features}", better="lower", table="samples", of_sets=True),
+    )
 
 
-def is_frechet(metric: str) -> bool:
-    """Whether it is the Frechet distance of a run (not the extrapolated one)."""
-    return metric == "fid" or (metric.startswith("fd_") and not metric.endswith("_inf"))
-
-
-def decimals_of(metric: str, values: Sequence[float]) -> int:
-    """Decimals that a column is printed with; distances of distributions get three digits at the median of `values`."""
-    if metric in _DECIMALS:
-        return _DECIMALS[metric]
-    known = sorted(abs(value) for value in values if math.isfinite(value))
-    median = max(known[len(known) // 2], 1e-9) if known else 1.0
-    return min(6, max(0, 2 - math.floor(math.log10(median))))
+def metric(name: str) -> Metric:
+    """The metric of that name. Raises `LamoError` if there is none."""
+    if name in METRICS:
+        return METRICS[name]
+    frechet = name.removesuffix("_inf")
+    if name.startswith("kid_"):
+        frechet = "fid" if name == "kid_inception" else f"fd_{name.removeprefix('kid_')}"
+    if frechet == "fid" or frechet.startswith("fd_"):
+        return next(one for one in distances(frechet) if one.name == name)
+    raise LamoError(
+        f"metric {name!r} is computed but not declared; expected one of {', '.join(METRICS)}, or a distance of "
+        "features; declare it in lamo/metrics/catalogue.py"
+    )

@@ -14,13 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lamo.errors import LamoError
-from lamo.metrics.catalogue import higher_is_better, is_frechet
+from lamo.metrics.catalogue import metric as metric_of
 from lamo.metrics.config import EVERY_LEARNED, split_comparison
 from lamo.metrics.rows import is_learned, row_label
 from lamo.statistics.intervals import ClipBootstrap, Interval, LeftOut
-
-METRICS = ("psnr", "ssim", "energy_score")
-"""Metrics compared window by window; the Frechet distance, of whole sets, with the same clips left out."""
 
 Row = tuple[str, str]
 
@@ -46,7 +43,7 @@ class Difference:
         low, high = self.difference.low, self.difference.high
         if not np.isfinite(low) or low <= 0 <= high:
             return ""
-        return self.first if (low > 0) == higher_is_better(self.metric) else self.second
+        return self.first if (low > 0) == (metric_of(self.metric).better == "higher") else self.second
 
 
 class Scored:
@@ -60,7 +57,11 @@ class Scored:
         ).to_pandas()
         if self._frame.empty or self._replicates.empty:
             raise LamoError(f"metrics: found no scores at {horizon_s:g} s; run the scoring again")
-        self.frechet = next(name for name in self._frame["metric"].unique() if is_frechet(name))
+        compared = [name for name in self._frame["metric"].unique() if metric_of(name).compare]
+        self.metrics = [name for name in compared if not metric_of(name).of_sets]
+        """Metrics that are compared window by window."""
+        self.frechet = next(name for name in compared if metric_of(name).of_sets)
+        """The Frechet distance, of whole sets; it is compared with the same clips left out."""
 
     @cached_property
     def rows(self) -> dict[str, Row]:
@@ -128,7 +129,7 @@ def compare(
 def _differences(
     scored: Scored, first: str, second: str, horizon: float, resamples: int, seed: int
 ) -> Iterator[Difference]:
-    for metric in METRICS:
+    for metric in scored.metrics:
         a, b = scored.windows(first, metric), scored.windows(second, metric)
         if not a.index.equals(b.index):
             raise LamoError(f"metrics: {first} and {second} were scored on other windows; run stages 06 and 07 again")

@@ -31,12 +31,6 @@ MIN_CLIPS = 4
 Sets = Sequence[np.ndarray]
 
 
-def metric_names(metric: str) -> tuple[str, str, str]:
-    """Names of the three distances on the features of an extractor whose `metric` is `fid` or `fd_<features>`."""
-    features = "inception" if metric == "fid" else metric.removeprefix("fd_")
-    return metric, f"{metric}_inf", f"kid_{features}"
-
-
 @dataclass(frozen=True)
 class Distances:
     """Of the G training seeds of all rows, at one step: `sets`, the distances of each one's sets, and for intervals its
@@ -53,7 +47,8 @@ class Distances:
 
 
 def all_distances(truth: np.ndarray, groups: Sequence[Sets], bootstrap: ClipBootstrap) -> tuple[Distances, ...]:
-    """The three distances, in the order of `metric_names`, to true features [W, d] of G groups of sets [W, d] each."""
+    """The three distances to true features [W, d] of G groups of sets [W, d] each, in the order of
+    `lamo.metrics.rows.distance_names`."""
     return _frechet(truth, groups, bootstrap), _at_infinity(truth, groups, bootstrap), _kernel(truth, groups, bootstrap)
 
 

@@ -43,19 +43,3 @@ def motion_checks(values: pa.Table, horizons_s: Sequence[float], resamples: int,
         measures = (psnr[ORACLE] - psnr[SHUFFLED], psnr[ORACLE] - psnr[BLURRED], table["sharpness"][ORACLE])
         checks.append(MotionCheck(horizon, *(bootstrap.mean(measure.to_numpy()) for measure in measures)))
     return checks
-
-
-def check_text(checks: Sequence[MotionCheck]) -> str:
-    """A block of text with a line for each horizon: the first thing to read of a table."""
-    rows = [("oracle motion", "over shuffled (dB)", "over blurred (dB)", "sharpness")]
-    for check in checks:
-        shuffled, blurred, sharpness = map(_text, (check.over_shuffled_db, check.over_blurred_db, check.sharpness))
-        rows.append((f"after {check.horizon_s:g} s", shuffled, blurred, sharpness))
-    lines = [f"{name:<15}{one:>22}{two:>22}{three:>20}" for name, one, two, three in rows]
-    note = "near 0 over shuffled: tokens carry nothing; near 0 over blurred: no content; [95 % interval over clips]"
-    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:], "", note]) + "\n"
-
-
-def _text(interval: Interval) -> str:
-    bounds = f" [{interval.low:.2f}, {interval.high:.2f}]" if np.isfinite(interval.low) else ""
-    return f"{interval.mean:.2f}{bounds}"

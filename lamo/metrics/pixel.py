@@ -1,54 +1,64 @@
 """Scores of single frames against the truth: PSNR, SSIM, sharpness."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from lamo.errors import LamoError
 from lamo.images import gradient_energy, psnr, ssim, to_unit
 
 PSNR_CAP = 10 * math.log10(255**2 * 12)
-"""Highest PSNR reported, 58.92 dB: mean squared error of rounding to 8 bits (1/12 level squared). Identical frames get
-this value; an infinity would swallow every mean."""
+"""Highest PSNR reported, 58.92 dB, that of the mean squared error of rounding to 8 bits (1/12 level squared). Identical
+frames get this value instead of an infinite one."""
 
 _BLANK_ENERGY = 2 * (0.25 / 255) ** 2
 
 
-@dataclass(frozen=True)
-class PixelScores:
-    """Scores of each predicted frame, float32 [W, S, T] each: W windows, S samples, T steps.
+def sharpness(predicted: Tensor, truth: Tensor) -> Tensor:
+    """E(predicted) / E(truth) [N], E the gradient energy: 1 is right, 0.5 is blur, above 1 is noise or false edges.
 
-    `psnr` in dB; `ssim` in -1..1; `sharpness` as a ratio, NaN where the true frame is blank; `mse`, mean squared error
-    of values in 0..1.
+    NaN, and so left out of every mean, where the true frame is blank: root mean square gradient under a quarter of an
+    8-bit level.
     """
-
-    psnr: np.ndarray
-    ssim: np.ndarray
-    sharpness: np.ndarray
-    mse: np.ndarray
+    energy = gradient_energy(truth)
+    return torch.where(energy > _BLANK_ENERGY, gradient_energy(predicted) / energy.clamp(min=_BLANK_ENERGY), torch.nan)
 
 
-def score_frames(predicted: np.ndarray, truth: np.ndarray, batch: int = 256) -> PixelScores:
-    """Score predicted frames uint8 [W, S, T, H, W, 3] against true frames uint8 [W, 1, T, H, W, 3].
+def _mse(predicted: Tensor, truth: Tensor) -> Tensor:
+    """Mean squared error [N] of values in 0..1."""
+    return (predicted - truth).square().mean(dim=(1, 2, 3))
 
-    Works through at most about `batch` frames at a time. Raises `LamoError` if the shapes do not fit or the frames are
-    not uint8.
+
+FRAME_METRICS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "psnr": lambda predicted, truth: psnr(predicted, truth, PSNR_CAP),
+    "ssim": ssim,
+    "sharpness": sharpness,
+    "mse": _mse,
+}
+"""Scores of single frames: predicted and true images [N, 3, H, W] in 0..1 -> [N], NaN where there is no score. Each is
+declared under the same name in `lamo.metrics.catalogue`."""
+
+
+def score_frames(predicted: np.ndarray, truth: np.ndarray, batch: int = 256) -> dict[str, np.ndarray]:
+    """`FRAME_METRICS` of predicted frames uint8 [W, S, T, H, W, 3] against true frames uint8 [W, 1, T, H, W, 3].
+
+    Gives float32 [W, S, T] for each metric: W windows, S samples, T steps. Works through at most about `batch` frames
+    at a time. Raises `LamoError` if the shapes do not fit or the frames are not uint8.
     """
     check_frames(predicted, truth)
     windows, samples, steps = predicted.shape[:3]
-    scores = np.empty((4, windows, samples, steps), np.float32)
+    scores = {name: np.empty((windows, samples, steps), np.float32) for name in FRAME_METRICS}
     rows = max(1, batch // (samples * steps))
     for begin in range(0, windows, rows):
         block = slice(begin, begin + rows)
         x = to_images(predicted[block])
         y = to_images(np.broadcast_to(truth[block], predicted[block].shape))
-        for row, values in enumerate(
-            (psnr(x, y, PSNR_CAP), ssim(x, y), sharpness(x, y), (x - y).square().mean(dim=(1, 2, 3)))
-        ):
-            scores[row, block] = values.numpy().reshape(-1, samples, steps)
-    return PixelScores(*scores)
+        for name, score in FRAME_METRICS.items():
+            scores[name][block] = score(x, y).numpy().reshape(-1, samples, steps)
+    return scores
 
 
 def check_frames(predicted: np.ndarray, truth: np.ndarray) -> None:
@@ -63,16 +73,6 @@ def check_frames(predicted: np.ndarray, truth: np.ndarray) -> None:
         raise LamoError(f"frames to score: found {predicted.dtype} and {truth.dtype}, expected uint8")
 
 
-def to_images(frames: np.ndarray) -> torch.Tensor:
+def to_images(frames: np.ndarray) -> Tensor:
     """Frames uint8 [..., H, W, 3] as images [N, 3, H, W] in 0..1 (channels last in memory, which convolves faster)."""
     return to_unit(np.require(frames, requirements=["C", "W"]).reshape(-1, *frames.shape[-3:]))
-
-
-def sharpness(predicted: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    """E(predicted) / E(truth) [N], E the gradient energy: 1 is right, 0.5 is blur, above 1 is noise or false edges.
-
-    NaN, and so left out of every mean, where the true frame is blank: root mean square gradient under a quarter of an
-    8-bit level.
-    """
-    energy = gradient_energy(truth)
-    return torch.where(energy > _BLANK_ENERGY, gradient_energy(predicted) / energy.clamp(min=_BLANK_ENERGY), torch.nan)

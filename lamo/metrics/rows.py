@@ -1,4 +1,4 @@
-"""Names and order of the table's rows, and the horizons as rollout steps.
+"""Names and order of the table's rows, names of distances, and the horizons as rollout steps.
 
 A row is named by a pair: method and sampler. A learned row has the name of its predictor and the label of its sampler;
 a control has its own name, and "-" in the place of a sampler.
@@ -35,6 +35,15 @@ def rows_in_order(rows: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     ceilings = [row for row in controls if row[0] in CEILINGS]
     learned = [row for row in found if is_learned(row[1])]
     return ceilings + learned + controls[len(ceilings) :]
+
+
+def distance_names(frechet: str) -> tuple[str, str, str]:
+    """Names of the distances on the features of an extractor: Frechet, Frechet at infinitely many frames, kernel.
+
+    `frechet` is the extractor's `metric`: `fid` for Inception, else `fd_<features>`.
+    """
+    features = "inception" if frechet == "fid" else frechet.removeprefix("fd_")
+    return frechet, f"{frechet}_inf", f"kid_{features}"
 
 
 def horizon_steps(horizons_s: Sequence[float], rate_hz: float, steps: int) -> list[int]:

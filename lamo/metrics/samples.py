@@ -6,63 +6,14 @@ second expectation is over pairs of different samples (the unbiased form). A poi
 term is 0 and its score is its error.
 """
 
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
+from torch import Tensor
 
 from lamo.images import psnr, ssim
-from lamo.metrics.pixel import PSNR_CAP, PixelScores, check_frames, to_images
-
-
-@dataclass(frozen=True)
-class SampleScores:
-    """One value for all samples of a window, float32 [W, T] each: W windows, T steps.
-
-    `psnr_best` [dB], `ssim_best`: highest among the samples, step by step; it rises with S and needs the truth to pick.
-    `psnr_mean` [dB], `ssim_mean`: of the pixelwise mean of the samples. With S = 1 all are the score of the sample.
-    `energy_score`, `spread` (E|x - x'|, NaN with one sample): of frames, |.| the root mean square over pixels and
-    channels in 0..1 units.
-    `coverage`: share of values whose truth lies within the range of the samples; see `coverage_of`.
-    """
-
-    psnr_best: np.ndarray
-    ssim_best: np.ndarray
-    psnr_mean: np.ndarray
-    ssim_mean: np.ndarray
-    energy_score: np.ndarray
-    spread: np.ndarray
-    coverage: np.ndarray
-
-
-SAMPLE_METRICS = tuple(field.name for field in fields(SampleScores))
-
-
-def score_samples(predicted: np.ndarray, truth: np.ndarray, single: PixelScores, batch: int = 256) -> SampleScores:
-    """Scores of predicted frames uint8 [W, S, T, H, W, 3] against true frames uint8 [W, 1, T, H, W, 3].
-
-    `single` holds the samples' own scores. Works through at most about `batch` frames at a time. Raises `LamoError` if
-    the shapes do not fit or the frames are not uint8.
-    """
-    check_frames(predicted, truth)
-    windows, samples, steps = predicted.shape[:3]
-    scores = np.empty((5, windows, steps), np.float32)
-    rows = max(1, batch // (samples * steps))
-    for begin in range(0, windows, rows):
-        block = slice(begin, begin + rows)
-        x, y = predicted[block], truth[block]
-        images = to_images(y)
-        mean = to_images(x).unflatten(0, x.shape[:3]).mean(dim=1).flatten(0, 1)
-        error, spread = frame_distances(x, y)
-        values = (
-            psnr(mean, images, PSNR_CAP),
-            ssim(mean, images),
-            energy_score(error, spread),
-            spread,
-            coverage_of(x, y),
-        )
-        for row, value in enumerate(values):
-            scores[row, block] = np.asarray(value).reshape(-1, steps)
-    return SampleScores(single.psnr.max(axis=1), single.ssim.max(axis=1), *scores)
+from lamo.metrics.pixel import PSNR_CAP, check_frames, to_images
 
 
 def energy_score(error: np.ndarray, spread: np.ndarray) -> np.ndarray:
@@ -103,3 +54,67 @@ def coverage_of(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
     equal = np.add.reduce(predicted == truth, axis=1, dtype=np.uint16)
     extreme = (below == 0).astype(np.float32) + (below + equal == samples)
     return np.asarray(1 - (extreme / (equal + np.float32(1))).mean(axis=(-3, -2, -1)))
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What scores of all samples of some windows are computed from.
+
+    Attributes:
+        predicted: frames uint8 [W, S, T, H, W, 3]; `truth` the same with one sample.
+        images: pixelwise means of the samples, [W T, 3, H, W] in 0..1; `true_images` the truth in that form.
+        single: scores of the samples by metric of `lamo.metrics.pixel.FRAME_METRICS`, [W, S, T].
+        error: distances of the samples from the truth, [W, S, T]; `spread`, mean distance of two samples, [W, T].
+    """
+
+    predicted: np.ndarray
+    truth: np.ndarray
+    images: Tensor
+    true_images: Tensor
+    single: Mapping[str, np.ndarray]
+    error: np.ndarray
+    spread: np.ndarray
+
+    @classmethod
+    def of(cls, predicted: np.ndarray, truth: np.ndarray, single: Mapping[str, np.ndarray]) -> "Samples":
+        """From frames and the scores of single samples."""
+        mean = to_images(predicted).unflatten(0, predicted.shape[:3]).mean(dim=1).flatten(0, 1)
+        return cls(predicted, truth, mean, to_images(truth), single, *frame_distances(predicted, truth))
+
+
+SAMPLE_METRICS: dict[str, Callable[[Samples], np.ndarray | Tensor]] = {
+    "psnr_best": lambda of: of.single["psnr"].max(axis=1),
+    "ssim_best": lambda of: of.single["ssim"].max(axis=1),
+    "psnr_mean": lambda of: psnr(of.images, of.true_images, PSNR_CAP),
+    "ssim_mean": lambda of: ssim(of.images, of.true_images),
+    "energy_score": lambda of: energy_score(of.error, of.spread),
+    "spread": lambda of: of.spread,
+    "coverage": lambda of: coverage_of(of.predicted, of.truth),
+}
+"""Scores of all samples of a window together: one value for each window and step, in this order, NaN where there is
+none. Each is declared under the same name in `lamo.metrics.catalogue`.
+
+`psnr_best`, `ssim_best`: highest among the samples, step by step; they rise with S and need the truth to pick.
+`psnr_mean`, `ssim_mean`: of the pixelwise mean of the samples. With one sample all four are the score of the sample.
+`energy_score`, `spread` (E|x - x'|): |.| is the root mean square over pixels and channels in 0..1 units.
+`coverage`: share of values whose truth lies within the range of the samples; see `coverage_of`."""
+
+
+def score_samples(
+    predicted: np.ndarray, truth: np.ndarray, single: Mapping[str, np.ndarray], batch: int = 256
+) -> dict[str, np.ndarray]:
+    """`SAMPLE_METRICS` of predicted frames uint8 [W, S, T, H, W, 3] against true frames uint8 [W, 1, T, H, W, 3].
+
+    Gives float32 [W, T] for each metric. `single` holds the samples' own scores. Works through at most about `batch`
+    frames at a time. Raises `LamoError` if the shapes do not fit or the frames are not uint8.
+    """
+    check_frames(predicted, truth)
+    windows, samples, steps = predicted.shape[:3]
+    scores = {name: np.empty((windows, steps), np.float32) for name in SAMPLE_METRICS}
+    rows = max(1, batch // (samples * steps))
+    for begin in range(0, windows, rows):
+        block = slice(begin, begin + rows)
+        part = Samples.of(predicted[block], truth[block], {name: values[block] for name, values in single.items()})
+        for name, score in SAMPLE_METRICS.items():
+            scores[name][block] = np.asarray(score(part)).reshape(-1, steps)
+    return scores

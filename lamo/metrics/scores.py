@@ -18,9 +18,9 @@ from lamo.metrics.long_form import (
     replicates_table,
     summary_table,
 )
-from lamo.metrics.pixel import PixelScores, score_frames
+from lamo.metrics.pixel import score_frames
 from lamo.metrics.rows import horizon_steps, row_label, rows_in_order
-from lamo.metrics.samples import SAMPLE_METRICS, energy_score, score_samples
+from lamo.metrics.samples import energy_score, score_samples
 from lamo.metrics.summary import DistanceSummary, mean_summary, skill_summary
 from lamo.statistics.intervals import ClipBootstrap
 from lamo.stores.rollouts import Rollouts
@@ -90,10 +90,8 @@ def _check_windows(one: RolloutSet, truth: Rollouts) -> None:
 def _scores(rollouts: Rollouts, truth: Rollouts, batch: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Scores of single samples [W, S, T] and of all samples together [W, 1, T]; of latent states where there are
     any."""
-    found: PixelScores = score_frames(rollouts.frames, truth.frames, batch)
-    together = score_samples(rollouts.frames, truth.frames, found, batch)
-    single = {"psnr": found.psnr, "ssim": found.ssim, "sharpness": found.sharpness, "mse": found.mse}
-    joint = {name: getattr(together, name) for name in SAMPLE_METRICS}
+    single = score_frames(rollouts.frames, truth.frames, batch)
+    joint = score_samples(rollouts.frames, truth.frames, single, batch)
     if np.isfinite(rollouts.latent_error).any():
         single["drift"] = rollouts.drift
         joint["energy_score_latent"] = energy_score(rollouts.latent_error, rollouts.latent_spread)

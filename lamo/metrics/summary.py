@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from lamo.metrics.config import BootstrapConfig
-from lamo.metrics.distribution import all_distances, distance_interval, metric_names
+from lamo.metrics.distribution import all_distances, distance_interval
 from lamo.metrics.long_form import ScoredSet
-from lamo.metrics.rows import REFERENCE
+from lamo.metrics.rows import REFERENCE, distance_names
 from lamo.statistics.intervals import ClipBootstrap, Interval, LeftOut, Replicates, clip_groups
 
 Row = Sequence[ScoredSet]
@@ -71,7 +71,9 @@ class DistanceSummary:
     values, and `replicates` of the Frechet distances, with each clip left out."""
 
     def __init__(self, rows: Sequence[Row], metric: str, clips: Sequence[str], settings: BootstrapConfig) -> None:
-        self._rows, self._names, self._clips = rows, metric_names(metric), len(set(clips))
+        self._rows = rows
+        self._names = distance_names(metric)
+        self._clips = len(set(clips))
         units = clip_groups(clips, settings.frechet_groups, settings.seed)
         self._bootstrap = ClipBootstrap(units, settings.resamples, settings.seed)
         self.entries: list[dict[str, Any]] = []

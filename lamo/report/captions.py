@@ -1,46 +1,40 @@
-"""What stands below the tables: how many clips, samples and seeds, and what the numbers are."""
+"""Captions of the tables: how many clips, samples and seeds, and what the numbers are."""
 
 import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from lamo.metrics.catalogue import title
+from lamo.metrics.catalogue import Metric
 from lamo.metrics.distribution import MIN_CLIPS
 from lamo.metrics.long_form import Scores
+from lamo.metrics.rows import is_learned
 from lamo.statistics.intervals import MIN_UNITS
 
 Rows = list[dict[str, Any]]
 
 
-def main_caption(rows: Rows, scores: Scores, distance: str, run: str, description: str) -> str:
-    """Caption of the main table; `distance` is its Frechet distance and `description` the feature extractor's."""
+def main_caption(rows: Rows, scores: Scores, metrics: Sequence[Metric], run: str, description: str) -> str:
+    """Caption of the main table, which shows `metrics`; `description` is the feature extractor's."""
     bias = "not estimated: too few clips"
     if all(math.isfinite(b) for b in scores.frechet_bias):
         bias = f"by {scores.frechet_bias[0]:.2g} to {scores.frechet_bias[1]:.2g}, jackknife estimate"
-    return (
-        f"{_counts(rows, scores, run)} Values are means of the scores of single samples, never of the best of several; "
-        f"± is {_interval(rows)}. PSNR (dB) and SSIM are of single frames, higher is better; sharpness is the gradient "
-        "energy over that of the truth, 1 is right and 0.5 is blur. Energy: energy score of the samples' pixels, root "
-        "mean square error less half the mean distance between samples, in 0..1 units, lower is better; a point "
-        "forecast (one sample) scores its error. "
-        f"{title(distance)}: lower is better. {description} It compares {scores.windows} predicted with as many true "
-        f"frames, one per window, and is biased upwards at that number ({bias}): compare within this table only; "
-        f"its interval is made by leaving out clips in turn, and n/a with fewer than {MIN_UNITS}."
-    )
-
-
-def samples_caption(rows: Rows, scores: Scores, run: str) -> str:
-    """Caption of the table of samples."""
+    distances = ", ".join(one.title for one in metrics if one.of_sets)
     parts = [
-        f"{_counts(rows, scores, run)} ± is {_interval(rows)}.",
-        "Best: score of the best of a window's samples, chosen with the truth in hand, so that it rises with their "
-        "number; mean: score of the pixelwise mean of the samples; of one sample both are its score.",
-        "Spread: mean distance between two samples (root mean square, pixels in 0..1).",
-        f"Coverage: share of pixel values within the range of the samples; {_nominal(rows)}.",
-        "Spread and coverage need two samples: n/a where a row has one.",
-        "Latent energy and latent spread: the same of normalised latent states, n/a where a method has none.",
+        f"{_counts(rows, scores, run)} Values are means of the scores of single samples, never of the best of several; "
+        f"± is {_interval(rows)}.",
+        *_explained(metrics),
+        f"{distances}: lower is better. {description} It compares {scores.windows} predicted with as many true "
+        f"frames, one per window, and is biased upwards at that number ({bias}): compare within this table only; "
+        f"its interval is made by leaving out clips in turn, and n/a with fewer than {MIN_UNITS}.",
     ]
-    if any(row["metric"] == "skill" for row in rows):
-        parts.append("Skill: 1 - MSE / MSE of the last observed frame, single samples; 0 is no better than it.")
+    return " ".join(parts)
+
+
+def samples_caption(rows: Rows, scores: Scores, metrics: Sequence[Metric], run: str) -> str:
+    """Caption of the table of samples, which shows `metrics`."""
+    parts = [f"{_counts(rows, scores, run)} ± is {_interval(rows)}.", *_explained(metrics)]
+    if any(one.name == "coverage" for one in metrics):
+        parts.append(f"Of coverage, {_nominal(rows)}.")
     parts += [
         f"{_infinite(rows[0]['n_clips'], scores.windows)}.",
         f"KID: kernel distance of the same {scores.windows} frames at once, unbiased for independent sets; predictions "
@@ -48,6 +42,18 @@ def samples_caption(rows: Rows, scores: Scores, run: str) -> str:
         f"Intervals of both are made by leaving out clips in turn, and n/a with fewer than {MIN_UNITS}.",
     ]
     return " ".join(parts)
+
+
+def _explained(metrics: Sequence[Metric]) -> Iterator[str]:
+    """A sentence for each metric of a window; metrics that are explained by the same words share one."""
+    titles: dict[str, list[str]] = {}
+    for one in metrics:
+        words = one.about or one.reading
+        if words and not one.of_sets:
+            titles.setdefault(words, []).append(one.title_with_unit)
+    for words, names in titles.items():
+        text = " and ".join(names)
+        yield f"{text[0].upper()}{text[1:]}: {words}."
 
 
 def _nominal(rows: Rows) -> str:
@@ -68,7 +74,7 @@ def _infinite(clips: int, windows: int) -> str:
 
 
 def _counts(rows: Rows, scores: Scores, run: str) -> str:
-    learned = [row for row in rows if row["sampler"] != "-"] or rows
+    learned = [row for row in rows if is_learned(row["sampler"])] or rows
     samples = sorted({row["n_samples"] for row in learned})
     seeds = sorted({row["n_seeds"] for row in learned})
     return (

@@ -1,10 +1,9 @@
 """The matched comparison as CSV and Markdown, and in words."""
 
-import csv
-import io
 from collections.abc import Sequence
 
 from lamo.metrics.cost import Method, Step
+from lamo.report.table import csv_table, markdown_table
 
 COLUMNS = (
     *(
@@ -30,9 +29,7 @@ MATCHED = 0.05
 
 def matched_csv(methods: Sequence[Method], step: Step) -> str:
     """The machine-readable table; seconds to the millisecond, empty where they were not logged."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    lines = []
     for one in methods:
         size = (
             one.size.backbone,
@@ -45,13 +42,13 @@ def matched_csv(methods: Sequence[Method], step: Step) -> str:
         training = (one.training_samples, one.training_flops)
         rollout = (one.backbone_flops, one.head_evaluations, one.head_flops, one.forward_flops, one.step_flops)
         seconds = "" if one.training_s is None else f"{one.training_s:.3f}"
-        writer.writerow([one.predictor, one.sampler, one.seeds, *size, *training, *rollout, step.decoder, seconds])
-    return buffer.getvalue()
+        lines.append([one.predictor, one.sampler, one.seeds, *size, *training, *rollout, step.decoder, seconds])
+    return csv_table(COLUMNS, lines)
 
 
 def matched_markdown(methods: Sequence[Method], step: Step, run: str) -> str:
     """A table with one row per method, what is matched in words, then the caption."""
-    lines = ["| " + " | ".join(TITLES) + " |", "|---|" + "---:|" * (len(TITLES) - 1)]
+    rows = []
     for one in methods:
         size, evaluations = one.size, one.head_evaluations
         cells = [
@@ -69,8 +66,8 @@ def matched_markdown(methods: Sequence[Method], step: Step, run: str) -> str:
         cells += [short(one.backbone_flops), f"{evaluations} x {short(one.head_flops / evaluations)}"]
         cells += [short(one.forward_flops) if one.forward_flops else "-", short(one.step_flops)]
         cells.append("n/a" if one.training_s is None else f"{one.training_s:.0f} s")
-        lines.append(f"| {one.sampler} | " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", in_words(methods, step), "", _caption(methods, run), ""])
+        rows.append([one.sampler, *cells])
+    return "\n".join([*markdown_table(TITLES, rows), "", in_words(methods, step), "", _caption(methods, run), ""])
 
 
 def short(value: float) -> str:

@@ -12,31 +12,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lamo.errors import LamoError
-from lamo.metrics.catalogue import is_frechet, title
+from lamo.metrics.catalogue import metric as metric_of
 from lamo.metrics.rows import row_label
 from lamo.report.style import LineStyle, line_styles, readable
 from lamo.stores.atomic import replacing
 
-_AXES = {
-    "psnr": "PSNR (dB), higher is better",
-    "ssim": "SSIM, higher is better",
-    "sharpness": "sharpness, 1 is right",
-    "energy_score": "energy score of pixels, lower is better",
-    "skill": "skill against the last frame, 0 is none",
-    "fid": "FID, lower is better",
-    "drift": "state norm over the true one, 1 is right",
-}
 _FEW = 4
 _NOT_SERIES = re.compile(r"step|samples|samples_per_s|minutes|data_wait_share|.*_step\d+")
 
 
 def metric_curves(path: str | Path, summary: pa.Table) -> None:
-    """Write a PNG with one panel per metric (of those with a title here) of a summary against time, all steps, with the
-    95 % intervals.
+    """Write a PNG with a panel for each metric of a summary that is declared to have one: values against time, all
+    steps, with the 95 % intervals.
 
     Learned methods are solid with a marker per sampler, controls dashed; colours are the same in every figure.
     """
-    rows = [row for row in summary.to_pylist() if row["metric"] in _AXES or is_frechet(row["metric"])]
+    rows = [row for row in summary.to_pylist() if metric_of(row["metric"]).figure]
     metrics = list(dict.fromkeys(row["metric"] for row in rows))
     keys = list(dict.fromkeys((row["method"], row["sampler"]) for row in rows))
     styles = line_styles(keys)
@@ -45,12 +36,11 @@ def metric_curves(path: str | Path, summary: pa.Table) -> None:
         for number, key in enumerate(keys):
             found = [r for r in rows if (r["method"], r["sampler"]) == key and r["metric"] == metric]
             _curve(axis, found, readable(row_label(*key)), styles[key], (number + 0.5) / len(keys))
-        if metric in ("sharpness", "drift"):
-            axis.axhline(1.0, color="#bbbbbb", linewidth=0.8, zorder=0)
+        level = metric_of(metric).level
+        if level is not None:
+            axis.axhline(level, color="#bbbbbb", linewidth=0.8, zorder=0)
         axis.set_xlabel("time after the last context frame (s)")
-        if metric == "skill":
-            axis.axhline(0.0, color="#bbbbbb", linewidth=0.8, zorder=0)
-        axis.set_title(_AXES.get(metric, f"{title(metric)}, lower is better"), fontsize=10)
+        axis.set_title(metric_of(metric).panel_title, fontsize=10)
         axis.set_ylim(*_limits([r for r in rows if r["metric"] == metric]))
     handles, labels = axes[0].get_legend_handles_labels()
     _legend(figure, spare, handles, labels)

@@ -1,11 +1,10 @@
 """The table of the probe as CSV and Markdown."""
 
-import csv
-import io
 import math
 
 from lamo.probing.labels import TARGETS
 from lamo.probing.probe import MOTION, SHUFFLED, Probe
+from lamo.report.table import csv_table, markdown_table, number_text
 from lamo.statistics.intervals import Interval
 
 COLUMNS = ("input", "target", "unit", "features", "ridge", "r2", "ci_low", "ci_high", "rmse", "n_clips", "n_steps")
@@ -37,27 +36,24 @@ def interval_text(interval: Interval) -> str:
 
 def probe_csv(probe: Probe) -> str:
     """The machine-readable table: six decimals, empty where there is no number."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    lines = []
     for row in probe.rows:
-        numbers = (row.r2.mean, row.r2.low, row.r2.high, row.rmse)
-        texts = [f"{number:.6f}" if math.isfinite(number) else "" for number in numbers]
+        numbers = map(number_text, (row.r2.mean, row.r2.low, row.r2.high, row.rmse))
         unit = TARGETS[row.target]
-        writer.writerow([row.inputs, row.target, unit, row.features, f"{row.ridge:g}", *texts, *probe.held_out])
-    return buffer.getvalue()
+        lines.append([row.inputs, row.target, unit, row.features, f"{row.ridge:g}", *numbers, *probe.held_out])
+    return csv_table(COLUMNS, lines)
 
 
 def probe_markdown(probe: Probe, run: str) -> str:
     """A table with one row per input, then its caption."""
     titles = ["regression on", "features"]
     titles += [title for name, unit in TARGETS.items() for title in (f"{target_label(name)} R²", f"RMSE ({unit})")]
-    lines = ["| " + " | ".join(titles) + " |", "|---|" + "---:|" * (len(titles) - 1)]
+    table = []
     for inputs in dict.fromkeys(row.inputs for row in probe.rows):
         rows = [probe.row(inputs, target) for target in TARGETS]
         cells = [cell for row in rows for cell in (interval_text(row.r2), f"{row.rmse:.3f}")]
-        lines.append(f"| {input_label(inputs)} | {rows[0].features} | " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", _caption(probe, run), ""])
+        table.append([input_label(inputs), str(rows[0].features), *cells])
+    return "\n".join([*markdown_table(titles, table), "", _caption(probe, run), ""])
 
 
 def _caption(probe: Probe, run: str) -> str:

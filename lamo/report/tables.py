@@ -1,23 +1,31 @@
 """The tables of metrics as CSV, Markdown, LaTeX and plain text."""
 
-import csv
-import io
 import math
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from lamo.errors import LamoError
-from lamo.metrics.catalogue import arrow, decimals_of, is_frechet, title
+from lamo.metrics.catalogue import Better, Metric, metric
 from lamo.metrics.long_form import Scores
+from lamo.metrics.motion_check import MotionCheck
 from lamo.metrics.rows import row_label
 from lamo.report.captions import main_caption, samples_caption
+from lamo.report.style import readable
+from lamo.report.table import csv_table, latex_row, latex_text, markdown_table, number_text, text_table
+from lamo.statistics.intervals import Interval
 
 COLUMNS = ("method", "sampler", "horizon_s", "metric", "mean", "ci_low", "ci_high", "n_clips", "n_samples", "n_seeds")
-MAIN = ("psnr", "ssim", "sharpness", "energy_score")
-"""Metrics of the main table, beside the Frechet distance; the others stand in the table of samples."""
-_NOT_SHOWN = ("drift", "mse")
+_IN_WORDS: dict[Better, str] = {
+    "higher": "higher is better",
+    "one": "1 is right",
+    "lower": "lower is better",
+}
+Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -34,20 +42,29 @@ class Grid:
 
     labels: list[str]
     horizons: list[float]
-    metrics: list[str]
+    metrics: list[Metric]
     cells: list[list[list[Cell]]]
     run: str
     caption: str
     seeds: int
 
-    def text(self, cell: Cell, metric: int, joint: str = " ±") -> str:
+    def text(self, cell: Cell, column: int, joint: str = " ±") -> str:
         """A cell as text, "23.41 ±0.21"; the interval is left out if there is none."""
-        decimals = decimals_of(self.metrics[metric], [horizon[metric].mean for row in self.cells for horizon in row])
+        decimals = self.metrics[column].decimals_for([horizon[column].mean for row in self.cells for horizon in row])
         value = f"{cell.mean:.{decimals}f}" if math.isfinite(cell.mean) else "n/a"
         return f"{value}{joint}{cell.half:.{decimals}f}" if math.isfinite(cell.half) else value
 
+    def blocks(self, joint: str = " ±") -> Iterator[tuple[float, list[list[str]]]]:
+        """Each horizon in s with its rows: label and cells as text."""
+        for number, horizon in enumerate(self.horizons):
+            rows = [
+                [readable(label), *(self.text(cell, column, joint) for column, cell in enumerate(row[number]))]
+                for label, row in zip(self.labels, self.cells, strict=True)
+            ]
+            yield horizon, rows
 
-def at_horizons(summary: pa.Table, horizons_s: Sequence[float]) -> list[dict]:
+
+def at_horizons(summary: pa.Table, horizons_s: Sequence[float]) -> Rows:
     """Rows of a summary at the horizons, with the columns of table.csv, in the table's order."""
     wanted = [round(h, 6) for h in horizons_s]
     rows = [row for row in summary.to_pylist() if row["horizon_s"] in wanted]
@@ -61,24 +78,23 @@ def make_grid(scores: Scores, horizons_s: Sequence[float], run: str, description
     """The main table. `run` says which run it is; `description` is the feature extractor's, `midway` that of the latent
     model."""
     rows = at_horizons(scores.summary, horizons_s)
-    names = _metrics(rows)
-    shown = [name for name in names if name in MAIN or is_frechet(name)]
-    caption = f"{main_caption(rows, scores, shown[-1], run, description)} {midway}"
+    shown = [one for one in _metrics(rows) if one.table == "main"]
+    caption = f"{main_caption(rows, scores, shown, run, description)} {midway}"
     return _grid(rows, horizons_s, shown, run, caption)
 
 
 def make_samples_grid(scores: Scores, horizons_s: Sequence[float], run: str) -> Grid:
     """The table beside the main one: several samples together, latent states, and the other distances."""
     rows = at_horizons(scores.summary, horizons_s)
-    shown = [name for name in _metrics(rows) if name not in MAIN + _NOT_SHOWN and not is_frechet(name)]
-    return _grid(rows, horizons_s, shown, run, samples_caption(rows, scores, run))
+    shown = [one for one in _metrics(rows) if one.table == "samples"]
+    return _grid(rows, horizons_s, shown, run, samples_caption(rows, scores, shown, run))
 
 
-def _metrics(rows: list[dict]) -> list[str]:
-    return list(dict.fromkeys(row["metric"] for row in rows))
+def _metrics(rows: Rows) -> list[Metric]:
+    return [metric(name) for name in dict.fromkeys(row["metric"] for row in rows)]
 
 
-def _grid(rows: list[dict], horizons_s: Sequence[float], metrics: list[str], run: str, caption: str) -> Grid:
+def _grid(rows: Rows, horizons_s: Sequence[float], metrics: list[Metric], run: str, caption: str) -> Grid:
     labels = list(dict.fromkeys(row_label(row["method"], row["sampler"]) for row in rows))
     horizons = [round(h, 6) for h in horizons_s]
     cells = {
@@ -88,80 +104,75 @@ def _grid(rows: list[dict], horizons_s: Sequence[float], metrics: list[str], run
         for row in rows
     }
     nothing = Cell(math.nan, math.nan)
-    table = [[[cells.get((label, h, m), nothing) for m in metrics] for h in horizons] for label in labels]
+    table = [[[cells.get((label, h, m.name), nothing) for m in metrics] for h in horizons] for label in labels]
     return Grid(labels, horizons, metrics, table, run, caption, max(row["n_seeds"] for row in rows))
-
-
-def _readable(label: str) -> str:
-    return label.replace("_", " ")
 
 
 def table_csv(summary: pa.Table, horizons_s: Sequence[float]) -> str:
     """The machine-readable table: six decimals, horizons in their shortest form, empty where there is no number."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    lines = []
     for row in at_horizons(summary, horizons_s):
-        numbers = {
-            name: f"{row[name]:.6f}" if math.isfinite(row[name]) else "" for name in ("mean", "ci_low", "ci_high")
-        }
-        writer.writerow((row | numbers | {"horizon_s": f"{row['horizon_s']:g}"}).values())
-    return buffer.getvalue()
+        numbers = {name: number_text(row[name]) for name in ("mean", "ci_low", "ci_high")}
+        lines.append(list((row | numbers | {"horizon_s": f"{row['horizon_s']:g}"}).values()))
+    return csv_table(COLUMNS, lines)
 
 
 def table_markdown(grid: Grid) -> str:
     """A table for each horizon with one row per method and sampler; below them the caption."""
+    titles = [f"{one.title} {one.arrow}".strip() for one in grid.metrics]
     lines = []
-    for h, horizon in enumerate(grid.horizons):
-        titles = [f"{title(m)} {arrow(m)}".strip() for m in grid.metrics]
-        lines += [f"| after {horizon:g} s | " + " | ".join(titles) + " |", "|---|" + "---:|" * len(titles)]
-        for label, row in zip(grid.labels, grid.cells, strict=True):
-            cells = [grid.text(cell, m) for m, cell in enumerate(row[h])]
-            lines.append(f"| {_readable(label)} | " + " | ".join(cells) + " |")
-        lines.append("")
+    for horizon, rows in grid.blocks():
+        lines += [*markdown_table([f"after {horizon:g} s", *titles], rows), ""]
     return "\n".join([*lines, grid.caption, ""])
 
 
 def table_latex(grid: Grid) -> str:
     """A `table*` with booktabs rules, horizons below each other (needs \\usepackage{booktabs})."""
     width = len(grid.metrics)
-    titles = " & ".join(_escape(title(m)) for m in grid.metrics)
     lines = [r"\begin{table*}", r"\centering", rf"\begin{{tabular}}{{l{'r' * width}}}", r"\toprule"]
-    lines.append(rf"method & {titles} \\")
-    for h, horizon in enumerate(grid.horizons):
+    lines.append(latex_row(["method", *(latex_text(one.title) for one in grid.metrics)]))
+    for horizon, rows in grid.blocks(joint=" \\pm "):
         lines += [r"\midrule", rf"\multicolumn{{{1 + width}}}{{l}}{{after {horizon:g}\,s}} \\"]
-        for label, row in zip(grid.labels, grid.cells, strict=True):
-            texts = [grid.text(cell, m, joint=" \\pm ") for m, cell in enumerate(row[h])]
-            cells = [text if text == "n/a" else f"${text}$" for text in texts]
-            lines.append(rf"{_escape(_readable(label))} & {' & '.join(cells)} \\")
-    lines += [r"\bottomrule", r"\end{tabular}", rf"\caption{{{_escape(grid.caption)}}}", r"\end{table*}", ""]
+        for label, *texts in rows:
+            lines.append(latex_row([latex_text(label), *(text if text == "n/a" else f"${text}$" for text in texts)]))
+    lines += [r"\bottomrule", r"\end{tabular}", rf"\caption{{{latex_text(grid.caption)}}}", r"\end{table*}", ""]
     return "\n".join(lines)
-
-
-_LATEX = {"\\": r"\textbackslash{}", "^": r"\^{}", "~": r"\~{}", "±": r"$\pm$", "∞": r"$\infty$"} | {
-    c: rf"\{c}" for c in "&%$#_{}"
-}
-
-
-def _escape(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in text)
 
 
 def table_text(grid: Grid) -> str:
     """The table for a terminal, a block per horizon."""
-    first = max(len(label) for label in grid.labels)
+    titles = [one.title for one in grid.metrics]
     lines = []
-    for h, horizon in enumerate(grid.horizons):
-        columns = [[title(m), *(grid.text(row[h][i], i) for row in grid.cells)] for i, m in enumerate(grid.metrics)]
-        widths = [max(map(len, column)) for column in columns]
-        lines.append("")
-        names = [f"after {horizon:g} s", *map(_readable, grid.labels)]
-        for r, name in enumerate(names):
-            cells = "  ".join(column[r].rjust(width) for column, width in zip(columns, widths, strict=True))
-            lines.append(f"{name.ljust(first)}  {cells}")
-            if r == 0:
-                lines.append("-" * len(lines[-1]))
+    for horizon, rows in grid.blocks():
+        lines += ["", *text_table([f"after {horizon:g} s", *titles], rows)]
     over = "clips and training seeds" if grid.seeds > 1 else "clips"
     lines += ["", f"mean ± half the 95 % interval over {over}; of single samples, energy of all"]
-    lines += ["PSNR in dB; sharpness 1 is right, below is blur; of energy and distance less is better", grid.run]
+    lines += [*textwrap.wrap("; ".join(_in_words(grid.metrics)), 98), grid.run]
     return "\n".join(lines) + "\n"
+
+
+def _in_words(metrics: Sequence[Metric]) -> Iterator[str]:
+    """ "higher is better: PSNR (dB), SSIM" """
+    for better, words in _IN_WORDS.items():
+        titles = [one.title_with_unit for one in metrics if one.better == better]
+        if titles:
+            yield f"{words}: {', '.join(titles)}"
+
+
+def check_text(checks: Sequence[MotionCheck]) -> str:
+    """The motion checks for a terminal, a line for each horizon: the first thing to read of a table."""
+    rows = [
+        [
+            f"after {check.horizon_s:g} s",
+            *(_bounds(one) for one in (check.over_shuffled_db, check.over_blurred_db, check.sharpness)),
+        ]
+        for check in checks
+    ]
+    lines = text_table(["oracle motion", "over shuffled (dB)", "over blurred (dB)", "sharpness"], rows)
+    note = "near 0 over shuffled: tokens carry nothing; near 0 over blurred: no content; [95 % interval over clips]"
+    return "\n".join([*lines, "", note]) + "\n"
+
+
+def _bounds(interval: Interval) -> str:
+    bounds = f" [{interval.low:.2f}, {interval.high:.2f}]" if np.isfinite(interval.low) else ""
+    return f"{interval.mean:.2f}{bounds}"

@@ -1,7 +1,5 @@
 """Heat maps over the frame: where the next frame changes when a group of motion tokens is swapped; and their table."""
 
-import csv
-import io
 import math
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from matplotlib.figure import Figure
 from lamo.metrics.config import BootstrapConfig
 from lamo.probing.token_groups import Change, Concentration, Swaps, concentration
 from lamo.report.style import COLOURS, readable
+from lamo.report.table import csv_table, number_text
 from lamo.statistics.intervals import ClipBootstrap
 from lamo.stores.atomic import replacing
 
@@ -35,17 +34,15 @@ def measure_all(swaps: Swaps, config: BootstrapConfig) -> Measured:
 
 def token_groups_csv(swaps: Swaps, measured: Measured) -> str:
     """The machine-readable table: six decimals, empty where there is no number."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(COLUMNS)
     counts = len(swaps.windows), len({window.clip_id for window in swaps.windows})
+    lines = []
     for change, found in measured:
-        region, quarter = found.region, found.quarter
+        region = found.region
+        quarter = found.quarter
         numbers = [found.rms, region.mean, region.low, region.high, found.region_patches]
         numbers += [quarter.mean, quarter.low, quarter.high]
-        texts = [f"{number:.6f}" if math.isfinite(number) else "" for number in numbers]
-        writer.writerow([change.group.name, change.measure, *texts, *counts])
-    return buffer.getvalue()
+        lines.append([change.group.name, change.measure, *map(number_text, numbers), *counts])
+    return csv_table(COLUMNS, lines)
 
 
 def token_groups_figure(path: str | Path, swaps: Swaps, measured: Measured) -> None:

@@ -7,9 +7,10 @@ from PIL import Image
 
 from lamo.config import Config
 from lamo.jobs.code_hash import ROOT
-from lamo.metrics.catalogue import decimals_of, title
+from lamo.metrics.catalogue import metric as metric_of
 from lamo.metrics.rows import row_label
 from lamo.report.style import readable
+from lamo.report.table import markdown_table
 from lamo.tools.documents import replace_between
 
 DOCUMENT = ROOT / "README.md"
@@ -29,19 +30,19 @@ def table(scores: Path = SCORES) -> str:
     with scores.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     cells = {(row_label(r["method"], r["sampler"]), r["metric"], r["horizon_s"]): r for r in rows}
-    lines = ["| method | " + " | ".join(f"{title(metric)} {horizon} s" for metric, horizon in COLUMNS) + " |"]
-    lines.append("|---|" + "---:|" * len(COLUMNS))
+    titles = ["method", *(f"{metric_of(metric).title} {horizon} s" for metric, horizon in COLUMNS)]
+    lines = []
     for label in dict.fromkeys(label for label, _, _ in cells):
         found = [_cell(cells.get((label, metric, horizon)), metric) for metric, horizon in COLUMNS]
-        lines.append(f"| {readable(label)} | " + " | ".join(found) + " |")
-    return "\n".join(lines)
+        lines.append([readable(label), *found])
+    return "\n".join(markdown_table(titles, lines))
 
 
 def _cell(row: dict[str, str] | None, metric: str) -> str:
     if row is None or not row["mean"]:
         return "n/a"
     mean = float(row["mean"])
-    decimals = decimals_of(metric, [mean])
+    decimals = metric_of(metric).decimals_for([mean])
     half = f" ±{(float(row['ci_high']) - float(row['ci_low'])) / 2:.{decimals}f}" if row["ci_high"] else ""
     return f"{mean:.{decimals}f}{half}"
 

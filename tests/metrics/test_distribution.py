@@ -12,10 +12,10 @@ from lamo.metrics.distribution import (
     all_distances,
     distance_interval,
     extrapolate,
-    metric_names,
 )
 from lamo.metrics.frechet import frechet_distance
 from lamo.metrics.kid import kernel_distance
+from lamo.metrics.rows import distance_names
 from lamo.statistics.intervals import MIN_UNITS, ClipBootstrap, LeftOut, clip_groups
 
 
@@ -121,5 +121,5 @@ def test_few_clips_have_no_distance_at_infinity_and_no_interval():
 
 
 def test_names():
-    assert metric_names("fid") == ("fid", "fid_inf", "kid_inception")
-    assert metric_names("fd_world") == ("fd_world", "fd_world_inf", "kid_world")
+    assert distance_names("fid") == ("fid", "fid_inf", "kid_inception")
+    assert distance_names("fd_world") == ("fd_world", "fd_world_inf", "kid_world")

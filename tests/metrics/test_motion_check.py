@@ -7,7 +7,8 @@ import pyarrow.compute as pc
 import pytest
 
 from lamo.errors import LamoError
-from lamo.metrics.motion_check import BLURRED, ORACLE, SHUFFLED, check_text, motion_checks
+from lamo.metrics.motion_check import BLURRED, ORACLE, SHUFFLED, motion_checks
+from lamo.report.tables import check_text
 
 
 @pytest.fixture

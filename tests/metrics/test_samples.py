@@ -80,17 +80,17 @@ def test_coverage_of_samples_that_are_too_narrow_or_too_wide():
 def test_best_and_mean_are_those_of_each_window_and_step():
     predicted, truth = draw(4)
     single, found = score_frames(predicted, truth), together(predicted, truth)
-    np.testing.assert_array_equal(found.psnr_best, single.psnr.max(axis=1))
-    np.testing.assert_array_equal(found.ssim_best, single.ssim.max(axis=1))
+    np.testing.assert_array_equal(found["psnr_best"], single["psnr"].max(axis=1))
+    np.testing.assert_array_equal(found["ssim_best"], single["ssim"].max(axis=1))
     mean = predicted.astype(float).mean(axis=1)
     expected = 10 * np.log10(255**2 / np.square(mean - truth[:, 0]).mean(axis=(-3, -2, -1)))
-    np.testing.assert_allclose(found.psnr_mean, expected, rtol=1e-5)
-    assert (found.psnr_mean > found.psnr_best).all()  # of independent noise, the mean is nearest
+    np.testing.assert_allclose(found["psnr_mean"], expected, rtol=1e-5)
+    assert (found["psnr_mean"] > found["psnr_best"]).all()  # of independent noise, the mean is nearest
     # a mean that is a whole number can be scored as a frame
     pair = np.stack([truth[:, 0] // 2 + 10, truth[:, 0] // 2 + 30], axis=1)
     middle = (truth[:, :1] // 2 + 20).astype(np.uint8)
     np.testing.assert_allclose(
-        together(pair, truth).ssim_mean, score_frames(middle, truth).ssim[:, 0], rtol=1e-4, atol=1e-6
+        together(pair, truth)["ssim_mean"], score_frames(middle, truth)["ssim"][:, 0], rtol=1e-4, atol=1e-6
     )
 
 
@@ -98,20 +98,20 @@ def test_one_sample_is_its_own_best_and_mean_and_has_no_spread():
     predicted, truth = draw(5, samples=1)
     single, found = score_frames(predicted, truth), together(predicted, truth)
     for name in ("best", "mean"):
-        np.testing.assert_allclose(getattr(found, f"psnr_{name}"), single.psnr[:, 0], rtol=1e-6)
-        np.testing.assert_allclose(getattr(found, f"ssim_{name}"), single.ssim[:, 0], rtol=1e-6)
-    np.testing.assert_allclose(found.energy_score, np.sqrt(single.mse[:, 0]), rtol=1e-5)
-    assert np.isnan(found.spread).all()
-    assert np.isnan(found.coverage).all()
-    np.testing.assert_allclose(together(truth, truth).psnr_mean, PSNR_CAP)
+        np.testing.assert_allclose(found[f"psnr_{name}"], single["psnr"][:, 0], rtol=1e-6)
+        np.testing.assert_allclose(found[f"ssim_{name}"], single["ssim"][:, 0], rtol=1e-6)
+    np.testing.assert_allclose(found["energy_score"], np.sqrt(single["mse"][:, 0]), rtol=1e-5)
+    assert np.isnan(found["spread"]).all()
+    assert np.isnan(found["coverage"]).all()
+    np.testing.assert_allclose(together(truth, truth)["psnr_mean"], PSNR_CAP)
 
 
 def test_batches_change_nothing():
     predicted, truth = draw(6, windows=5)
     few, all_at_once = together(predicted, truth, 1), together(predicted, truth, 1000)
     for name in SAMPLE_METRICS:
-        assert getattr(few, name).shape == (5, 2)
-        np.testing.assert_allclose(getattr(few, name), getattr(all_at_once, name), rtol=1e-5)
+        assert few[name].shape == (5, 2)
+        np.testing.assert_allclose(few[name], all_at_once[name], rtol=1e-5)
 
 
 def test_other_shapes_are_refused():

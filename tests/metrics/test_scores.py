@@ -20,7 +20,7 @@ def test_long_form_has_every_value(run, scores):
     ]
     learned = table[(table.sampler == "flow-20") & (table.seed == 1) & (table.metric == "psnr")]
     assert len(learned) == 16 * 2 * 8
-    expected = score_frames(run.sets[2].rollouts.frames, run.truth.frames).psnr
+    expected = score_frames(run.sets[2].rollouts.frames, run.truth.frames)["psnr"]
     one = learned[
         (learned["clip"] == "clip-2") & (learned.window_start == 5) & (learned["sample"] == 1) & (learned.step == 3)
     ]

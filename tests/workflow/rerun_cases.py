@@ -184,7 +184,7 @@ CODE = [
         "axis.set_title('My ' + title",
         CURVES,
     ),
-    edited("the label of an axis", "lamo/report/figures.py", "1 is right", "1 is true", CURVES),
+    edited("the label of an axis", "lamo/report/figures.py", "time after the last", "time since the last", CURVES),
 ]
 
 

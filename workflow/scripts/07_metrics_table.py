@@ -3,11 +3,19 @@
 import pyarrow.parquet as pq
 
 from lamo.jobs.job import job
-from lamo.metrics.motion_check import check_text, motion_checks
+from lamo.metrics.motion_check import motion_checks
 from lamo.metrics.scores import Scores
 from lamo.midway.config import MidwayConfig
 from lamo.midway.published import describe
-from lamo.report.tables import make_grid, make_samples_grid, table_csv, table_latex, table_markdown, table_text
+from lamo.report.tables import (
+    check_text,
+    make_grid,
+    make_samples_grid,
+    table_csv,
+    table_latex,
+    table_markdown,
+    table_text,
+)
 from lamo.stores.atomic import read_json, replacing
 
 

@@ -1,0 +1,56 @@
+"""Tables as Markdown, plain text, LaTeX and CSV.
+
+A table is a list of titles and a list of rows of text. The first column holds names and is aligned to the left, the
+others hold numbers and are aligned to the right.
+"""
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+_LATEX = {"\\": r"\textbackslash{}", "^": r"\^{}", "~": r"\~{}", "±": r"$\pm$", "∞": r"$\infty$"} | {
+    c: rf"\{c}" for c in "&%$#_{}"
+}
+
+
+def number_text(value: float) -> str:
+    """A number as a CSV shows it: six decimals, empty where there is no number."""
+    return f"{value:.6f}" if math.isfinite(value) else ""
+
+
+def csv_table(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Comma-separated values, lines ended by a line feed."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(titles)
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+def markdown_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a Markdown table."""
+    head = ["| " + " | ".join(titles) + " |", "|---|" + "---:|" * (len(titles) - 1)]
+    return head + ["| " + " | ".join(row) + " |" for row in rows]
+
+
+def text_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a table for a terminal, with a rule below the titles."""
+    table = [list(titles), *map(list, rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = []
+    for name, *cells in table:
+        aligned = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
+        lines.append("  ".join([name.ljust(widths[0]), *aligned]).rstrip())
+    return [lines[0], "-" * len(lines[0]), *lines[1:]]
+
+
+def latex_row(cells: Sequence[str]) -> str:
+    """A row of a LaTeX table, whose cells are LaTeX already."""
+    return " & ".join(cells) + r" \\"
+
+
+def latex_text(text: str) -> str:
+    """Text with the characters escaped that LaTeX would take as commands."""
+    return "".join(_LATEX.get(character, character) for character in text)
