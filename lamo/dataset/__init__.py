@@ -1,1 +1,1 @@
-"""Finding videos and accounting for each: listing, the table of clips, info files, stills, contact sheets."""
+"""Finding videos and accounting for each of them: sources, listing, the table of clips, contact sheets."""

@@ -1,4 +1,4 @@
-"""Fingerprints of videos: what tells the workflow that a file's content has changed, without reading all of it.
+"""Fingerprints of videos: they tell that the content of a file has changed, without reading all of it.
 
 A fingerprint is a hash of a file's size and of its first, middle and last 64 KiB. Files that agree in these count as
 the same content: headers and indices of videos lie at either end, and two recordings do not share 64 KiB of middle.
@@ -25,19 +25,19 @@ from lamo.errors import LamoError
 from lamo.stores.atomic import replacing
 
 BLOCK = 64 * 1024
-# Reading is waiting, on a network drive above all: more threads than cores.
+# Reading mostly waits, above all on a network drive; so there are more threads than cores.
 THREADS = 16
 BATCH = 32
-# A file that changed less than this before it was read may change again without getting another time stamp.
+# A file that was read sooner than this after a change could change again and keep its time stamp.
 SETTLED_NS = 2 * 10**9
 DIGITS = 32
 HASH = re.compile(f"[0-9a-f]{{{DIGITS}}}")
 # As `find_videos` writes bytes of a name that are not UTF-8.
 ESCAPED = re.compile(r"\\x[89a-f][0-9a-f]")
-# Should a file have become a pipe since it was listed, opening it must not wait for a writer.
+# If a file has become a pipe since it was listed, opening it must not wait for a writer.
 OPENING = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 CHUNK = 2**20
-# Errors that say something about the file or its place; others come and go with the disk or the network.
+# Errors that lie in the file or its place. Others come from the disk or the network, and may pass.
 OF_THE_FILE = {
     *(errno.ENOENT, errno.EACCES, errno.EPERM, errno.ELOOP),
     *(errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ENXIO),
@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 
 
 def fingerprint(file: VideoFile) -> str:
-    """Fingerprint of one file, 32 hexadecimal digits; if it cannot be read, the reason that lies in it. Never blocks.
+    """Fingerprint of one file, 32 hexadecimal digits; or, if the file cannot be read, why. Never blocks.
 
     Raises `LamoError` where the disk or the network fails, which says nothing about the file and may pass, and if what
     is wrong with the file according to its listing has already passed.
@@ -124,7 +124,7 @@ def _is_hash(value: str) -> bool:
 
 
 def fingerprints(files: Sequence[VideoFile], cache: str | Path | None = None, root: str | Path = ".") -> list[str]:
-    """Fingerprints of `files`, those that have not changed since from the file `cache`, which is brought up to date.
+    """Fingerprints of `files`. Those of unchanged files come from the file `cache`, which is then updated.
 
     A file has changed when its path below `root`, its size or its time stamps have. A cache that is damaged is
     written anew; of two processes that do so at once, either's stays.

@@ -1,6 +1,7 @@
-"""When too many clips are quarantined to go on, and what is left for people to look at then.
+"""When so many clips are quarantined that a run stops, and the tables that it then leaves for people to look at.
 
-Stage 02 refuses as well as the table of clips does, and is redone when this module or one that it imports changes.
+The job that collects the clips and the training of stage 02 both ask. Stage 02 therefore depends on this module: keep
+its imports few.
 """
 
 from collections.abc import Iterable
@@ -20,9 +21,9 @@ LISTED, REFUSED = "quarantined.csv", "refused_clips.parquet"
 
 
 def quarantine_problem(clips: pd.DataFrame, limit: float) -> str | None:
-    """What forbids to go on with these rows of the table of clips; None if nothing does.
+    """Why a run cannot go on with these rows of the table of clips; None if it can.
 
-    That is a split without a usable clip, or more than the share `limit` of the clips quarantined.
+    It cannot if a split has no usable clip, or if more than the share `limit` of the clips is quarantined.
     """
     bad = clips[clips["status"] == QUARANTINED]
     first = f", first: {bad.iloc[0]['path']} ({bad.iloc[0]['reason']})" if len(bad) else ""
@@ -70,7 +71,7 @@ def refuse_quarantined(parts: Iterable[str | Path], limit: float, folder: str | 
     if problem is None:
         return
     words = (Path(folder) / REFUSED).with_suffix(".md")
-    # Those of an earlier run are of other clips; those of a job that refuses the same clips now are newer, and stay.
+    # Older words are about other clips. Another job that refuses the same clips now has written newer ones.
     if words.exists() and words.stat().st_mtime < max(file.stat().st_mtime for file in files):
         words.unlink()
     refuse(folder, table, problem)

@@ -1,4 +1,4 @@
-"""The table of clips in words for people: how many, how long, and what was wrong with how many."""
+"""The table of clips, summarised for people: how many clips, how long, and what was wrong with how many."""
 
 import re
 from collections import defaultdict
@@ -12,7 +12,7 @@ from lamo.video.decoded import OK, QUARANTINED, REPAIRED
 
 EXAMPLES = 3
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
-# What info files and videos say of the duration may differ by as much before it is worth a line.
+# A larger difference between the durations of info file and video is reported.
 DURATION_TOLERANCE_S = 2.0
 
 

@@ -1,4 +1,4 @@
-"""The files below a folder that are named like videos, whatever they are; none is opened here."""
+"""Listing the files below a folder whose names look like videos. No file is opened here."""
 
 import os
 import stat
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lamo.errors import LamoError
 
-# fsck's own folder at the top of a file system: nobody's videos, and nobody may list it.
+# fsck puts this folder at the top of a file system. It holds no videos, and only root may list it.
 NOT_OURS = "lost+found"
 KINDS = {
     stat.S_IFIFO: "a named pipe",

@@ -1,1 +1,1 @@
-"""What the Snakemake workflow needs around the science: plumbing, outside the code hash, since it changes no result."""
+"""What runs around the work of a job: logs, GPUs, records. It changes no result, so its code is not hashed."""

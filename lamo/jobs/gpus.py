@@ -28,12 +28,12 @@ def gpus_here() -> list[str]:
 
 @contextmanager
 def claimed_gpus(count: int, folder: Path | None = None) -> Iterator[list[str]]:
-    """Claim `count` GPUs for this process and its children, waiting until so many are free; CUDA then sees no others.
+    """Claim `count` GPUs for this process and its children. Waits until they are free; CUDA then sees no others.
 
-    A claim is a lock of the operating system on a file in `folder` (for all jobs of a user on the machine, in the
-    temporary folder), so it ends with the process, however that ends. Nothing is claimed, and nothing changed, without
-    GPUs, under SLURM, which has assigned them, and in a process of several (with a RANK), for which another one has
-    claimed. Must be entered before CUDA is first used. Raises `LamoError` if the machine has fewer.
+    A claim is a lock of the operating system on a file in `folder`, so it ends with the process, however that ends.
+    The default folder is the same for all jobs of a user on the machine. Nothing is claimed where there are no GPUs,
+    under SLURM, which has assigned them, and in one of several processes (with a RANK), which their parent claimed for.
+    Enter it before CUDA is first used. Raises `LamoError` if the machine has fewer.
     """
     names = gpus_here()
     if not names or "SLURM_JOB_ID" in os.environ or "RANK" in os.environ:

@@ -17,13 +17,20 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def job(snakemake: Any) -> Iterator[Job]:
-    """Run the body of a rule's script, logging to the rule's log file and to standard error; leave a record of it.
+    """Run the body of a rule's script. Messages go to the rule's log file and to standard error.
 
-    Yields what the script may want to know of its job. `LamoError` becomes one line in both and exit status 1; any
-    other exception leaves its traceback in the log file and one line on standard error. The GPUs that the rule asks for
-    are this job's alone. Where a job runs in several processes (`lamo.jobs.launch`), the first of them adds to the
-    log file, and of the others standard error shows warnings and tracebacks; the job that has started them writes the
-    record. `snakemake` is the object that Snakemake puts into the script.
+    A `LamoError` becomes one line in both and exit status 1. Any other exception leaves its traceback in the log file
+    and one line on standard error. The job has the GPUs that the rule asks for to itself. At the end a record of the
+    job is written (`lamo.jobs.provenance`).
+
+    A job may run in several processes (`lamo.jobs.launch`): then the first adds to the log file, the others show
+    warnings and tracebacks on standard error, and the process that started them writes the record.
+
+    Args:
+        snakemake: the object that Snakemake puts into the script.
+
+    Yields:
+        What the script may want to know of its job.
     """
     logfile, first = Path(snakemake.log[0]), is_first_process()
     with _logging(logfile if first else None, "a" if is_one_of_several() else "w"):
@@ -46,8 +53,10 @@ def job(snakemake: Any) -> Iterator[Job]:
 
 @contextmanager
 def _logging(logfile: Path | None, mode: str) -> Iterator[None]:
-    """Messages of the package go to `logfile` and to standard error, warnings to `logfile`; without one, only what is
-    serious goes to standard error."""
+    """Send messages of the package to `logfile` and standard error, and warnings to `logfile`.
+
+    Without a log file, only warnings and errors are shown, on standard error.
+    """
     package, warnings = logging.getLogger("lamo"), logging.getLogger("py.warnings")
     package.setLevel(logging.DEBUG)
     logging.captureWarnings(True)

@@ -1,4 +1,4 @@
-"""A training in several processes: the script of a rule hands itself over to torchrun, or to srun on several nodes."""
+"""A training in several processes: a script starts itself again by torchrun, or by srun on several nodes."""
 
 import os
 import signal
@@ -17,8 +17,11 @@ STEP = "LAMO_STEP"
 
 
 def leave_requests_to_jobs() -> None:
-    """Let this process, Snakemake's, ignore SIGUSR1. Sent to all processes of a job, it would end this one, and with it
-    the training that answers by a checkpoint. Children ignore it too unless they ask for it, as trainings do."""
+    """Let this process, Snakemake's, ignore SIGUSR1, which asks the trainings of a job for a checkpoint.
+
+    A scheduler sends the signal to all processes of a job. If Snakemake ended by it, so would the training. Children
+    inherit that they ignore the signal; a training sets a handler of its own.
+    """
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
 
@@ -28,23 +31,31 @@ def is_one_of_several() -> bool:
 
 
 def is_first_process() -> bool:
-    """Whether this process is the one of a job that speaks: the only one, or the first."""
+    """Whether this process writes the job's log: the only process, or the first of several."""
     return not is_one_of_several() or int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))) == 0
 
 
 def handed_over(resources: Mapping[str, Any], threads: int) -> bool:
-    """Run this script again in as many processes as its job has GPUs, and return True when they have all ended well.
+    """Run this script again in as many processes as its job has GPUs. True once all of them have ended well.
 
-    False, and nothing done, in a job of one process and in those processes themselves. Of `resources`: `nodes`,
-    machines under SLURM; `gpu`, GPUs of the job, on all of them; `processes`, processes on each machine, in place of
-    one per GPU (on CPUs). `threads` are those of the job on each machine. SIGTERM and SIGUSR1 are passed on. Raises
-    `LamoError` if a process fails, or if the GPUs do not fit the machines.
+    In a job of one process, and in the processes that it starts, it does nothing and returns False. SIGTERM and SIGUSR1
+    are passed on.
+
+    Args:
+        resources: of the job: `nodes` (machines under SLURM), `gpu` (GPUs on all machines together), and `processes`
+            (processes on each machine, if there is not to be one per GPU).
+        threads: of the job on each machine.
+
+    Raises:
+        LamoError: a process failed, or the GPUs cannot be divided among the machines.
     """
     if is_one_of_several():
         return False
     nodes, gpus = int(resources.get("nodes", 1)), int(resources.get("gpu", 0))
     if gpus % nodes:
-        raise LamoError(f"resources: gpu: found {gpus} on {nodes} nodes, expected a multiple: it counts those of all")
+        raise LamoError(
+            f"resources: gpu: found {gpus} for {nodes} nodes, expected a multiple of the nodes: it counts all GPUs"
+        )
     here = gpus // nodes if nodes > 1 else min(gpus, len(gpus_here()))
     each = int(resources.get("processes", 0)) or max(1, here)
     if nodes * each == 1:
@@ -70,7 +81,7 @@ def _torchrun(count: int) -> list[str]:
 
 
 def _srun(nodes: int, each: int, gpus: int, threads: int) -> list[str]:
-    """Processes on several machines, `gpus` and `threads` on each of them, all of which its processes see."""
+    """The command for processes on several machines; each process sees all `gpus` and `threads` of its machine."""
     if "SLURM_JOB_ID" not in os.environ:
         raise LamoError(f"resources: nodes: found {nodes} outside a SLURM job, expected 1; use the slurm profile")
     shape = ["--overlap", f"--nodes={nodes}", f"--ntasks={nodes * each}", f"--ntasks-per-node={each}", "--mem=0"]
@@ -80,7 +91,7 @@ def _srun(nodes: int, each: int, gpus: int, threads: int) -> list[str]:
 
 def _run(command: list[str], environment: Mapping[str, str], forwarded: signal.Signals) -> int:
     """Exit status of `command`, to which requests to stop are passed on as `forwarded`."""
-    # What a child ignores from the start its own children ignore until they ask for it; torchrun does not know SIGUSR1.
+    # torchrun has no handler for SIGUSR1 and would end by it. Its children inherit that they ignore the signal.
     before = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     process = subprocess.Popen(command, env=dict(environment))
 

@@ -6,11 +6,14 @@ from typing import TextIO
 
 
 def release_stale_lock(directory: str | Path) -> TextIO | None:
-    """Take the working directory for this process and drop the Snakemake lock that a killed process left behind.
+    """Claim the working directory for this process, and remove the Snakemake lock that a killed process left behind.
 
-    Snakemake's own lock files outlive a `kill -9`; a lock of the operating system does not. Who holds the latter knows
-    that no other run is alive in `directory`. Returns the open file (keep it: closing releases the lock), or None if
-    another process holds it; then Snakemake's own lock decides.
+    Snakemake's lock files stay after a `kill -9`; a lock of the operating system does not. A process that holds such a
+    lock knows that no other run is alive in `directory`.
+
+    Returns:
+        The open file of the lock, which closing it would release; None if another process holds the lock. Then
+        Snakemake's own lock decides.
     """
     state = Path(directory) / ".snakemake"
     state.mkdir(parents=True, exist_ok=True)

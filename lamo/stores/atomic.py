@@ -1,4 +1,4 @@
-"""Writing beside the final place and renaming into it, so that what exists is complete."""
+"""Atomic writing: beside the final place, then a rename into it, so that whatever exists is complete."""
 
 import glob
 import json
@@ -17,9 +17,10 @@ from lamo.errors import LamoError
 def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a temporary sibling of `path` to write to (a file or a directory); rename it to `path` on success.
 
-    The content is synced to disk before the rename. If the body raises, the temporary is removed and whatever stood at
-    `path` before is untouched. The temporary is named by machine and process, so that a writer that outlived a killed
-    run cannot publish what the next run has half written; what a dead process of this machine left is removed.
+    The content is synced to disk before the rename. If the body raises, the temporary is removed, and what was at
+    `path` before stays as it was. The temporary's name has the machine and the process in it: a process that outlives a
+    killed run cannot rename what the next run has half written. Temporaries of dead processes of this machine are
+    removed.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-# Snakemake leaves this file in every directory that is an output; it is no part of the content.
+# Snakemake puts this file into every folder that is an output. It does not belong to the content.
 FOREIGN = {".snakemake_timestamp"}
 
 

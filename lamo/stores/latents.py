@@ -86,7 +86,7 @@ class LatentsWriter:
 
 
 def _half(values: np.ndarray, what: str) -> np.ndarray:
-    """As float16, if all values fit: an infinity or no number among them means that they do not."""
+    """The values as float16; `LamoError` if one is not finite, or too large."""
     with np.errstate(over="ignore"):
         half = values.astype(np.float16, copy=False)
     if not all_finite(half):

@@ -1,4 +1,4 @@
-"""Manifests: the small file beside a Zarr store that says it is finished and what is in it."""
+"""Manifests: the small file beside a Zarr store that says that the store is finished, and what is in it."""
 
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ from lamo.stores.atomic import read_json, write_json
 from lamo.stores.checksums import checksums
 
 FORMAT = 2
-# Larger files hold rows, each with a checksum of its own that is compared when the row is read (lamo/stores/rows.py);
-# to read terabytes at every opening only to hash them would take longer than the work.
+# Larger files hold rows. Each row has a checksum, compared when the row is read (lamo/stores/rows.py): hashing
+# terabytes at every opening would take longer than the work itself.
 HASHED_AT_OPENING_BYTES = 2**20
-# Numbers of 8 bytes, which do not grow much where compression fails.
+# In numbers of 8 bytes. Half of the limit, since numbers that do not compress take a little more space.
 COLUMN_CHUNK = HASHED_AT_OPENING_BYTES // 16
 
 

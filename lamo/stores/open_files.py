@@ -1,10 +1,10 @@
-"""Room for the open files of many stores."""
+"""The limit of open files, raised for a process that reads many stores."""
 
 import resource
 
 from lamo.errors import LamoError
 
-# For everything else that a process opens.
+# Files that a process opens besides the stores.
 SPARE = 256
 _promised = 0
 

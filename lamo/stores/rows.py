@@ -1,8 +1,8 @@
 """Rows of a Zarr v3 array: every row a chunk with its checksum, one after another in one shard file.
 
-The files are what zarr-python would write and can be read with it. They are written and read here directly, because a
-training reads millions of short windows: any run of rows is one read of exactly its bytes, straight to where they are
-wanted, without a thread (so that forked workers cannot deadlock); docs/stores.md has the measurements.
+The files are what zarr-python would write, and zarr-python can read them. They are read and written here directly,
+because a training reads millions of short windows. Any run of rows is a single read of exactly its bytes, into the
+array where they are wanted. No thread is involved, so forked workers cannot deadlock. docs/stores.md has measurements.
 """
 
 import json
@@ -31,9 +31,9 @@ RAW, COMPRESSED = ["bytes", "crc32c"], ["bytes", "blosc", "crc32c"]
 
 
 class RowWriter:
-    """Appends rows to the array `name` of the Zarr group at `store`; a row is on its way to disk once it was appended.
+    """Appends rows to the array `name` of the Zarr group at `store`, and writes them as they come.
 
-    Rows are compressed if a `codec` is given. Call `close` at the end: only then the array exists.
+    Rows are compressed if a `codec` is given. Call `close` at the end: before, the array does not exist.
     """
 
     def __init__(
@@ -86,11 +86,11 @@ class RowWriter:
 
 
 class RowReader:
-    """Reads rows of an array that `RowWriter` wrote, with the manners of a NumPy array along the first axis.
+    """Reads rows of an array that `RowWriter` wrote; it is indexed like a NumPy array along the first axis.
 
-    A row's checksum is compared the first time that this object reads it. Holds one open file and no thread or lock, so
-    that it may be used by several threads and by forked processes.
-    Raises `LamoError`, naming the file, if the array is of another layout, and on reading if a byte was changed or is
+    A row's checksum is compared the first time that this object reads the row. The object holds one open file and no
+    thread or lock, so threads and forked processes may share it.
+    Raises `LamoError`, naming the file, if the array has another layout, or if a byte that is read was changed or is
     missing.
     """
 

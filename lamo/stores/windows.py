@@ -27,7 +27,7 @@ class Windows:
     def __init__(self, shards: Sequence[ShardArray], length: int) -> None:
         self.length = length
         self._arrays = [shard.array for shard in shards]
-        # Per clip, not per window: a hundred thousand clips have twenty million windows.
+        # One entry per clip: a hundred thousand clips have twenty million windows, which would not fit in memory.
         sizes = [np.diff(shard.offsets) for shard in shards]
         self._owners = np.repeat(np.arange(len(shards)), [len(size) for size in sizes])
         self._starts = np.concatenate([np.empty(0, dtype=np.int64), *(shard.offsets[:-1] for shard in shards)])

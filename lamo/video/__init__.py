@@ -1,1 +1,1 @@
-"""Decoding video files onto a time grid, in a process that may crash."""
+"""Decoding video files onto a time grid, in processes of their own, so that a broken file cannot stop a run."""

@@ -44,7 +44,7 @@ class ChildFullError(Exception):
 
 
 class Child:
-    """A running child. It ends with its parent, also if that is killed; its standard error goes to a file."""
+    """A running child process. It ends when its parent does, even by a kill. Its standard error goes to a file."""
 
     def __init__(self, module: str, arguments: dict[str, Any]) -> None:
         """Start `module`, which must call `serve`; `RuntimeError` if that fails."""
@@ -153,7 +153,7 @@ def serve(load: Callable[[dict[str, Any]], Callable[[dict[str, Any]], tuple[dict
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         return
-    # Ctrl-C reaches the whole group; what becomes of the child then is for the parent to say.
+    # Ctrl-C reaches the whole process group; the parent decides what becomes of the child.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # Whatever else writes to standard output must not end up among the answers.

@@ -1,4 +1,4 @@
-"""What decoding asks for and what it yields. Light: the parent of a decoding process needs nothing else."""
+"""What decoding is asked for and what it returns. It imports little: a parent of decoding processes needs no more."""
 
 from dataclasses import dataclass
 

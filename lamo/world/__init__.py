@@ -1,1 +1,1 @@
-"""The synthetic driving world: simulated drives, rendered and written as videos."""
+"""The synthetic driving world: drives are simulated, rendered, and written as videos with labels."""

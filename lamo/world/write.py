@@ -18,9 +18,10 @@ KEYFRAME_SECONDS = 2.0
 
 
 def write_video(path: str | Path, frames: np.ndarray, fps: int, crf: int) -> None:
-    """Encode frames uint8 [n, H, W, 3] (even sizes) as H.264, yuv420p, into `path`; complete or not there at all.
+    """Encode frames uint8 [n, H, W, 3] (even sizes) as H.264, yuv420p, into `path`, atomically.
 
-    One encoder thread and no timestamps of the day: the same frames give the same bytes.
+    One encoder thread and no dates in the file: the same frames give the same bytes. Raises `LamoError` if the frames
+    have another type or an odd size.
     """
     _, height, width, channels = frames.shape
     if frames.dtype != np.uint8 or channels != 3 or height % 2 or width % 2:
@@ -42,7 +43,7 @@ def write_video(path: str | Path, frames: np.ndarray, fps: int, crf: int) -> Non
 
 
 def part_of(config: WorldConfig, split: str, part: int) -> range:
-    """Indices of the drives that one of `config.parts` jobs renders; together the parts are the whole split."""
+    """Indices of the drives of one of the `config.parts` parts of a split; together the parts are the whole split."""
     if not 0 <= part < config.parts:
         raise LamoError(f"world.parts is {config.parts}: found part {part}, expected 0 to {config.parts - 1}")
     return range(part, config.videos(split), config.parts)
