@@ -108,5 +108,5 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"lamo {version('lamo')}")
-    parser.add_argument("command", nargs="?", metavar="COMMAND", help="one of the commands above")
+    parser.add_argument("command", nargs="?", metavar="COMMAND", help=argparse.SUPPRESS)
     return parser

@@ -1,4 +1,4 @@
-"""Texts written from the config models: the commented default, the key reference and the JSON schema."""
+"""Files that are generated from the config models: the commented default, the reference of keys, the JSON schema."""
 
 import inspect
 import json
@@ -24,8 +24,9 @@ snakemake --cores 8 --configfile config/videos.yaml --config run=mine videos='{r
 ```
 
 A section given with `--config` is merged key by key with what the files say about it (lists are replaced). Unknown keys
-and wrong types are refused with the key, the value found and the value expected. Threads, memory, GPUs and the settings
-of a cluster are no choices of science: they stand in `workflow/profiles/`.
+and wrong types are refused with the key, the value found and the value expected. `lamo config check FILE...` says
+whether files are valid together, `lamo config show FILE...` prints every value that a run would use. Threads, memory,
+GPUs and the settings of a cluster are no choices of science: they stand in `workflow/profiles/`.
 
 | file | run |
 |---|---|
@@ -69,7 +70,7 @@ def _describe(field: Any, section: type[BaseModel] | None) -> str:
 
 
 def readme_text() -> str:
-    """config/README.md: every key with its type, default, meaning, unit and source."""
+    """config/README.md: a table of all keys with type, default, meaning, unit and source."""
     rows = "".join(_readme_rows(Config, Config().model_dump(mode="json", by_alias=True), ""))
     return README.replace("ROWS", rows)
 
