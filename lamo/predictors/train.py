@@ -145,7 +145,8 @@ def validate(model: Predictor, batches: list[Batch], seed: int, device: torch.de
     """Loss and one-step error on `batches`, with the same random numbers every time."""
     sampler = Sampler.parse(VALIDATION_SAMPLERS[model.name])
     noise, sampling = generator(device, seed, VALIDATION), generator(device, seed, VALIDATION_SAMPLE)
-    loss = error = repeat = anchor = 0.0
+    zero = torch.zeros((), device=device)
+    loss = error = repeat = anchor = zero
     windows = sum(len(batch.state) for batch in batches)
     for batch in batches:
         target, share = batch.target(model.predicts), len(batch.state) / windows

@@ -129,8 +129,11 @@ class WorldFeatures:
 
     def save(self, folder: str | Path) -> None:
         """Write model.safetensors and config.json (sizes, names, held-out R2, scale)."""
-        facts = {"height": self._size[0], "width": self._size[1], "channels": self._channels}
-        facts |= {"names": list(self.names), "held_out_r2": self.r2, "scale": self.scale}
+        height, width = self._size
+        facts = {
+            "height": height, "width": width, "channels": self._channels,
+            "names": list(self.names), "held_out_r2": self.r2, "scale": self.scale,
+        }  # fmt: skip
         save_model(folder, self._network, facts)
 
     @classmethod
