@@ -1,7 +1,8 @@
 """Checkpoints: the state from which a training that was stopped or killed goes on, as if nothing had happened.
 
-They lie outside the outputs that a rule declares, which Snakemake removes when a job fails, in a folder named by a key,
-a hash of all that the training depends on: one with another key finds nothing to go on from, and overwrites nothing.
+Checkpoints lie outside the outputs that a rule declares, because Snakemake removes these when a job fails. Their folder
+is named by a key, a hash of all that the training depends on. So a training with other settings, code or inputs has
+another folder: it finds nothing to go on from, and overwrites nothing.
 """
 
 import json
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 class Stateful(Protocol):
-    """What a checkpoint keeps: modules, optimisers, logs and whatever else says and takes its state."""
+    """What a checkpoint keeps: modules, optimisers, logs and all else that can hand out and take back its state."""
 
     def state_dict(self) -> dict[str, Any]: ...
 
@@ -50,8 +51,8 @@ class GeneratorState:
 class Checkpoints:
     """The last two good states of one training, `folder`/step-N; none are kept where `folder` is None.
 
-    A state is written beside its place, synced and renamed by the first of the `processes`; it holds the random state
-    of each. `every_s`: seconds between two of them.
+    The first of the `processes` writes a state beside its place, syncs and renames it, so a state is complete or not
+    there at all. It holds the random state of every process. `every_s`: seconds between two states.
     """
 
     folder: Path | None = None
@@ -61,28 +62,28 @@ class Checkpoints:
 
     @classmethod
     def keyed(cls, folder: Path, key: str, every_s: float, processes: Processes, device: torch.device) -> "Checkpoints":
-        """Checkpoints of the training whose dependencies hash to `key`; says so if others lie in `folder`."""
+        """Checkpoints of the training whose dependencies hash to `key`; logs if others lie in `folder`."""
         others = sorted(path.name for path in folder.glob("*") if path.is_dir() and path.name != key)
         if others and processes.main:
             logger.info(
-                "checkpoints of other settings, code or inputs lie in %s (%s) and stay there; delete them if you do "
-                "not need them", folder, ", ".join(others),
+                "%s holds checkpoints of other settings, code or inputs (%s), which are not used; delete them if you "
+                "do not need them", folder, ", ".join(others),
             )  # fmt: skip
         return cls(folder / key, every_s, processes, device)
 
     def phase(self, name: str) -> "Checkpoints":
-        """Those of one of several trainings that follow each other in one job."""
+        """Checkpoints of one of several trainings that follow each other in one job."""
         return self if self.folder is None else replace(self, folder=self.folder / name)
 
     def steps(self) -> list[int]:
-        """Steps done of the states that are there, the last first."""
+        """The numbers of steps after which the kept states were written, the largest first."""
         found = self.folder.glob("step-*") if self.folder else ()
         return sorted((int(path.name.removeprefix("step-")) for path in found), reverse=True)
 
     def restore(self, parts: Mapping[str, Stateful]) -> int:
         """Load the last good state into `parts` and return the steps done; 0, and nothing changed, if there is none.
 
-        A damaged state is named in the log and the one before it taken.
+        A damaged state is named in the log, and the one before it is taken.
         """
         for step in self.steps():
             place = self._place(step)
@@ -104,13 +105,14 @@ class Checkpoints:
         return 0
 
     def save(self, step: int, parts: Mapping[str, Stateful]) -> None:
-        """Keep the present state as that after `step` steps, and of the earlier ones the last.
+        """Keep the present state, after `step` steps, and the one before it; remove older ones.
 
-        Raises `LamoError` if it is not finite or the disk refuses it; the earlier ones are then as they were.
+        Raises `LamoError` if a value of the state is not finite, or if it cannot be written. The earlier states then
+        stay as they were.
         """
         if self.folder is None:
             return
-        # Before the first process is alone with the disk: whoever is slow here must not wait in vain.
+        # All processes take part in this, so it comes before the part that only the first one does.
         random = self.processes.gather(json.dumps(random_state(self.device)))
         if self.processes.main:
             state = {"parts": {name: part.state_dict() for name, part in parts.items()}, "random": random}
@@ -153,7 +155,7 @@ class Checkpoints:
         rank = self.processes.rank
         if len(random) != self.processes.count:
             logger.info(
-                "%s is of %d processes, this training has %d: the global random state of the first is taken for all",
+                "%s is of %d processes, this training has %d: all take the random state of the first",
                 place, len(random), self.processes.count,
             )  # fmt: skip
             rank = 0

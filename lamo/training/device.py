@@ -6,7 +6,7 @@ import torch
 def pick_device(local_rank: int = 0) -> torch.device:
     """The GPU of the process `local_rank` of this machine if GPUs are visible, else the CPU.
 
-    A process that sees one GPU alone, as under SLURM's binding, takes that.
+    A process that sees a single GPU takes that one; SLURM can bind each process to one.
     """
     if not torch.cuda.is_available():
         return torch.device("cpu")
@@ -16,9 +16,9 @@ def pick_device(local_rank: int = 0) -> torch.device:
 
 
 def mixed_precision(device: torch.device, enabled: bool = True) -> torch.autocast:
-    """Autocast to bfloat16: on CPUs with bfloat16 units matrix products are several times faster than in float32.
+    """Autocast to bfloat16, in which CPUs and GPUs with bfloat16 units multiply matrices several times faster.
 
-    On GPUs that only emulate bfloat16 (older than Ampere) it is slow, and all stays in float32.
+    GPUs older than Ampere only emulate bfloat16, which is slow: there all stays in float32.
     """
     if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
         enabled = False

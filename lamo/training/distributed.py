@@ -1,4 +1,4 @@
-"""The processes of one training: who they are, what they tell each other, and which rows of a batch each one has."""
+"""The processes of one training: their numbers, what they exchange, and which rows of a batch each one computes."""
 
 import os
 import socket
@@ -14,7 +14,7 @@ import torch.distributed as dist
 from lamo.errors import LamoError
 from lamo.nn.share import Share
 
-# Others wait while one reads a slow disk, or while the first writes a checkpoint.
+# How long processes wait for each other: one may read a slow disk, and the first writes the checkpoints.
 PATIENCE = timedelta(minutes=30)
 
 
@@ -32,9 +32,10 @@ class Processes:
         return self.rank == 0
 
     def shares(self, total: int, parts: int = 1) -> list[Share]:
-        """The rows of a batch of `total` that are this process's, cut into `parts` that are computed one after another.
+        """This process's rows of a batch of `total`, cut into `parts` that are computed one after another.
 
-        As equal as can be. Who is left with none computes a row whose loss counts nothing, since all must take part.
+        Parts are as equal in size as possible. A part without rows computes one row whose loss does not count, because
+        every process has to take part in every exchange of gradients.
         """
         edges = np.linspace(0, total, self.count * parts + 1).round().astype(int)
         mine = range(self.rank * parts, (self.rank + 1) * parts)
@@ -69,12 +70,12 @@ class Processes:
         return [bytes(one.tolist()).rstrip(b"\0").decode() for one in gathered]
 
     def wait(self) -> None:
-        """Return when all processes have come here."""
+        """Return when all processes have called this."""
         self.agree(0)
 
 
 def environment() -> Processes | None:
-    """This process as torchrun or SLURM's srun describe it; None if neither started it as one of several."""
+    """This process by the variables of torchrun or of SLURM's srun; None if neither started it as one of several."""
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
     if "RANK" not in os.environ:
         names = ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID")
@@ -89,8 +90,10 @@ def environment() -> Processes | None:
 
 @contextmanager
 def joined(processes: Processes, device: torch.device) -> Iterator[None]:
-    """The processes as one group: gloo between CPUs, NCCL between GPUs. The address of the first comes from the
-    environment: MASTER_ADDR and MASTER_PORT, or else the machine that srun was called on and a port of the job's own.
+    """Join the processes into one group in the body: gloo between CPUs, NCCL between GPUs.
+
+    The address of the first process comes from MASTER_ADDR and MASTER_PORT. Where these are not set, it is the machine
+    that srun was called on, and a port that follows from the number of the SLURM job.
     """
     if processes.count == 1:
         yield

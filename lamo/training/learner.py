@@ -1,4 +1,4 @@
-"""One optimiser step on a batch that processes share and that each may compute in parts."""
+"""One optimiser step on a batch, which several processes can share and each can compute in parts."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -46,12 +46,15 @@ class Learner(Generic[Rows]):
             )
 
     def shares(self, total: int) -> list[Share]:
-        """The rows of a batch of `total` that this process is given, part by part."""
+        """This process's rows of a batch of `total`, part by part."""
         return self.session.processes.shares(total, self.session.parts)
 
     def learn(self, rows: Rows, total: int) -> dict[str, Tensor]:
-        """One step on a batch of `total`, of which `rows` are this process's (see `local_rows`); returns the values of
-        `loss`, such that their mean over processes is that of the batch, and the gradient's norm before clipping."""
+        """One step on a batch of `total` rows, of which `rows` are this process's (see `local_rows`).
+
+        Returns the values of `loss`, such that their mean over the processes is that of the batch, and the norm of the
+        gradient before clipping.
+        """
         self.optimizer.zero_grad(set_to_none=True)
         shares = self.shares(total)
         values: dict[str, Tensor] = {}
@@ -88,7 +91,7 @@ class Learner(Generic[Rows]):
 
 
 class _Objective(nn.Module):
-    """A loss as a module, so that its parameters are known to those who exchange gradients."""
+    """A loss as a module: DistributedDataParallel finds in it the parameters whose gradients are exchanged."""
 
     def __init__(self, loss: Callable[[Any], Mapping[str, Tensor]], modules: Sequence[nn.Module]) -> None:
         super().__init__()
@@ -99,7 +102,7 @@ class _Objective(nn.Module):
 
 
 def local_rows(session: Session, total: int) -> slice:
-    """The rows of a batch of `total` that this process reads: from its first part's begin to its last part's end."""
+    """The rows of a batch of `total` that this process reads, those of all its parts."""
     shares = session.processes.shares(total, session.parts)
     return slice(min(share.begin for share in shares), max(share.end for share in shares))
 

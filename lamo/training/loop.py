@@ -1,4 +1,4 @@
-"""The training loop shared by every trained stage: progress, log, checkpoints and the stop at the first bad number."""
+"""The loop over the steps of a training: progress, log, checkpoints, and the stop at a value that is not finite."""
 
 import logging
 import math
@@ -24,15 +24,16 @@ logger = logging.getLogger(__name__)
 
 
 class TrainingLog:
-    """Collects rows of named values by step and writes them as Parquet; a value not logged at a step is null."""
+    """Rows of named values by step, written as Parquet; a value that a step did not log is null."""
 
     def __init__(self) -> None:
         self._rows: list[dict[str, float]] = []
 
     def add(self, step: int, values: Values) -> dict[str, float]:
-        """Append a row, or more values to the last one if that is of the same step; returns the values.
+        """Append a row of `values`, or add them to the last row if it is of the same step; returns the values.
 
-        Raises `LamoError` at a value that is not finite."""
+        Raises `LamoError` if a value is not finite.
+        """
         row = {name: float(value) for name, value in values.items()}
         for name, value in row.items():
             if not math.isfinite(value):
@@ -48,7 +49,7 @@ class TrainingLog:
         return {"rows": self._rows}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """The rows of another log in place of those here."""
+        """Replace all rows by those of another log."""
         self._rows = state["rows"]
 
     def write(self, path: str | Path) -> None:
@@ -60,8 +61,10 @@ class TrainingLog:
 
 
 class _Pace:
-    """Samples per second and the share of waiting for data since the last `restart`, and the minutes in all; time
-    between `read` and `restart` does not count."""
+    """Samples per second and share of the time spent on waiting for data, since the last `restart`; and minutes in all.
+
+    The time between `read` and `restart`, that of validations, does not count.
+    """
 
     def __init__(self) -> None:
         self.minutes = 0.0
@@ -87,10 +90,10 @@ class _Pace:
 
 
 class Training:
-    """A training of `steps` steps that can be stopped at any of them and goes on there.
+    """A training of `steps` steps that can be stopped after any of them, and goes on there.
 
-    `state` names all that changes while it runs: modules, optimisers, generators. On construction the last checkpoint
-    of `session` is loaded into them; `first` is then the step to go on at, from which batches must be drawn.
+    `state` names all that changes while it runs: modules, optimisers, generators. The constructor loads the last
+    checkpoint of `session` into them. `first` is then the step to go on at; batches have to be drawn from there.
     """
 
     def __init__(
@@ -109,11 +112,14 @@ class Training:
     ) -> TrainingLog:  # fmt: skip
         """Call `step(i)` for i from `first` to steps - 1, which trains once and returns values to log.
 
-        Every `log_every` steps the values (means over the processes) and the rate (samples per second, time outside
-        validation) go to the log and the progress bar; every `validate_every` steps and at the end the values of
-        `validate()` too. `waited()` is the time in s spent so far on waiting for data and is logged as a share of the
-        time. Raises `LamoError` when a logged value is not finite, or when `check(i, values)` raises it, and says then
-        where the last checkpoint lies; raises `Stopped` after a last checkpoint when asked to stop.
+        Every `log_every` steps the log gets the values (means over the processes), the pace in samples per second
+        without validations, and the share of the time spent on waiting for data, if `waited()` gives that time in s.
+        Every `validate_every` steps and at the end it gets the values of `validate()` too.
+
+        Raises:
+            LamoError: a logged value is not finite, or `check(i, values)` raised it; it says where the last checkpoint
+                lies.
+            Stopped: the process was asked to stop; a last checkpoint is written before.
         """
         self._pace.restart(samples_per_step, waited)
         bar = tqdm(
@@ -141,7 +147,7 @@ class Training:
         self, i: int, values: Values, samples_per_step: int, validate: Callable[[], Values] | None,
         check: Callable[[int, Mapping[str, float]], None] | None,
     ) -> dict[str, float]:  # fmt: skip
-        # Turning values into numbers waits for the device: only then has the time passed that the steps took.
+        # Turning values into numbers waits for the device; the pace has to be read after that.
         numbers = {name: float(value) for name, value in values.items()}
         numbers = self.session.processes.mean(numbers)
         row = self.log.add(i, {**numbers, **self._pace.read(), "samples": (i + 1) * samples_per_step})
@@ -154,8 +160,10 @@ class Training:
         return row
 
     def _after(self, done: int, checked: bool, last: bool) -> None:
-        """A checkpoint where one is due, of values that were `checked`; at the end; or because the training is to stop.
-        All processes do the same."""
+        """Write a checkpoint if one is due and the values were `checked`, at the end, or if the training is to stop.
+
+        All processes do the same.
+        """
         checkpoints, stop = self.session.checkpoints, self.session.stop
         due = checked and time.monotonic() - self._saved_s >= checkpoints.every_s
         wish = self.session.processes.agree(2 if stop.signal else 1 if last or due else 0)

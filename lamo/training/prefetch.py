@@ -9,9 +9,9 @@ Item = TypeVar("Item")
 
 
 class Prefetch(Generic[Item]):
-    """The items of an iterator in their order, up to `ahead` of them made in advance by one background thread.
+    """The items of an iterator, in their order; one background thread makes up to `ahead` of them in advance.
 
-    A context manager: on leaving it the thread has ended. An exception of the iterator is raised where its item was
+    A context manager: when it is left, the thread has ended. An exception of the iterator is raised where its item was
     due.
     """
 

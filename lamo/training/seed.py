@@ -8,12 +8,12 @@ import torch
 
 
 def seed_everything(seed: int, threads: int | None = None) -> None:
-    """Seed Python, NumPy and torch and ask torch for deterministic kernels; set the CPU `threads` if given.
+    """Seed Python, NumPy and torch, and ask torch for deterministic kernels; set the number of CPU `threads` if given.
 
-    On the CPU equal seed and thread count give bitwise equal results on one machine.
+    On the CPU of one machine, equal seeds and numbers of threads give results that are equal to the bit.
     """
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - libraries that draw from the legacy global generator
+    np.random.seed(seed)  # noqa: NPY002 - for libraries that draw from the legacy global generator
     torch.manual_seed(seed)
     torch.use_deterministic_algorithms(True, warn_only=True)
     if threads:
@@ -21,7 +21,7 @@ def seed_everything(seed: int, threads: int | None = None) -> None:
 
 
 def generator(device: torch.device, *key: int) -> torch.Generator:
-    """A torch generator whose stream depends on all of `key` only (for example run seed, predictor seed, window)."""
+    """A torch generator whose numbers depend on `key` alone (for example run seed, predictor seed, window)."""
     state = np.random.SeedSequence(key).generate_state(1, dtype=np.uint64)[0]
     return torch.Generator(device).manual_seed(int(state >> np.uint64(1)))
 
@@ -42,7 +42,7 @@ def random_state(device: torch.device) -> dict[str, Any]:
 
 
 def set_random_state(state: dict[str, Any], device: torch.device) -> None:
-    """Take up what `random_state` returned; the GPU's is left as it is where the state was taken without one."""
+    """Set the generators to what `random_state` returned; the GPU's stays as it is if the state has none."""
     version, words, gauss = state["python"]
     random.setstate((version, tuple(words), gauss))
     name, keys, *rest = state["numpy"]

@@ -1,4 +1,4 @@
-"""Where and how a training runs: choices of a machine, none of which changes what is learned."""
+"""Where and how a training runs: choices that depend on the machine and do not change what is learned."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -23,10 +23,10 @@ class Session:
 
     Attributes:
         device: what this process computes on.
-        processes: all that share each batch.
-        workers: processes that read ahead of each of these (see `Loader`).
-        parts: parts in which each process computes its share of a batch, one after another, to save memory.
-        checkpoints: states to go on from.
+        processes: the processes that share each batch.
+        workers: processes that read ahead, for each of these (see `Loader`).
+        parts: in how many parts, one after another, a process computes its share of a batch; more save memory.
+        checkpoints: the states to go on from.
         stop: whether the training was asked to stop.
     """
 
@@ -46,9 +46,9 @@ class Session:
 def training_session(resources: Mapping[str, Any], threads: int, folder: Path, key: str) -> Iterator[Session]:
     """The session of a rule's job, in one process or in each of several (see `lamo.jobs.launch`).
 
-    Of `resources`: `loader_workers`; `batch_parts`; `checkpoint_minutes`, the time between two checkpoints. `threads`
-    are those of the job on this machine. Checkpoints lie in `folder` under `key`, and are removed when the body has
-    succeeded.
+    `resources` are those of the rule: `loader_workers`, `batch_parts`, and `checkpoint_minutes` between two
+    checkpoints. `threads`: those of the job on this machine. Checkpoints lie in `folder` under `key`; they are removed
+    when the body has succeeded.
     """
     processes = environment() or Processes()
     stop = StopRequest()
@@ -58,6 +58,7 @@ def training_session(resources: Mapping[str, Any], threads: int, folder: Path, k
         with joined(processes, device):
             every_s = 60.0 * float(resources.get("checkpoint_minutes", CHECKPOINT_MINUTES))
             checkpoints = Checkpoints.keyed(Path(folder), key, every_s, processes, device)
-            workers, parts = (int(resources.get(*option)) for option in (("loader_workers", 0), ("batch_parts", 1)))
+            workers = int(resources.get("loader_workers", 0))
+            parts = int(resources.get("batch_parts", 1))
             yield Session(device, processes, workers, parts, checkpoints, stop)
             checkpoints.remove()

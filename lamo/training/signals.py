@@ -1,4 +1,4 @@
-"""Being asked to stop: SIGTERM, and SIGUSR1, by which a scheduler announces that it will take the machine away."""
+"""Requests to stop: SIGTERM, and SIGUSR1, with which a scheduler announces that the job's time is nearly over."""
 
 import signal
 import threading
@@ -12,12 +12,15 @@ SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 
 
 class Stopped(LamoError):
-    """The training was asked to stop and has stopped; the next attempt goes on from its checkpoint."""
+    """The training was asked to stop, and did; the next attempt goes on from its checkpoint."""
 
 
 class StopRequest:
-    """Whether this process was asked to stop, and by what. A body that cannot be left at any point looks at `signal`
-    where it can; elsewhere the request ends the process's work at once, by `Stopped`."""
+    """Whether this process was asked to stop, and by which signal.
+
+    A body that must not be left at any point runs in `noted` and looks at `signal` where it can stop. Elsewhere a
+    request raises `Stopped` at once.
+    """
 
     def __init__(self) -> None:
         self.signal: str | None = None
@@ -25,7 +28,7 @@ class StopRequest:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take the signals in place of the system, which would end the process."""
+        """In the body the signals come here; by default they would end the process."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -38,7 +41,7 @@ class StopRequest:
 
     @contextmanager
     def noted(self) -> Iterator[None]:
-        """In the body a request is only noted."""
+        """In the body a request is only noted, in `signal`."""
         self._waiting = True
         try:
             yield

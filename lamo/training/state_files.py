@@ -20,8 +20,8 @@ FORMAT = 1
 def write_state(folder: Path, state: Mapping[str, Any]) -> None:
     """Write nested mappings, lists, tuples, numbers, texts and tensors into the empty `folder`, checksums last.
 
-    Raises `LamoError` if a tensor holds a value that is not finite (such a state is no place to go on from), and
-    `OSError` or `SafetensorError` if the disk does.
+    Raises `LamoError` if a tensor holds a value that is not finite, because no training can go on from such a state;
+    `OSError` or `SafetensorError` if the files cannot be written.
     """
     tensors: dict[str, Tensor] = {}
     values = _pack(state, tensors, "state")
@@ -50,7 +50,10 @@ def read_state(folder: Path) -> dict[str, Any]:
 
 
 def _pack(value: Any, tensors: dict[str, Tensor], path: str) -> Any:
-    """JSON in which a tensor is its name among `tensors`; kinds that JSON does not keep apart are named."""
+    """`value` as JSON, in which a tensor is replaced by its name in `tensors`.
+
+    Mappings, lists and tuples are labelled, because JSON does not tell them apart.
+    """
     if isinstance(value, Tensor):
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise LamoError(f"{path} holds values that are not finite")
