@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from lamo.errors import LamoError
 from lamo.predictors.interface import Randomness
 from lamo.predictors.randomness import normal
+from lamo.statistics.normal_equations import solve_ridge
 
 RANK = 512
 """Principal components that the guess is made in; fewer where a step has fewer values."""
@@ -144,9 +145,7 @@ class _Sums:
 
     def regression(self, ridge: float) -> Tensor:
         """Ridge regression of the wanted values on the inputs, [C, R]; `ridge` per window."""
-        penalty = torch.full_like(self.gram[0], ridge * self.windows)
-        penalty[-1] = 0.0  # the bias is not shrunk, and there is always a window to find it from
-        return torch.linalg.solve(self.gram + penalty.diag(), self.moment)
+        return solve_ridge(self.gram, self.moment, ridge * self.windows)
 
     def left_by(self, found: Tensor) -> Tensor:
         """Sum of the squares and products of what the regression `found` leaves of the wanted values, [R, R]."""

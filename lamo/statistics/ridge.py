@@ -1,5 +1,8 @@
 """Ridge regression from sums over rows, so that the rows of many clips never lie in memory together.
 
+The solver assumes a positive definite matrix, which features scaled to unit variance give; `normal_equations` has the
+form for many targets on any device.
+
 Shapes: N rows, F features, Q targets, each target with a ridge of its own.
 """
 

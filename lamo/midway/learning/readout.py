@@ -9,6 +9,7 @@ from lamo.images import gradients, to_input, to_unit
 from lamo.midway.learning.pretraining import patches
 from lamo.midway.network import Midway
 from lamo.nn.share import batch_mean
+from lamo.statistics.normal_equations import solve_ridge
 from lamo.stores.windows import Windows
 
 FIT_FRAMES = 512
@@ -52,10 +53,9 @@ def fit_readout(model: Midway, frames: Windows, seed: int, device: torch.device)
         tokens = F.pad(tokens, (0, 1), value=1.0)
         gram = gram + tokens.T @ tokens
         moment = moment + tokens.T @ patches(to_unit(batch, device), patch).flatten(0, 1).double()
-    # In proportion to the tokens' own power; the constant is not shrunk.
-    ridge = RIDGE * gram.diagonal()[:-1].mean() * torch.ones(len(gram), device=device, dtype=gram.dtype)
-    ridge[-1] = 0.0
-    solved = torch.linalg.solve(gram + ridge.diag(), moment).float()
+    # In proportion to the tokens' own power.
+    ridge = RIDGE * float(gram.diagonal()[:-1].mean())
+    solved = solve_ridge(gram, moment, ridge).float()
     return PixelReadout(solved[:-1], solved[-1], model.grid, patch)
 
 
