@@ -1,0 +1,119 @@
+"""CONTRIBUTING.md: what its recipes say is written to a copy of the repository, and works there."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+# A new file, or an addition below a line of a file; then the code.
+STEP = re.compile(r"^(?:In )?`([\w./]+)`(?:, below `([^`\n]+)`)?:\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def steps(recipe: str) -> list[tuple[str, str, str]]:
+    """Path, the beginning of the line that the code goes below (empty for a new file), and the code."""
+    part = PAGE.split(f"<!-- recipe: {recipe} -->")[1].split("<!-- end -->")[0]
+    return STEP.findall(part)
+
+
+@pytest.fixture
+def repository(tmp_path) -> Path:
+    """A copy of the code and configurations, in which nothing is installed."""
+    for name in ("lamo", "config"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def carry_out(recipe: str, repository: Path) -> list[str]:
+    """Do what the recipe says, and nothing else; the paths of the files that it touches."""
+    for path, below, code in steps(recipe):
+        file = repository / path
+        if below:
+            lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+            (at,) = [number for number, line in enumerate(lines) if line.startswith(below)]
+            file.write_text("".join([*lines[: at + 1], code, *lines[at + 1 :]]), encoding="utf-8")
+        else:
+            assert not file.exists(), f"{path} is there already"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(code, encoding="utf-8")
+    return [path for path, _, _ in steps(recipe)]
+
+
+def python(repository: Path, code: str) -> str:
+    """What a program prints that imports the copy."""
+    environment = {**os.environ, "PYTHONPATH": str(repository)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=repository, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("recipe", ["predictor", "data set", "metric"])
+def test_code_of_the_recipes_has_the_style_of_the_repository(recipe, repository):
+    paths = [path for path in carry_out(recipe, repository) if path.endswith(".py")]
+    shutil.copy(ROOT / "pyproject.toml", repository)
+    for arguments in (["check"], ["format", "--check"]):
+        command = [sys.executable, "-m", "ruff", *arguments, *paths]
+        done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+
+
+DATA_SET = """
+import yaml
+from lamo.config import load_config
+from lamo.dataset.discover import find_videos
+
+raw = yaml.safe_load(open("config/cities.yaml"))
+config = load_config(raw).videos
+found = find_videos(config, config.root, {"train": 2, "val": 1})
+print(dict(zip(found["id"], found["split"], strict=True)))
+"""
+
+
+def test_a_data_set(repository):
+    assert carry_out("data set", repository) == ["lamo/dataset/cities.py", "config/cities.yaml"]
+    for name in ("bergen/a.mov", "bergen/b.mov", "oslo/a.mov"):
+        file = repository / "path/to/cities" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"")
+    found = python(repository, DATA_SET)
+    assert found == "{'bergen/a': 'train', 'bergen/b': 'train', 'oslo/a': 'val'}"
+
+
+METRIC = """
+import numpy as np
+from scored_run import GridFeatures
+from lamo.metrics.config import MetricsConfig
+from lamo.metrics.scores import RolloutSet, score_rollouts
+from lamo.report.tables import make_grid, table_markdown
+from lamo.stores.rollouts import Rollouts, Window
+
+random = np.random.default_rng(0)
+windows = [Window(f"clip-{number}", 0) for number in range(8)]
+frames = random.integers(0, 256, (2, 8, 1, 5, 12, 16, 3), dtype=np.uint8)
+nothing = np.full((8, 1, 5), np.nan, np.float32)
+predicted, truth = (Rollouts(one, nothing, nothing, nothing[:, 0], windows) for one in frames)
+config = MetricsConfig.model_validate({"horizons_s": [0.2, 1.0], "bootstrap": {"resamples": 100, "frechet_groups": 20}})
+sets = [RolloutSet("persistence_pixels", "-", None, predicted)]
+scores = score_rollouts(sets, truth, 5.0, GridFeatures(), config)
+
+rows = [row for row in scores.values.to_pylist() if row["metric"] == "mae"]
+for row in rows:
+    at = (int(row["clip"][5:]), 0, row["step"] - 1)
+    naive = np.abs(frames[0][at].astype(float) - frames[1][at]).mean() / 255
+    assert abs(row["value"] - naive) < 1e-5, (row, naive)
+print(len(rows))
+table = table_markdown(make_grid(scores, (0.2, 1.0), "a run", "features", "midway"))
+print("MAE ↓" in table, "mean absolute error of single frames" in table)
+"""
+
+
+def test_a_metric(repository):
+    assert carry_out("metric", repository) == ["lamo/metrics/catalogue.py", "lamo/metrics/pixel.py"]
+    shutil.copy(ROOT / "tests" / "scored_run.py", repository)
+    assert python(repository, METRIC).splitlines() == [str(8 * 5), "True True"]
