@@ -97,7 +97,7 @@ def real_frames(videos: Path, height: int, width: int) -> np.ndarray:
 def latents(frames: np.ndarray, model: Midway) -> tuple[np.ndarray, np.ndarray]:
     """States [N, P, D] and motion tokens [N - 1, L, M, D_m] of the frames by a trained model, float16."""
     with torch.no_grad():
-        z = model.encode(to_input(frames), model.config.recurrence.role)
+        z = model.encode(to_input(frames))
         motion = model.inverse(tuple(level[:-1] for level in z), tuple(level[1:] for level in z))
     return state_tokens(z, (0,)).half().numpy(), motion.half().numpy()
 

@@ -17,8 +17,9 @@ from lamo.dataset.config import VideosConfig
 from lamo.decoder.config import DecoderConfig
 from lamo.errors import LamoError
 from lamo.metrics.config import MetricsConfig
-from lamo.midway.config import EncoderConfig, InverseConfig, MidwayConfig
+from lamo.midway.config import MidwayConfig
 from lamo.midway.learning.config import VALIDATED_STEPS
+from lamo.midway.network_config import EncoderConfig, InverseConfig
 from lamo.predictors.config import PREDICTORS, PredictorsConfig
 from lamo.predictors.sampler import Sampler
 from lamo.rollout.config import RolloutsConfig
@@ -123,12 +124,9 @@ def frames_needed(config: Config) -> Iterator[tuple[int, str]]:
     training = config.midway.training
     longest = max(config.rollouts.horizon_steps(rate))
     yield config.predictors.history + 1 + longest, "predictors.history and the longest of rollouts.horizons_s"
-    recurrence = config.midway.recurrence
     if config.midway.checkpoint is None:
         yield max(training.unroll) * training.gaps(rate)[-1] + 1, "midway.training.unroll and midway.training.gap_s"
         yield max(VALIDATED_STEPS) + 1, "the validation of midway.training"
-    elif recurrence.top == "predicted":
-        yield recurrence.fit.unroll + 1, "midway.recurrence.fit.unroll"
 
 
 def contradictions(config: Config) -> Iterator[str]:
@@ -167,6 +165,7 @@ def contradictions(config: Config) -> Iterator[str]:
                 )
     if config.midway.checkpoint is None:
         yield from encoder_contradictions(config)
+        yield from forward_contradictions(config.midway)
     widths: tuple[tuple[str, EncoderConfig | InverseConfig | DecoderConfig], ...] = (
         ("midway.encoder", encoder),
         ("midway.inverse", config.midway.inverse),
@@ -191,3 +190,15 @@ def encoder_contradictions(config: Config) -> Iterator[str]:
             f"latents.levels: found {list(config.latents.levels)}, expected numbers of pyramid levels, "
             f"0 to {len(encoder.levels) - 1}"
         )
+
+
+def forward_contradictions(midway: MidwayConfig) -> Iterator[str]:
+    """What the width of the encoder demands of the attention heads of the forward model."""
+    width = midway.encoder.width
+    forward = midway.forward_
+    keys = {"heads": forward.heads}
+    if midway.made_of().laterals:
+        keys["lateral_heads"] = forward.lateral_heads
+    for key, heads in keys.items():
+        if width % heads:
+            yield f"midway.forward.{key}: found {heads}, expected a divisor of midway.encoder.width {width}"

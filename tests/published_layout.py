@@ -25,7 +25,7 @@ def published_content(model: Midway, arch: str = "vit_tiny") -> dict[str, Any]:
         part, names = published_names(ours)
         parts[part] |= zip(names, (piece.clone() for piece in tensor.chunk(len(names))), strict=True)
     for part in ("student", "teacher"):
-        sizes = DinoConfig(prototypes=8, hidden=6, bottleneck=4, unit_prototypes=False)
+        sizes = DinoConfig(prototypes=8, hidden=6, bottleneck=4)
         head = DinoHead(model.config.encoder.width, sizes).state_dict()
         prefix = PREFIXES[part].replace("backbone", "dino_head")
         parts[part] |= {prefix + HEAD_NAMES[name]: torch.randn_like(tensor) for name, tensor in head.items()}
@@ -39,7 +39,7 @@ def published_content(model: Midway, arch: str = "vit_tiny") -> dict[str, Any]:
             "num_motion_heads": inverse.heads,
             "num_pred_heads": forward.heads,
             "num_feature_heads": forward.lateral_heads,
-            "gating_bias": forward.gate_bias,
+            "gating_bias": model.form.gate_bias,
             "gating_type": "pred-vector",
             "gating_tau": None,
         },

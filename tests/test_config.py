@@ -116,6 +116,8 @@ def test_all_mistakes_are_named_at_once():
         ({"midway": {"training": {"unroll": [1, 20]}}}, "at least 21, which midway.training.unroll"),
         ({"frames": {"height": 30}}, "frames.height: found 30, expected a multiple of midway.encoder.patch"),
         ({"midway": {"encoder": {"levels": [0, 9]}}}, "midway.encoder.levels: found [0, 9]"),
+        ({"midway": {"forward": {"heads": 5}}}, "midway.forward.heads: found 5, expected a divisor of"),
+        ({"midway": {"form": "published", "forward": {"lateral_heads": 5}}}, "midway.forward.lateral_heads: found 5"),
         ({"latents": {"levels": [7]}}, "latents.levels: found [7], expected numbers of pyramid levels, 0 to"),
         (
             {"predictors": {"history": 0, "flow": {"anchor": "none"}, "gmm": {"anchor": "none"}}},
@@ -149,11 +151,11 @@ def test_configurations_of_the_benchmark_are_valid(name):
 
 def test_values_as_the_command_line_hands_them_over():
     config = load_config(
-        {"videos": {"root": "null"}, "world": {"fps": "24"}, "midway": {"forward": {"laterals": "true"}}}
+        {"videos": {"root": "null"}, "world": {"fps": "24"}, "midway": {"training": {"both_directions": "true"}}}
     )
     assert config.videos.root is None
     assert config.world.fps == 24
-    assert config.midway.forward_.laterals is True
+    assert config.midway.training.both_directions is True
 
 
 def test_lists_are_read_from_yaml():

@@ -10,8 +10,8 @@ import torch
 
 from lamo.decoder.pixel_decoder import PixelDecoder, saved_shape
 from lamo.errors import LamoError
-from lamo.midway.config import MidwayConfig
 from lamo.midway.network import Midway
+from lamo.midway.saved import read_saved
 from lamo.nn.flops import Run, build, count_flops
 from lamo.predictors.config import PREDICTORS, PredictorConfig
 from lamo.predictors.cost import Size, backbone_flops, sampling_flops, size_of, training_flops
@@ -99,13 +99,12 @@ def count_step(midway: str | Path, decoder: str | Path, levels: Sequence[int]) -
 
     `levels` are the pyramid levels of the latent state; f_fwd computes no others that it can do without.
     """
-    saved = load_config(midway)
-    config, image = MidwayConfig.model_validate(saved["midway"]), (saved["image"][0], saved["image"][1])
+    saved = read_saved(midway)
 
     def forward(batch: int) -> Run:
-        model = build(lambda: Midway(config, image)).eval().requires_grad_(False)
-        patches, shape = model.grid[0] * model.grid[1], config.inverse
-        z = tuple(torch.randn(batch, 1 + patches, config.encoder.width) for _ in range(model.levels + 1))
+        model = build(lambda: Midway(saved.config, saved.image)).eval().requires_grad_(False)
+        patches, shape = model.grid[0] * model.grid[1], saved.config.inverse
+        z = tuple(torch.randn(batch, 1 + patches, saved.config.encoder.width) for _ in range(model.levels + 1))
         motion = torch.randn(batch, model.levels, shape.tokens, shape.width)
         return lambda: model.step(z, motion, only=levels)
 

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lamo.errors import LamoError
-from lamo.midway.config import EncoderConfig
+from lamo.midway.network_config import EncoderConfig
 from lamo.nn.transformer import Block, sincos_position
 
 
@@ -13,8 +13,8 @@ class Encoder(nn.Module):
     """Encodes images [B, 3, H, W] into levels [B, 1 + P, D], finest (shallowest) first, class token at index 0.
 
     After each block in `config.levels` a copy of the token stream goes through the one final LayerNorm and becomes a
-    level; the stream itself continues un-normalised. `image` is the (height, width) that the position table is made
-    for; at other sizes the table is interpolated.
+    level; the stream itself goes on without it. `image` is the (height, width) that the position table is made for; at
+    other sizes the table is interpolated. Raises `LamoError` if patch or levels do not fit.
     """
 
     def __init__(self, config: EncoderConfig, image: tuple[int, int]) -> None:
@@ -32,9 +32,7 @@ class Encoder(nn.Module):
         position = torch.cat([torch.zeros(1, config.width), 0.5 * sincos_position(*self.grid, config.width)])
         self.pos_embed = nn.Parameter(position[None])
         rates = torch.linspace(0, config.drop_path, config.depth, device="cpu").tolist()
-        self.blocks = nn.ModuleList(
-            Block(config.width, config.heads, mlp_ratio=config.mlp_ratio, drop_path=rate) for rate in rates
-        )
+        self.blocks = nn.ModuleList(Block(config.width, config.heads, drop_path=rate) for rate in rates)
         self.norm = nn.LayerNorm(config.width, eps=1e-6)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
@@ -58,6 +56,7 @@ class Encoder(nn.Module):
         return tuple(levels)
 
     def _position(self, grid: tuple[int, int]) -> Tensor:
+        """The position table [1, 1 + P, D] for `grid`; the class token's row stays as it is."""
         if grid == self.grid:
             return self.pos_embed
         table = self.pos_embed[:, 1:].unflatten(1, self.grid).permute(0, 3, 1, 2)

@@ -32,7 +32,7 @@ def extract_latents(
         for begin in range(0, len(clip), config.batch):
             images = to_input(clip[begin : begin + config.batch], device)
             with mixed_precision(device, config.mixed_precision):
-                z = model.encode(images, model.config.recurrence.role)
+                z = model.encode(images)
             states.append(state_tokens(z, config.levels).half().cpu())
             # Pairs reach over the border of the batch: its first frame follows the last one of the batch before.
             source = z if previous is None else tuple(torch.cat([a[-1:], b]) for a, b in zip(previous, z, strict=True))

@@ -6,9 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lamo.midway.config import ForwardConfig
+from lamo.midway.form import Form
 from lamo.midway.inverse_dynamics import EPS
-from lamo.midway.places import anchor_bias, neighbourhood
+from lamo.midway.network_config import ForwardConfig
+from lamo.midway.places import neighbourhood, region_bias
 from lamo.nn.transformer import Block, CrossAttention, Mlp, sincos_position
 
 
@@ -22,13 +23,13 @@ class Prediction(NamedTuple):
 class PrefixForward(nn.Module):
     """The published form: motion tokens stand before the patches in `depth` self-attention blocks.
 
-    Block b + 1 is gated by a small network that reads the stream entering block b: the gate multiplies the skip path of
-    its attention residual. Block 0 is never gated; motion-token rows have gate 1.
+    Block b + 1 is gated by a small network that reads the stream entering block b. The gate multiplies the skip path of
+    the attention residual. Block 0 has no gate, and rows of motion tokens have gate 1.
     """
 
-    def __init__(self, config: ForwardConfig, width: int) -> None:
+    def __init__(self, config: ForwardConfig, form: Form, width: int) -> None:
         super().__init__()
-        self.gate_bias = config.gate_bias
+        self.gate_bias = form.gate_bias
         self.blocks = nn.ModuleList(Block(width, config.heads, qkv_bias=False, eps=EPS) for _ in range(config.depth))
         self.gates = nn.ModuleList(
             nn.Sequential(nn.LayerNorm(width, eps=EPS), nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
@@ -38,7 +39,9 @@ class PrefixForward(nn.Module):
     def forward(self, source: Tensor, motion: Tensor) -> Prediction:
         """`source` [B, 1 + P, D], `motion` [B, M, D] (already projected to the width D)."""
         count = motion.shape[1]
-        stream, gate, used = torch.cat([motion, source], dim=1), None, []
+        stream = torch.cat([motion, source], dim=1)
+        gate = None
+        used = []
         for index, block in enumerate(self.blocks):
             following = None
             if index < len(self.gates):
@@ -56,9 +59,11 @@ class FilterBlock(nn.Module):
     networks (Jia et al., 2016).
     """
 
-    def __init__(self, config: ForwardConfig, width: int) -> None:
+    def __init__(self, config: ForwardConfig, form: Form, width: int) -> None:
         super().__init__()
-        self.banks, self.radius, self.gate_bias = config.heads, config.filter_radius, config.gate_bias
+        self.banks = config.heads
+        self.radius = form.filter_radius
+        self.gate_bias = form.gate_bias
         self.norm1 = nn.LayerNorm(width, eps=EPS)
         self.read = CrossAttention(width, config.heads, qkv_bias=False)
         cells = self.banks * (2 * self.radius + 1) ** 2
@@ -87,8 +92,8 @@ class FilterBlock(nn.Module):
         index, inside = neighbourhood(grid, self.radius, logits.device)
         logits = logits.unflatten(-1, (self.banks, -1)).transpose(1, 2).masked_fill(~inside, -1e4)
         batch, banks, patches, _ = logits.shape
-        # Scattered into a dense matrix: a matrix product is far faster than gathering each neighbourhood. Clamped
-        # indices repeat only where the weight is zero, so adding keeps the sum.
+        # The weights are scattered into a dense matrix, because a matrix product is far faster than gathering each
+        # neighbourhood. Clamped indices repeat only where the weight is zero, so adding keeps the sum.
         dense = logits.new_zeros(batch, banks, patches, patches)
         dense = dense.scatter_add(3, index.expand(batch, banks, -1, -1), logits.softmax(dim=-1))
         values = values.unflatten(-1, (banks, -1)).transpose(1, 2)
@@ -98,15 +103,15 @@ class FilterBlock(nn.Module):
 class FilterForward(nn.Module):
     """The compact form: `depth` filter blocks that read the motion tokens by cross-attention."""
 
-    def __init__(self, config: ForwardConfig, width: int, grid: tuple[int, int], tokens: int) -> None:
+    def __init__(self, config: ForwardConfig, form: Form, width: int, grid: tuple[int, int], tokens: int) -> None:
         super().__init__()
         self.grid = grid
-        bias = anchor_bias(grid, tokens, config.heads).transpose(1, 2) if config.anchors else None
+        bias = region_bias(grid, tokens, config.heads).transpose(1, 2) if form.regions else None
         self.register_buffer("bias", bias, persistent=False)
-        # At full scale from the start: what a patch reads of the tokens has to depend on where it is.
+        # At full scale from the start, because what a patch reads of the tokens has to depend on where it is.
         table = torch.cat([torch.zeros(1, width), sincos_position(*grid, width)])
         self.position = nn.Parameter(table[None])
-        self.blocks = nn.ModuleList(FilterBlock(config, width) for _ in range(config.depth))
+        self.blocks = nn.ModuleList(FilterBlock(config, form, width) for _ in range(config.depth))
 
     def forward(self, source: Tensor, motion: Tensor) -> Prediction:
         """`source` [B, 1 + P, D], `motion` [B, M, D] (already projected to the width D)."""
@@ -117,6 +122,8 @@ class FilterForward(nn.Module):
         return Prediction(source, tuple(gates))
 
 
-def make_forward(config: ForwardConfig, width: int, grid: tuple[int, int], tokens: int) -> nn.Module:
-    """The forward model of one level, in the configured form."""
-    return PrefixForward(config, width) if config.tokens == "prefix" else FilterForward(config, width, grid, tokens)
+def make_forward(config: ForwardConfig, form: Form, width: int, grid: tuple[int, int], tokens: int) -> nn.Module:
+    """The forward model of one level, for features of `width` on a patch `grid` and `tokens` motion tokens."""
+    if form.forward == "prefix":
+        return PrefixForward(config, form, width)
+    return FilterForward(config, form, width, grid, tokens)

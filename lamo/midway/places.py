@@ -1,4 +1,4 @@
-"""Places of the patch grid: neighbourhoods, and the anchors that give each motion token a place."""
+"""Places of the patch grid: neighbourhoods of patches, and the regions that motion tokens are tied to."""
 
 import torch
 from torch import Tensor
@@ -15,20 +15,20 @@ def neighbourhood(grid: tuple[int, int], radius: int, device: torch.device) -> t
     return index.flatten(2).flatten(0, 1), inside.flatten(2).flatten(0, 1)
 
 
-def anchor_bias(grid: tuple[int, int], tokens: int, heads: int) -> Tensor:
+def region_bias(grid: tuple[int, int], tokens: int, heads: int) -> Tensor:
     """Attention bias [heads, tokens, 1 + P] that ties each token to a region of the patch grid.
 
-    The anchors fill two rows of the image (one, for an odd count). The bias is minus the squared distance of patch and
-    anchor in units of the anchors' spacing, times a slope that halves from head to head; the last head sees everything,
-    and the class token (index 0) is near to all.
+    The regions' centres fill two rows of the image (one, for an odd count of tokens). The bias is minus the squared
+    distance of patch and centre, in units of the centres' spacing, times a slope that halves from head to head. The
+    last head sees everything. The class token (index 0) has distance 0 from all.
     """
     height, width = grid
     rows = 2 if tokens % 2 == 0 else 1
     columns = tokens // rows
 
-    def axis(count: int, anchors: int) -> Tensor:
-        patch = (torch.arange(count) + 0.5) * anchors / count
-        return (patch[None] - (torch.arange(anchors)[:, None] + 0.5)).square()
+    def axis(count: int, centres: int) -> Tensor:
+        patch = (torch.arange(count) + 0.5) * centres / count
+        return (patch[None] - (torch.arange(centres)[:, None] + 0.5)).square()
 
     square = axis(height, rows)[:, None, :, None] + axis(width, columns)[None, :, None, :]
     distance = torch.cat([torch.zeros(tokens, 1), square.reshape(tokens, height * width)], dim=1)

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from lamo.errors import LamoError
 from lamo.midway.network import Midway
-from lamo.midway.places import anchor_bias
+from lamo.midway.places import region_bias
 from lamo.midway.state import state_tokens
 from lamo.rollout.controls import shuffle_partners
 from lamo.rollout.frozen_models import FrozenModels, Scene
@@ -68,8 +68,8 @@ class Change:
 
 @dataclass(frozen=True)
 class Swaps:
-    """All changes; the patch `grid` (rows, columns); `owner` [P]: the token whose anchor is nearest to each patch, or
-    None where tokens have no anchors; `frame`: mean of the true next frames, float [H, W, 3] in 0..1; the windows."""
+    """All changes; the patch `grid` (rows, columns); `owner` [P]: the token whose region is nearest to each patch, or
+    None where tokens have no regions; `frame`: mean of the true next frames, float [H, W, 3] in 0..1; the windows."""
 
     changes: list[Change]
     grid: tuple[int, int]
@@ -100,12 +100,12 @@ def swap_windows(clips: ClipFrames, number: int) -> list[Window]:
     return thin(choose_windows(lengths, 2, 1, math.ceil(number / len(lengths))), number)
 
 
-def anchor_regions(model: Midway) -> np.ndarray | None:
-    """The token whose anchor is nearest to each patch, [P]; None if the model has no anchors."""
-    if not model.config.inverse.anchors:
+def token_regions(model: Midway) -> np.ndarray | None:
+    """The token whose region each patch is nearest to, [P]; None if the model ties tokens to no regions."""
+    if not model.form.regions:
         return None
-    # Of two heads the first is tied to the anchors.
-    return anchor_bias(model.grid, model.config.inverse.tokens, 2)[0, :, 1:].argmax(dim=0).numpy()
+    # Of two heads the first is tied to the regions.
+    return region_bias(model.grid, model.config.inverse.tokens, 2)[0, :, 1:].argmax(dim=0).numpy()
 
 
 @torch.inference_mode()
@@ -135,7 +135,7 @@ def swap_groups(models: FrozenModels, clips: ClipFrames, windows: Sequence[Windo
                 f"token groups: swapping {change.group.name} gives {change.measure} that are not finite; is the Midway "
                 "model sane? Train it (or the decoder) again, longer or at a lower learning rate"
             )
-    return Swaps(changes, model.grid, anchor_regions(model), frame, list(windows))
+    return Swaps(changes, model.grid, token_regions(model), frame, list(windows))
 
 
 def _swap_batch(

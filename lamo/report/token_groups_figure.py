@@ -54,7 +54,7 @@ def token_groups_figure(path: str | Path, swaps: Swaps, measured: Measured) -> N
     levels = [one for one in measured if one[0].group.kind == "level" and one[0].measure == "pixels"]
     everything = [one for one in measured if one[0].group.kind == "all"]
     features = [one for one in measured if one[0].measure == "features"]
-    # The anchors of an even number of tokens stand in two rows.
+    # The regions of an even number of tokens stand in two rows.
     half = len(tokens) // 2 if len(tokens) % 2 == 0 else len(tokens)
     rows = [*_rows(tokens[:half]), *_rows(tokens[half:])]
     # One level alone is the same as all tokens.

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from lamo.errors import LamoError
-from lamo.midway.config import EncoderConfig
 from lamo.midway.encoder import Encoder
+from lamo.midway.network_config import EncoderConfig
 
 
 def encoder(image=(16, 24), **changes) -> Encoder:

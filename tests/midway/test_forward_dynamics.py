@@ -1,19 +1,23 @@
 """The forward models of one level: gates of the published form, filters of the compact one."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from lamo.midway.config import ForwardConfig
+from lamo.midway.form import COMPACT, PUBLISHED, Form
 from lamo.midway.forward_dynamics import FilterForward, PrefixForward, make_forward
+from lamo.midway.network_config import ForwardConfig
 
 GRID, WIDTH, TOKENS = (4, 5), 8, 3
 COUNT = 1 + 20
-PREFIX = {"depth": 3, "heads": 2, "tokens": "prefix", "gate_bias": 2.5}
-FILTER = {"depth": 2, "heads": 2, "tokens": "filter", "filter_radius": 1, "anchors": True, "gate_bias": 1.0}
+# Of another bias and a smaller radius than the forms have, so that both show in small numbers.
+PREFIX = replace(PUBLISHED, gate_bias=2.5)
+FILTER = replace(COMPACT, filter_radius=1)
 
 
-def forward(**settings):
-    model = make_forward(ForwardConfig(**settings), WIDTH, GRID, TOKENS)
+def forward(form: Form, depth: int = 2):
+    model = make_forward(ForwardConfig(depth=depth, heads=2), form, WIDTH, GRID, TOKENS)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.2 * torch.randn_like(parameter))
@@ -25,9 +29,10 @@ def inputs():
     return torch.randn(2, COUNT, WIDTH), torch.randn(2, TOKENS, WIDTH)
 
 
-@pytest.mark.parametrize("settings", [PREFIX, FILTER, FILTER | {"anchors": False}])
-def test_prediction_follows_source_and_motion_sample_by_sample(settings, inputs):
-    model, (source, motion) = forward(**settings), inputs
+@pytest.mark.parametrize("form", [PREFIX, FILTER])
+def test_prediction_follows_source_and_motion_sample_by_sample(form, inputs):
+    model = forward(form)
+    source, motion = inputs
     features, gates = model(source, motion)
     assert features.shape == source.shape
     for gate in gates:
@@ -41,7 +46,8 @@ def test_prediction_follows_source_and_motion_sample_by_sample(settings, inputs)
 
 
 def test_prefix_form_gates_each_block_by_the_stream_that_entered_the_one_before(inputs):
-    model, (source, motion) = forward(**PREFIX), inputs
+    model = forward(PREFIX, depth=3)
+    source, motion = inputs
     assert len(model.gates) == 2
     stream, gates = torch.cat([motion, source], dim=1), []
     for index, block in enumerate(model.blocks):
@@ -68,7 +74,7 @@ def logits_of(choice: torch.Tensor, banks: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("offset", [(0, 0), (0, 1), (-1, 0), (1, -1)])
 def test_a_filter_that_chooses_one_neighbour_moves_the_content(offset):
-    block, values = forward(**FILTER).blocks[0], torch.randn(1, 20, WIDTH)
+    block, values = forward(FILTER).blocks[0], torch.randn(1, 20, WIDTH)
     cell = (offset[0] + 1) * 3 + offset[1] + 1
     moved = block._filter(logits_of(torch.full((20,), cell), 2), values, GRID).view(4, 5, WIDTH)
     grid = values.view(4, 5, WIDTH)
@@ -80,7 +86,7 @@ def test_a_filter_that_chooses_one_neighbour_moves_the_content(offset):
 
 
 def test_an_even_filter_averages_the_neighbours_inside_the_grid():
-    block, values = forward(**FILTER).blocks[0], torch.randn(2, 20, WIDTH)
+    block, values = forward(FILTER).blocks[0], torch.randn(2, 20, WIDTH)
     filtered = block._filter(torch.zeros(2, 20, 18), values, GRID).view(2, 4, 5, WIDTH)
     grid = values.view(2, 4, 5, WIDTH)
     for row in range(4):
@@ -90,7 +96,7 @@ def test_an_even_filter_averages_the_neighbours_inside_the_grid():
 
 
 def test_banks_filter_their_own_channels():
-    block, values = forward(**FILTER).blocks[0], torch.randn(1, 20, WIDTH)
+    block, values = forward(FILTER).blocks[0], torch.randn(1, 20, WIDTH)
     stay, right = (logits_of(torch.full((20,), cell), 2).view(1, 20, 2, 9) for cell in (4, 5))
     logits = torch.stack([stay[:, :, 0], right[:, :, 1]], dim=2).flatten(2)
     moved = block._filter(logits, values, GRID).view(4, 5, WIDTH)
@@ -100,7 +106,7 @@ def test_banks_filter_their_own_channels():
 
 
 def test_patches_read_first_the_motion_tokens_near_them():
-    bias = forward(**FILTER).bias
+    bias = forward(FILTER).bias
     assert bias.shape == (2, COUNT, TOKENS)
     assert not bias[:, 0].any()
     # Three tokens in one row over five columns: the outer columns belong to the outer tokens.
@@ -108,11 +114,10 @@ def test_patches_read_first_the_motion_tokens_near_them():
     assert (nearest[:, 0] == 0).all()
     assert (nearest[:, 2] == 1).all()
     assert (nearest[:, 4] == 2).all()
-    assert forward(**FILTER | {"anchors": False}).bias is None
 
 
 def test_a_closed_gate_leaves_only_what_the_motion_brings(inputs):
-    shut = forward(**FILTER | {"gate_bias": -100.0, "depth": 1})
+    shut = forward(replace(FILTER, gate_bias=-100.0), depth=1)
     source, motion = inputs
     features, (gate,) = shut(source, motion)
     assert gate.max() < 1e-6
@@ -125,6 +130,6 @@ def test_a_closed_gate_leaves_only_what_the_motion_brings(inputs):
     torch.testing.assert_close(features, moved + block.mlp(block.norm2(moved) + block.code(code)))
 
 
-def test_the_form_follows_the_switch():
-    assert isinstance(forward(**PREFIX), PrefixForward)
-    assert isinstance(forward(**FILTER), FilterForward)
+def test_each_form_has_its_own():
+    assert isinstance(forward(PREFIX), PrefixForward)
+    assert isinstance(forward(FILTER), FilterForward)

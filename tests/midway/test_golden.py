@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lamo.midway.checkpoint.upstream import import_dino_heads
+from lamo.midway.checkpoint.upstream import import_dino_heads, import_upstream
 from lamo.midway.checkpoint.upstream_names import published_names
 from lamo.midway.learning.config import DinoConfig
 from lamo.midway.learning.dino import DinoHead
@@ -31,7 +31,7 @@ SETTINGS = json.loads((FOLDER / "config.json").read_text()) if PRESENT else {}
 
 @pytest.fixture(scope="module")
 def model() -> Midway:
-    return Midway.from_upstream(FOLDER / "upstream_checkpoint.pth", encoder_heads=SETTINGS["encoder"]["num_heads"])
+    return import_upstream(FOLDER / "upstream_checkpoint.pth", encoder_heads=SETTINGS["encoder"]["num_heads"])
 
 
 @pytest.fixture(scope="module")
@@ -181,13 +181,14 @@ def test_geometry_is_that_of_the_reference(model):
     assert model.image == tuple(wanted["img_size"])
     assert model.grid == tuple(wanted["patch_grid"])
     assert (encoder.patch, encoder.width, encoder.depth) == (wanted["patch_size"], wanted["embed_dim"], wanted["depth"])
-    assert (encoder.heads, encoder.mlp_ratio) == (wanted["num_heads"], wanted["mlp_ratio"])
+    assert encoder.heads == wanted["num_heads"]
+    assert wanted["mlp_ratio"] == 4.0
     assert list(encoder.levels) == wanted["feature_levels"]
     inverse, forward = model.config.inverse, model.config.forward_
     assert (inverse.tokens, inverse.width) == (motion["motion_tokens"], motion["motion_dim"])
     assert (inverse.depth, inverse.heads) == (motion["motion_depth"], motion["num_motion_heads"])
     assert (forward.depth, forward.heads) == (motion["predictor_depth"], motion["num_pred_heads"])
-    assert (forward.lateral_heads, forward.gate_bias) == (motion["num_feature_heads"], motion["gating_bias"])
+    assert (forward.lateral_heads, model.form.gate_bias) == (motion["num_feature_heads"], motion["gating_bias"])
     assert not model.training
     assert not any(parameter.requires_grad for parameter in model.parameters())
 
@@ -244,5 +245,5 @@ def test_presets_have_the_published_number_of_parameters(config, encoder, latera
 
 def test_the_dino_head_of_published_size_has_the_published_number_of_parameters():
     with torch.device("meta"):
-        head = DinoHead(384, DinoConfig(prototypes=65_536, hidden=2_048, bottleneck=256, unit_prototypes=False))
+        head = DinoHead(384, DinoConfig(prototypes=65_536, hidden=2_048, bottleneck=256))
     assert parameters(head) == 22_352_128

@@ -1,4 +1,4 @@
-"""Neighbourhoods and anchors on the patch grid, and the correlation volume over them."""
+"""Neighbourhoods and regions of the patch grid, and the correlation volume over them."""
 
 import math
 
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lamo.midway.inverse_dynamics import correlation_volume
-from lamo.midway.places import anchor_bias, neighbourhood
+from lamo.midway.places import neighbourhood, region_bias
 
 CPU = torch.device("cpu")
 sides = st.integers(1, 6)
@@ -33,9 +33,9 @@ def test_neighbourhoods_hold_the_places_around_each_patch(height, width, radius)
 
 @settings(max_examples=30, deadline=None)
 @given(height=st.integers(2, 7), columns=st.integers(1, 4), factor=st.integers(1, 3), heads=st.integers(2, 4))
-def test_anchors_share_the_grid_out_among_the_tokens(height, columns, factor, heads):
+def test_regions_share_the_grid_out_among_the_tokens(height, columns, factor, heads):
     tokens, width = 2 * columns, columns * factor
-    bias = anchor_bias((height, width), tokens, heads)
+    bias = region_bias((height, width), tokens, heads)
     assert bias.shape == (heads, tokens, 1 + height * width)
     assert float(bias.max()) <= 0.0
     assert not bias[:, :, 0].any()  # the class token is near to all
@@ -50,16 +50,16 @@ def test_anchors_share_the_grid_out_among_the_tokens(height, columns, factor, he
 
 
 @pytest.mark.parametrize("tokens", [3, 10])
-def test_anchors_are_mirror_symmetric(tokens):
+def test_regions_are_mirror_symmetric(tokens):
     rows = 1 if tokens % 2 else 2
-    bias = anchor_bias((4, 6), tokens, 2)[:, :, 1:].view(2, rows, tokens // rows, 4, 6)
+    bias = region_bias((4, 6), tokens, 2)[:, :, 1:].view(2, rows, tokens // rows, 4, 6)
     torch.testing.assert_close(bias, bias.flip(2, 4))
     torch.testing.assert_close(bias, bias.flip(1, 3))
 
 
 def test_the_bias_is_the_squared_distance_in_units_of_the_spacing():
-    bias = anchor_bias((2, 6), 3, 2)[0, :, 1:].view(3, 2, 6)
-    # One row of three anchors at columns 0.5, 2.5 and 4.5, two patches apart; the row of anchors lies in the middle.
+    bias = region_bias((2, 6), 3, 2)[0, :, 1:].view(3, 2, 6)
+    # One row of three centres at columns 0.5, 2.5 and 4.5, two patches apart; the row lies in the middle.
     for token in range(3):
         for column in range(6):
             across, down = (column - (2 * token + 0.5)) / 2, 0.25

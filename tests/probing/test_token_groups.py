@@ -20,10 +20,10 @@ from lamo.probing.token_groups import (
     Change,
     Group,
     Swaps,
-    anchor_regions,
     concentration,
     swap_groups,
     swap_windows,
+    token_regions,
 )
 from lamo.report.token_groups_figure import COLUMNS, measure_all, token_groups_csv, token_groups_figure
 from lamo.rollout.frozen_models import FrozenModels
@@ -36,13 +36,14 @@ IMAGE, WIDTH = (16, 24), 16
 BOOTSTRAP = BootstrapConfig(resamples=100)
 
 
-def make_world(anchors: bool = True, laterals: bool = False, levels: int = 3, tokens: int = 4) -> FrozenModels:
+def make_world(form: str = "compact", levels: int = 3, tokens: int = 4) -> FrozenModels:
     torch.manual_seed(0)
     config = MidwayConfig.model_validate(
         {
             "encoder": {"patch": 4, "width": WIDTH, "depth": 4, "heads": 2, "levels": [0, 1, 2, 3][-levels - 1 :]},
-            "inverse": {"tokens": tokens, "width": 8, "depth": 1, "heads": 2, "anchors": anchors},
-            "forward": {"depth": 1, "heads": 2, "lateral_heads": 2, "anchors": anchors, "laterals": laterals},
+            "form": form,
+            "inverse": {"tokens": tokens, "width": 8, "depth": 1, "heads": 2},
+            "forward": {"depth": 1, "heads": 2, "lateral_heads": 2},
         }
     )
     model = Midway(config, IMAGE)
@@ -116,8 +117,8 @@ def test_levels_that_are_not_decoded_change_only_their_own_features(swaps):
     np.testing.assert_array_equal(values(swaps, "level_0"), values(swaps, "all"))
 
 
-def test_with_laterals_and_without_anchors(clips, windows):
-    swaps = swap_groups(make_world(anchors=False, laterals=True), clips, windows, 0)
+def test_the_published_form_has_laterals_and_no_regions(clips, windows):
+    swaps = swap_groups(make_world("published"), clips, windows, 0)
     assert swaps.owner is None
     found = {change.group.name: one for change, one in measure_all(swaps, BOOTSTRAP) if change.values.any()}
     assert np.isnan(found["token_0"].region.mean)
@@ -141,10 +142,10 @@ def test_change_is_the_mean_square_of_pixels_in_each_patch(clips, windows):
     np.testing.assert_allclose(values(swaps, "token_2"), patches, rtol=1e-3, atol=1e-9)
 
 
-def test_regions_are_the_patches_nearest_to_each_anchor():
+def test_regions_are_the_patches_nearest_to_each_centre():
     model = make_world().dynamics
-    assert anchor_regions(model).reshape(4, 6).tolist() == [[0] * 3 + [1] * 3] * 2 + [[2] * 3 + [3] * 3] * 2
-    assert anchor_regions(make_world(anchors=False).dynamics) is None
+    assert token_regions(model).reshape(4, 6).tolist() == [[0] * 3 + [1] * 3] * 2 + [[2] * 3 + [3] * 3] * 2
+    assert token_regions(make_world("published").dynamics) is None
 
 
 @pytest.mark.parametrize(

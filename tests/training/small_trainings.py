@@ -15,9 +15,7 @@ from lamo.metrics.config import WorldFeaturesConfig, WorldFeaturesTraining
 from lamo.metrics.features.examples import Examples
 from lamo.metrics.features.world import train_world_features
 from lamo.midway.config import MidwayConfig
-from lamo.midway.learning.fitting import fit_top
 from lamo.midway.learning.training import train_midway
-from lamo.midway.network import Midway
 from lamo.predictors.config import PredictorsConfig
 from lamo.predictors.data import LatentWindows, geometry_of
 from lamo.predictors.statistics import compute_statistics
@@ -32,7 +30,11 @@ IMAGE = (16, 24)
 # Numbers of the clock, which no two runs share.
 CLOCK = {"samples_per_s", "minutes", "data_wait_share"}
 ENCODER = {"patch": 8, "width": 16, "depth": 3, "heads": 2, "levels": [0, 1, 2]}
-SMALL = {"encoder": ENCODER, "inverse": {"tokens": 3, "width": 8, "depth": 1, "heads": 2}, "forward": {"heads": 2}}
+SMALL = {
+    "encoder": ENCODER,
+    "inverse": {"tokens": 3, "width": 8, "depth": 1, "heads": 2},
+    "forward": {"heads": 2, "lateral_heads": 2},
+}
 # In float32, so that what differs between numbers of processes is rounding in the last bits.
 SHORT = {
     "mixed_precision": False,
@@ -40,7 +42,6 @@ SHORT = {
     "batch": 4,
     "validate_every": 3,
     "unroll": [1, 2],
-    "collapse_spread": 0.0,
     "motion_noise": 0.3,
 }
 COMPACT = SHORT | {"pretraining": {"steps": STEPS, "batch": 4, "warmup_steps": 0, "mixed_precision": False}}
@@ -48,12 +49,9 @@ HEADS: dict[str, dict[str, Any]] = {
     "flow": {"width": 16, "blocks": 1, "coupling": "attention", "shortcut_share": 0.25}, "gmm": {},
     "state": {"width": 16, "blocks": 1},
 }  # fmt: skip
-LIGHT = {"jitter": 0.8, "greyscale": 0.2, "blur": 0.5}
 PUBLISHED = SHORT | {
-    "pretraining": {"steps": 0}, "pixel_weight": 0.0, "contrast_weight": 0.0, "both_directions": True,
-    "unroll": [1], "gap_s": [0.2, 0.4], "augmentation": {"scale": [0.3, 0.6], "photometric": LIGHT},
-    "dino": {"weight": 1.0, "prototypes": 8, "hidden": 8, "bottleneck": 4, "both_frames": True, "photometric": LIGHT,
-             "frozen_prototypes": 0.3},
+    "both_directions": True, "unroll": [1], "gap_s": [0.2, 0.4], "augmentation": {"scale": [0.3, 0.6], "light": True},
+    "dino": {"prototypes": 8, "hidden": 8, "bottleneck": 4},
 }  # fmt: skip
 
 
@@ -73,14 +71,7 @@ def compact(session: Session) -> None:
 
 
 def published(session: Session) -> None:
-    midway(PUBLISHED, session, encoder=ENCODER | {"drop_path": 0.3})
-
-
-def top(session: Session) -> None:
-    seed_everything(3)
-    recurrence = {"top": "predicted", "fit": {"steps": STEPS, "batch": 4, "unroll": 2}}
-    model = Midway(MidwayConfig.model_validate(SMALL | {"recurrence": recurrence}), IMAGE).eval().requires_grad_(False)
-    fit_top(model, shards(4, 6, 0), 3, session)
+    midway(PUBLISHED, session, form="published", encoder=ENCODER | {"drop_path": 0.3})
 
 
 def decoder(session: Session) -> None:
@@ -130,7 +121,6 @@ def features(session: Session) -> None:
 TRAININGS: dict[str, Callable[[Session], None]] = {
     "compact": compact,
     "published": published,
-    "top": top,
     "decoder": decoder,
     **{name: lambda session, name=name: predictor(name, session) for name in ("flow", "gmm", "state")},
     "features": features,

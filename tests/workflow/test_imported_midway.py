@@ -62,16 +62,6 @@ def test_a_published_checkpoint_serves_every_later_stage(new_workflow, tmp_path)
     assert workflow.would_run() == set()
 
 
-def test_a_top_level_that_the_checkpoint_does_not_predict_is_fitted_on_the_frames(new_workflow, tmp_path):
-    model = published(tmp_path / "checkpoint.pth")
-    recurrence = "{top: predicted, fit: {steps: 3, batch: 2}}"
-    workflow = new_workflow(f"midway={{checkpoint: {tmp_path}/checkpoint.pth, recurrence: {recurrence}}}")
-    assert "frames_decode" in workflow.run(targets=MODEL)
-    weights = load_file(workflow.results / MODEL[0])
-    assert all(torch.equal(weights[name], tensor) for name, tensor in model.state_dict().items())
-    assert {name.split(".")[1] for name in weights.keys() - model.state_dict().keys()} == {"3"}
-
-
 @pytest.mark.parametrize("name", ["", "/model.safetensors"])
 def test_the_model_of_another_run_is_taken_as_it_is(new_workflow, tmp_path, name):
     published(tmp_path / "checkpoint.pth").save(tmp_path / "other")

@@ -5,15 +5,10 @@ except LamoError as error:
     sys.exit(str(error))
 
 if CHECKPOINT:
-    # A checkpoint may lack what such a recurrence adds; it is then fitted on the training frames.
-    FITTED = CONFIG.midway.recurrence.top != "held"
 
     rule midway_import:
         input:
             checkpoint=CHECKPOINT,
-            train=ancient(shards("<frames>/frames/{split}/{shard}.zarr", "train")) if FITTED else [],
-            train_manifests=shards("<frames>/frames/{split}/{shard}.manifest.json", "train") if FITTED else [],
-            clips=clips_of_shards() if FITTED else [],
         output:
             model="<midway>/model.safetensors",
             config="<midway>/config.json",
@@ -23,17 +18,14 @@ if CHECKPOINT:
             "<midway_benchmarks>/midway_import.tsv"
         conda:
             "../../envs/models.yaml"
-        threads: 16 if FITTED else 1
+        threads: 1
         resources:
             mem_mb=lambda wildcards, attempt: 16000 * attempt,
             runtime=lambda wildcards, attempt: 30 * attempt,
-            gpu=1,
         params:
-            midway=section("midway", include={"checkpoint", "checkpoint_heads", "recurrence"}),
+            midway=section("midway", include={"checkpoint", "checkpoint_heads"}),
             image=(CONFIG.frames.height, CONFIG.frames.width),
             levels=CONFIG.latents.levels,
-            seed=CONFIG.seed if FITTED else 0,
-            max_quarantined_share=max_quarantined_share,
             code=code("02_midway_import.py"),
         message:
             "Stage 02: importing the Midway Network"

@@ -1,12 +1,14 @@
 """Write the table of metrics as CSV, Markdown, LaTeX and plain text."""
 
+from pathlib import Path
+
 import pyarrow.parquet as pq
 
 from lamo.jobs.job import job
 from lamo.metrics.motion_check import motion_checks
 from lamo.metrics.scores import Scores
-from lamo.midway.config import MidwayConfig
 from lamo.midway.published import describe
+from lamo.midway.saved import read_saved
 from lamo.report.tables import (
     check_text,
     make_grid,
@@ -23,9 +25,9 @@ def main(files, output, params, run_id):
     facts = read_json(files.facts)
     values, replicates, summary = (pq.read_table(file) for file in (files.values, files.replicates, files.summary))
     scores = Scores(values, replicates, summary, facts["windows"], tuple(facts["frechet_bias"]))
-    midway = MidwayConfig.model_validate(read_json(files.midway)["midway"])
+    midway = read_saved(Path(files.midway).parent)
     run = f"{params.run} (run id {run_id})"
-    grid = make_grid(scores, params.horizons_s, run, facts["features"], describe(midway))
+    grid = make_grid(scores, params.horizons_s, run, facts["features"], describe(midway.config, midway.training))
     bootstrap = params.bootstrap
     checks = motion_checks(values, params.horizons_s, bootstrap["resamples"], bootstrap["seed"])
     texts = {

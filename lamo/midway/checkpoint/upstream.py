@@ -10,14 +10,15 @@ from torch import Tensor
 from lamo.errors import LamoError
 from lamo.midway.checkpoint.upstream_file import Upstream, read_upstream
 from lamo.midway.checkpoint.upstream_names import HEAD_NAMES, PREFIXES, published_names
-from lamo.midway.config import MidwayConfig
+from lamo.midway.form import PUBLISHED
 from lamo.midway.learning.config import DinoConfig
 from lamo.midway.learning.dino import DinoHead
 from lamo.midway.network import Midway
-from lamo.midway.published import published_config
+from lamo.midway.network_config import NetworkConfig
+from lamo.midway.published import PUBLISHED_TRAINING, published_config
 
 ENCODER_HEADS = {"vit_tiny": 3, "vit_small": 6, "vit_base": 12}
-# Stored arguments that change the computation without showing in the weights, with what is computed here.
+# Stored arguments that change the computation without showing in the weights, and the one value that is computed here.
 KNOWN = {
     "feature_block_type": "cross", "use_cls_token": True, "use_pos_embed": True, "motion_agg_type": "add",
     "motion_pred_input": True, "gating_type": "pred-vector", "gating_tau": None, "pred_type": "self",
@@ -35,10 +36,10 @@ class DinoHeads:
 
 
 def import_upstream(path: str | Path, *, encoder_heads: int | None = None) -> Midway:
-    """A published checkpoint as `Midway` in eval mode, geometry read from its tensors and stored arguments.
+    """A published checkpoint as `Midway` in eval mode; its sizes are read from its tensors and stored arguments.
 
-    `encoder_heads` is needed only where the stored architecture name is unknown. Raises `LamoError`, naming what is
-    missing, for files that are truncated, foreign or do not fit; nothing in the file is executed.
+    `encoder_heads` is needed only where the stored architecture name is unknown. Nothing in the file is executed.
+    Raises `LamoError`, naming what is missing, for files that are truncated, foreign or do not fit.
     """
     try:
         upstream = read_upstream(path)
@@ -46,6 +47,7 @@ def import_upstream(path: str | Path, *, encoder_heads: int | None = None) -> Mi
         with torch.device("meta"):
             model = Midway(config, _image(upstream, config.encoder.patch))
         model.load_state_dict(_weights(upstream, model), assign=True)
+        model.training_record = PUBLISHED_TRAINING
     except (LamoError, RuntimeError, ValueError) as error:
         raise LamoError(_about(path, error)) from None
     return model.eval().requires_grad_(False)
@@ -65,19 +67,21 @@ def _about(path: str | Path, error: Exception) -> str:
     return reason if reason.startswith(f"{path}:") else f"{path}: not a full published Midway checkpoint: {reason}"
 
 
-def _config(upstream: Upstream, encoder_heads: int | None) -> MidwayConfig:
-    """The configuration of the stored model."""
+def _config(upstream: Upstream, encoder_heads: int | None) -> NetworkConfig:
+    """The sizes of the stored model."""
     model = upstream.args.section("midway_model_configs")
     model.require(KNOWN)
+    bias = model.get("gating_bias", int | float, PUBLISHED.gate_bias)
+    if bias != PUBLISHED.gate_bias:
+        raise LamoError(f"stored argument gating_bias is {bias}; only {PUBLISHED.gate_bias:g} can be computed")
     upstream.args.require({"num_register_tokens": 0})
-    hidden, width = upstream.tensor("student", "blocks.0.mlp.fc1.weight", 2).shape
+    width = upstream.tensor("student", "blocks.0.mlp.fc1.weight", 2).shape[1]
     _, tokens, motion_width = upstream.tensor("motion_loss", "motion_tokens", 3).shape
     encoder: dict[str, Any] = {
         "patch": upstream.tensor("student", "patch_embed.proj.weight", 4).shape[-1],
         "width": width,
         "depth": upstream.count("student", r"blocks\.(\d+)\."),
         "heads": _encoder_heads(upstream, encoder_heads),
-        "mlp_ratio": hidden / width,
         "levels": _levels(upstream),
     }
     inverse: dict[str, Any] = {
@@ -90,7 +94,6 @@ def _config(upstream: Upstream, encoder_heads: int | None) -> MidwayConfig:
         "depth": upstream.count("motion_loss", r"forward_predictor_0\.(\d+)\."),
         "heads": model.get("num_pred_heads", int, 6),
         "lateral_heads": model.get("num_feature_heads", int, 6),
-        "gate_bias": model.get("gating_bias", int | float, 4),
     }
     for name, heads, of in (
         ("of the encoder", encoder["heads"], width),
@@ -135,7 +138,8 @@ def _image(upstream: Upstream, patch: int) -> tuple[int, int]:
 def _weights(upstream: Upstream, model: Midway) -> dict[str, Tensor]:
     """The weights of `model` from the file; `LamoError` names those that are missing, unfit or unknown."""
     unused = {part: dict.fromkeys(names) for part, names in upstream.weights.items()}
-    weights, missing, unfit = {}, [], []
+    weights = {}
+    missing, unfit = [], []
     for ours, expected in model.state_dict().items():
         part, names = published_names(ours)
         pieces = [upstream.weights[part].get(name) for name in names]
@@ -174,6 +178,6 @@ def _dino_head(upstream: Upstream, part: str) -> DinoHead:
         "bottleneck": len(weights["mlp.4.bias"]),
         "prototypes": len(weights["lengths"]),
     }
-    head = DinoHead(weights["mlp.0.weight"].shape[-1], DinoConfig(**sizes, unit_prototypes=False))
+    head = DinoHead(weights["mlp.0.weight"].shape[-1], DinoConfig(**sizes))
     head.load_state_dict(weights)
     return head.eval().requires_grad_(False)

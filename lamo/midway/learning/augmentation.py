@@ -1,10 +1,10 @@
 """Random crops and changes of light of training frames, as batched tensor operations with a draw for each sample.
 
-torchvision's functions take one box, one strength and one sigma for a whole batch; with a draw for each of hundreds of
-samples they would be called, and launch their kernels, once per sample. Written as one sampling grid, one colour matrix
-and two blur matrices per sample, a batch needs a handful of operations on any device.
+torchvision's functions take one box, one strength and one sigma for a whole batch, so each sample would need calls of
+its own. Written as one sampling grid, one colour matrix and two blur matrices per sample, a batch needs a handful of
+operations.
 
-Draws are made on the CPU, so that they are the same whatever computes. Call this outside autocast.
+Draws are made on the CPU, so that they are the same on any device. Call this outside autocast.
 """
 
 import math
@@ -14,19 +14,52 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from lamo.midway.learning.augmentation_config import AugmentationConfig, PhotometricConfig, Range
+from lamo.midway.learning.config import AugmentationConfig, Range
 from lamo.nn.share import draw
 
 LUMA = (0.299, 0.587, 0.114)
 # Red, green, blue -> luma and two axes of chroma (the YIQ space of television), in which a hue is an angle.
 YIQ = (LUMA, (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112))
 WHOLE = (1.0, 1.0)
+# Aspect ratio of a random box over that of the frame, as in torchvision's and the published crops.
+STRETCH = (0.75, 1.3333)
+
+
+@dataclass(frozen=True)
+class Light:
+    """Probabilities and strengths of random changes of colour and sharpness: those of Caron et al. (2021), which the
+    published training uses.
+
+    Attributes:
+        jitter: probability of a change of brightness, contrast, saturation and hue.
+        brightness: it is multiplied by 1 plus or minus up to this.
+        contrast: the same of the distance from the mean grey.
+        saturation: the same of the distance from each pixel's grey.
+        hue: hues turn by up to this share of the colour circle, either way.
+        greyscale: probability that colours are dropped.
+        blur: probability of a Gaussian blur.
+        blur_sigma: its standard deviation, in pixels of the network's input.
+    """
+
+    jitter: float = 0.8
+    brightness: float = 0.4
+    contrast: float = 0.4
+    saturation: float = 0.2
+    hue: float = 0.1
+    greyscale: float = 0.2
+    blur: float = 0.5
+    blur_sigma: Range = (0.1, 2.0)
+
+
+PUBLISHED_LIGHT = Light()
 
 
 @dataclass(frozen=True)
 class Boxes:
-    """One box per sample: `side` and `centre` [B, 2] as (x, y). The image reaches from -1 to 1, a box that is the whole
-    image has side 1, and a negative side mirrors."""
+    """One box per sample: `side` and `centre` [B, 2] as (x, y).
+
+    The image reaches from -1 to 1. A box that is the whole image has side 1. A negative side mirrors.
+    """
 
     side: Tensor
     centre: Tensor
@@ -36,11 +69,14 @@ class Boxes:
         return Boxes(outer.side * self.side, outer.centre + outer.side * self.centre)
 
 
-def random_boxes(count: int, scale: Range, stretch: Range, mirror: float, generator: Generator) -> Boxes:
-    """Boxes inside the image with an area share from `scale`, uniform; aspect ratio over that of the image from
-    `stretch`, log-uniform, as far as a box of that area fits in; mirrored with probability `mirror`."""
+def random_boxes(count: int, scale: Range, mirror: float, generator: Generator) -> Boxes:
+    """`count` boxes inside the image, mirrored with probability `mirror`.
+
+    Their share of its area is drawn from `scale`, uniform. Their aspect ratio over that of the image is drawn from
+    `STRETCH`, log-uniform, as far as a box of that area fits in.
+    """
     area = _uniform(count, scale, generator)
-    ratio = _uniform(count, (math.log(stretch[0]), math.log(stretch[1])), generator).exp()
+    ratio = _uniform(count, (math.log(STRETCH[0]), math.log(STRETCH[1])), generator).exp()
     ratio = torch.minimum(torch.maximum(ratio, area), 1.0 / area)
     side = torch.stack([(area * ratio).sqrt(), (area / ratio).sqrt()], dim=1)
     centre = (1.0 - side) * (2.0 * draw(torch.rand, (count, 2), generator) - 1.0)
@@ -51,36 +87,35 @@ def random_boxes(count: int, scale: Range, stretch: Range, mirror: float, genera
 def crop(frames: Tensor, boxes: Boxes, size: tuple[int, int]) -> Tensor:
     """The boxes of `frames` [B, T, 3, H, W], one per sample for all its T frames, resized bilinearly to `size`."""
     transform = torch.zeros(len(frames), 2, 3)
-    transform[:, 0, 0], transform[:, 1, 1], transform[:, :, 2] = boxes.side[:, 0], boxes.side[:, 1], boxes.centre
+    transform[:, 0, 0] = boxes.side[:, 0]
+    transform[:, 1, 1] = boxes.side[:, 1]
+    transform[:, :, 2] = boxes.centre
     grid = F.affine_grid(transform.to(frames.device), [len(frames), 3, *size], align_corners=False)
     cut = F.grid_sample(frames.flatten(1, 2), grid, padding_mode="border", align_corners=False)
     return cut.unflatten(1, frames.shape[1:3])
 
 
-def photometric(frames: Tensor, config: PhotometricConfig, generator: Generator) -> Tensor:
+def photometric(frames: Tensor, light: Light, generator: Generator) -> Tensor:
     """Colours and sharpness of `frames` [B, T, 3, H, W] in 0..1 changed at random, all frames of a sample alike."""
     count = len(frames)
-    if config.jitter or config.greyscale:
-        jittered = draw(torch.rand, (count,), generator) < config.jitter
-        grey = draw(torch.rand, (count,), generator) < config.greyscale
-        brightness, contrast, saturation, hue = (
-            torch.where(jittered, _uniform(count, (-strength, strength), generator), 0.0)
-            for strength in (config.brightness, config.contrast, config.saturation, config.hue)
-        )
-        saturation = torch.where(grey, 0.0, 1.0 + saturation)
-        frames = change_colours(frames, 1.0 + brightness, 1.0 + contrast, saturation, hue)
-    if config.blur:
-        blurred = draw(torch.rand, (count,), generator) < config.blur
-        frames = blur(frames, torch.where(blurred, _uniform(count, config.blur_sigma, generator), 0.0))
-    return frames
+    jittered = draw(torch.rand, (count,), generator) < light.jitter
+    grey = draw(torch.rand, (count,), generator) < light.greyscale
+    brightness, contrast, saturation, hue = (
+        torch.where(jittered, _uniform(count, (-strength, strength), generator), 0.0)
+        for strength in (light.brightness, light.contrast, light.saturation, light.hue)
+    )
+    saturation = torch.where(grey, 0.0, 1.0 + saturation)
+    frames = change_colours(frames, 1.0 + brightness, 1.0 + contrast, saturation, hue)
+    blurred = draw(torch.rand, (count,), generator) < light.blur
+    return blur(frames, torch.where(blurred, _uniform(count, light.blur_sigma, generator), 0.0))
 
 
 def change_colours(frames: Tensor, brightness: Tensor, contrast: Tensor, saturation: Tensor, hue: Tensor) -> Tensor:
     """`frames` [B, T, 3, H, W] with, for each sample [B], brightness multiplied, contrast about the window's mean grey
     multiplied, saturation multiplied (0 is grey) and hue turned (1 is a full turn); clamped to 0..1.
 
-    Hue and saturation turn and scale the chroma and leave the luma as it is, so all together is an affine map of each
-    pixel's colour.
+    A hue turns the chroma, a saturation scales it, and neither changes the luma. So all changes together are one affine
+    map of each pixel's colour.
     """
     space = torch.tensor(YIQ, dtype=torch.float64)
     # From red by way of yellow to green, as hues are counted.
@@ -115,17 +150,22 @@ def _uniform(count: int, limits: Range, generator: Generator) -> Tensor:
 
 
 class Augmentation:
-    """Crops and light of training windows; without any asked for it returns them untouched and draws nothing."""
+    """Crops and light of training windows; without any asked for it returns them untouched and draws nothing.
+
+    All frames of a window have the same box and the same light, so that neither is mistaken for motion. Nothing is
+    mirrored, since traffic keeps to one side of the road.
+    """
 
     def __init__(self, config: AugmentationConfig, generator: Generator) -> None:
-        self.config, self.generator = config, generator
+        self.config = config
+        self.generator = generator
 
     def __call__(self, frames: Tensor) -> Tensor:
         """Windows `frames` [B, T, 3, H, W] in 0..1, augmented, of the same shape."""
-        config, shape = self.config, frames.shape
-        if config.scale or config.mirror:
-            boxes = random_boxes(len(frames), config.scale or WHOLE, config.stretch, config.mirror, self.generator)
-            frames = crop(frames, boxes, shape[-2:])
-        if not config.same_light:
-            frames = frames.flatten(0, 1)[:, None]
-        return photometric(frames, config.photometric, self.generator).reshape(shape)
+        if self.config.scale:
+            boxes = random_boxes(len(frames), self.config.scale, 0.0, self.generator)
+            height, width = frames.shape[-2:]
+            frames = crop(frames, boxes, (height, width))
+        if self.config.light:
+            frames = photometric(frames, PUBLISHED_LIGHT, self.generator)
+        return frames

@@ -1,4 +1,4 @@
-"""Collapse: an encoder that tells frames no longer apart, which a loss of features alone rewards."""
+"""Collapse: an encoder that no longer tells frames apart, which a loss of features alone rewards."""
 
 from collections.abc import Mapping
 
@@ -8,8 +8,11 @@ from torch import Tensor
 from lamo.errors import LamoError
 from lamo.midway.state import State
 
-# Samples that the spread is taken over at most, and those that it takes at least.
-SAMPLES, ENOUGH = 64, 4
+# Samples that the spread is taken over, at most and at least.
+SAMPLES = 64
+ENOUGH = 4
+# A training stops below this spread. Untrained encoders have 0.5 to 0.6; at 0 all frames look alike to the encoder.
+LEAST_SPREAD = 0.05
 
 
 def feature_spread(levels: State) -> Tensor:
@@ -21,12 +24,12 @@ def feature_spread(levels: State) -> Tensor:
     return torch.stack(spreads).min()
 
 
-def refuse_collapse(step: int, values: Mapping[str, float], least: float) -> None:
-    """Raise `LamoError` if the logged `feature_spread` is below `least`."""
-    spread = values.get("feature_spread", least)
-    if spread < least:
+def refuse_collapse(step: int, values: Mapping[str, float]) -> None:
+    """Raise `LamoError` if the logged `feature_spread` is below `LEAST_SPREAD`."""
+    spread = values.get("feature_spread", LEAST_SPREAD)
+    if spread < LEAST_SPREAD:
         raise LamoError(
-            f"training step {step}: feature_spread is {spread:.2g}, expected at least {least:g} "
-            "(midway.training.collapse_spread): the encoder no longer tells frames apart; raise "
-            "midway.training.dino.weight, lower the learning rate, or set collapse_spread: 0 to go on regardless"
+            f"training step {step}: feature_spread is {spread:.2g}, expected at least {LEAST_SPREAD:g}: the encoder no "
+            "longer tells frames apart; lower midway.training.learning_rate, raise midway.training.batch, or take "
+            "midway.form: compact, whose encoder is pre-trained"
         )

@@ -9,19 +9,27 @@ from torch import Generator, Tensor, nn
 
 from lamo.images import normalise
 from lamo.midway.encoder import Encoder
-from lamo.midway.learning.augmentation import WHOLE, crop, photometric, random_boxes
-from lamo.midway.learning.config import DinoConfig
+from lamo.midway.learning.augmentation import PUBLISHED_LIGHT, WHOLE, Boxes, crop, photometric, random_boxes
+from lamo.midway.learning.config import DinoConfig, Range
 from lamo.nn.share import batch_mean
 from lamo.training.ema import update_ema
 
+# All as published (Caron et al., 2021; the published training of the Midway Network).
+FRAMES = 2
 GLOBAL_CROPS = 2
+LOCAL_CROPS = 8
+GLOBAL_SCALE = (0.4, 1.0)
+LOCAL_SCALE = (0.05, 0.4)
+MIRROR = 0.5
+STUDENT_TEMPERATURE = 0.1
+TEACHER_TEMPERATURE = 0.04
+CENTRE_MOMENTUM = 0.9
+# Share of the steps, from the start, in which the head's last layer stays as it is: the first of 300 epochs.
+FROZEN_SHARE = 1 / 300
 
 
 class DinoHead(nn.Module):
-    """Three-layer projection to a bottleneck, L2 normalisation, weight-normalised prototypes.
-
-    The prototypes' lengths are learned, as published, or 1 (`unit_prototypes`).
-    """
+    """Three-layer projection to a bottleneck, L2 normalisation, prototypes whose directions and lengths are learned."""
 
     def __init__(self, width: int, config: DinoConfig) -> None:
         super().__init__()
@@ -30,11 +38,7 @@ class DinoHead(nn.Module):
             nn.Linear(config.hidden, config.bottleneck),
         )  # fmt: skip
         self.prototypes = nn.Linear(config.bottleneck, config.prototypes, bias=False)
-        lengths = torch.ones(config.prototypes, 1)
-        if config.unit_prototypes:
-            self.register_buffer("lengths", lengths)
-        else:
-            self.lengths = nn.Parameter(lengths)
+        self.lengths = nn.Parameter(torch.ones(config.prototypes, 1))
 
     def forward(self, features: Tensor) -> Tensor:
         """[B, D] -> logits [B, prototypes]."""
@@ -42,16 +46,16 @@ class DinoHead(nn.Module):
         return F.linear(F.normalize(self.mlp(features), dim=-1), prototypes)
 
 
-def dino_loss(student: list[Tensor], teacher: list[Tensor], centre: Tensor, config: DinoConfig) -> Tensor:
+def dino_loss(student: list[Tensor], teacher: list[Tensor], centre: Tensor) -> Tensor:
     """Cross-entropy of the student's logits under the teacher's centred, sharpened distribution.
 
-    `student` logits [B, F, prototypes] of all crops of F frames, of which the first ones are the `teacher`'s global
-    crops. A crop is never matched with itself, nor with the same crop of the other frame. Mean over the pairs of
-    different crops, over the F x F pairs of frames and over the batch; as the cross-entropy is linear in the target and
-    in the log-probabilities, the mean over frames can be taken of each before.
+    `student` holds logits [B, F, prototypes] of all crops of F frames; the first of these crops are the global ones, of
+    which `teacher` holds its logits. The loss is the mean over the pairs of different crops, over the F x F pairs of
+    frames and over the batch. A crop is never matched with itself, nor with the same crop of the other frame.
     """
-    targets = [((one.float() - centre) / config.teacher_temperature).softmax(-1).mean(1).detach() for one in teacher]
-    logs = [(one.float() / config.student_temperature).log_softmax(-1).mean(1) for one in student]
+    # The cross-entropy is linear in the target and in the log-probabilities, so each is averaged over frames first.
+    targets = [((one.float() - centre) / TEACHER_TEMPERATURE).softmax(-1).mean(1).detach() for one in teacher]
+    logs = [(one.float() / STUDENT_TEMPERATURE).log_softmax(-1).mean(1) for one in student]
     pairs = [-(t * s).sum(-1).mean() for i, t in enumerate(targets) for j, s in enumerate(logs) if i != j]
     return torch.stack(pairs).mean()
 
@@ -61,36 +65,42 @@ class DinoTask:
 
     def __init__(self, student: Encoder, teacher: Encoder, config: DinoConfig, device: torch.device) -> None:
         self.config = config
-        self.student, self.teacher = student, teacher
+        self.student = student
+        self.teacher = teacher
         self.student_head = DinoHead(student.config.width, config).to(device)
         self.teacher_head = copy.deepcopy(self.student_head).requires_grad_(False)
         self.centre = torch.zeros(1, config.prototypes, device=device)
 
     def crops(self, frames: Tensor, generator: Generator) -> list[Tensor]:
-        """Network inputs [B, F, 3, h, w], global crops first, of the first F = 1 or 2 frames of each of the windows
-        `frames` [B, T, 3, H, W] in 0..1. The boxes, and all else that is drawn, are the same in both frames."""
-        config, patch = self.config, self.student.config.patch
-        frames = frames[:, : 2 if config.both_frames else 1]
-        count, size = len(frames), tuple(frames.shape[-2:])
-        # Local crops have 3 / 7 of the frame's side in whole patches: 96 of 224 as published.
-        small = tuple(max(patch, side * 3 // 7 // patch * patch) for side in size)
-        kinds = [(config.global_scale, size)] * GLOBAL_CROPS + [(config.local_scale, small)] * config.local_crops
-        outer = random_boxes(count, config.initial_scale or WHOLE, config.stretch, 0.0, generator)
-        crops = []
-        for scale, shape in kinds:
-            boxes = random_boxes(count, scale, config.stretch, config.mirror, generator).inside(outer)
-            crops.append(normalise(photometric(crop(frames, boxes, shape), config.photometric, generator)))
-        return crops
+        """Network inputs [B, 2, 3, h, w], global crops first, of the first two frames of each of the windows `frames`
+        [B, T, 3, H, W] in 0..1. The boxes, and all else that is drawn, are the same in both frames."""
+        frames = frames[:, :FRAMES]
+        height, width = frames.shape[-2:]
+        small = (self._local_side(height), self._local_side(width))
+        outer = random_boxes(len(frames), self.config.initial_scale or WHOLE, 0.0, generator)
+        kinds = [(GLOBAL_SCALE, (height, width))] * GLOBAL_CROPS + [(LOCAL_SCALE, small)] * LOCAL_CROPS
+        return [self._crop(frames, outer, scale, size, generator) for scale, size in kinds]
+
+    def _local_side(self, side: int) -> int:
+        """3 / 7 of the frame's side in whole patches: 96 of 224 as published."""
+        patch = self.student.config.patch
+        return max(patch, side * 3 // 7 // patch * patch)
+
+    @staticmethod
+    def _crop(frames: Tensor, outer: Boxes, scale: Range, size: tuple[int, int], generator: Generator) -> Tensor:
+        boxes = random_boxes(len(frames), scale, MIRROR, generator).inside(outer)
+        return normalise(photometric(crop(frames, boxes, size), PUBLISHED_LIGHT, generator))
 
     def loss(self, crops: list[Tensor]) -> Tensor:
-        """Loss over `crops` [B, F, 3, h, w] as `crops()` makes them; moves the centre."""
-        whole, local = crops[:GLOBAL_CROPS], crops[GLOBAL_CROPS:]
+        """Loss over crops [B, 2, 3, h, w] as `crops` makes them; moves the centre."""
+        whole = crops[:GLOBAL_CROPS]
+        local = crops[GLOBAL_CROPS:]
         student = _logits(self.student, self.student_head, whole) + _logits(self.student, self.student_head, local)
         with torch.no_grad():
             teacher = _logits(self.teacher, self.teacher_head, whole)
-        loss = dino_loss(student, teacher, self.centre, self.config)
+        loss = dino_loss(student, teacher, self.centre)
         mean = batch_mean(torch.stack(teacher).float().mean(dim=(0, 1, 2)))
-        self.centre.lerp_(mean[None], 1.0 - self.config.centre_momentum)
+        self.centre.lerp_(mean[None], 1.0 - CENTRE_MOMENTUM)
         return loss
 
     def state_dict(self) -> dict[str, Any]:
@@ -107,8 +117,7 @@ class DinoTask:
     def freeze_prototypes(self, frozen: bool) -> None:
         """Hold the last layer of the student's head, or let it train."""
         self.student_head.prototypes.requires_grad_(not frozen)
-        if not self.config.unit_prototypes:
-            self.student_head.lengths.requires_grad_(not frozen)
+        self.student_head.lengths.requires_grad_(not frozen)
 
     def update_teacher(self, momentum: float) -> None:
         """Move the teacher's head towards the student's."""

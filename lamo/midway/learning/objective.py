@@ -15,40 +15,42 @@ from lamo.nn.share import batch_mean, share_size
 
 @dataclass(frozen=True)
 class DynamicsLoss:
-    """`total`: to be minimised; `terms`: what it is made of, and the gates' mean, detached, for the log."""
+    """`total` is minimised; `terms`, detached, are its parts and the mean of the gates, for the log."""
 
     total: Tensor
     terms: dict[str, Tensor]
 
 
 class DynamicsObjective:
-    """Losses of the transitions of a window and of the rollout from its first frame.
+    """Losses of the transitions of a window and of the rollout from its first frame, weighted as the form says.
 
-    Every step has a distance of predicted and true features for each level and, where a weight asks for it, of the
-    pixels that `readout` reads from the finest level: their squared error over the variance of the truth, and the
-    `contrast_loss`. The loss is the mean over steps of their sums.
+    Each step has a distance of predicted and true features for every level. With a `readout`, pixels are read from the
+    finest level and compared too: their squared error over the variance of the truth, and the `contrast_loss`. The
+    loss is the mean over steps of the sums.
     """
 
     def __init__(self, model: Midway, readout: PixelReadout | None) -> None:
-        self.model, self.config, self.readout = model, model.config.training, readout
+        self.model = model
+        self.form = model.form
+        self.readout = readout
 
     def __call__(self, sources: State, targets: State, sharpen: bool = True) -> DynamicsLoss:
-        """Loss of states [B, T, 1 + P, D] per level of T consecutive frames, by the student and by the teacher;
-        `sharpen`: whether the contrast counts."""
-        batch, steps = sources[0].shape[0], sources[0].shape[1] - 1
+        """Loss of T consecutive frames: `sources` by the student, `targets` by the teacher, [B, T, 1 + P, D] per level.
+
+        `sharpen`: whether the contrast counts.
+        """
+        batch = sources[0].shape[0]
+        steps = sources[0].shape[1] - 1
         # All transitions at once: [B, T - 1] pairs flattened.
         source = tuple(z[:, :-1].flatten(0, 1) for z in sources)
         before = tuple(z[:, :-1].flatten(0, 1) for z in targets)
         after = tuple(z[:, 1:].flatten(0, 1) for z in targets)
         transition = self.model.infer(source, after)
-        predictions = transition.predictions
-        if self.model.config.recurrence.top == "predicted":
-            predictions = (*predictions, self.model.predict_top(source, transition.motion))
-        levels = feature_losses(self.model, predictions, before, after)
+        levels = feature_losses(self.model, transition.predictions, before, after)
         terms = {f"loss_level{i}": level for i, level in enumerate(levels)}
-        pixels = self._pixels(self.model.project(predictions[0]), after[0])
+        pixels = self._pixels(self.model.project(transition.predictions[0]), after[0])
         totals = [torch.stack(levels).sum() + self._weigh(pixels, sharpen)]
-        for z, at, to in self._unroll(transition, len(predictions), sources, targets, (batch, steps)):
+        for z, at, to in self._unroll(transition, sources, targets, (batch, steps)):
             levels = feature_losses(self.model, z, at, to)
             pixels = self._pixels(z[0], to[0])
             totals.append(torch.stack(levels).sum() + self._weigh(pixels, sharpen))
@@ -57,22 +59,26 @@ class DynamicsObjective:
         return DynamicsLoss(total, {name: value.detach() for name, value in terms.items()})
 
     def _unroll(
-        self, transition: Transition, count: int, sources: State, targets: State, shape: tuple[int, int]
+        self, transition: Transition, sources: State, targets: State, shape: tuple[int, int]
     ) -> Iterator[tuple[State, State, State]]:
-        """Predicted levels (`count` at most), previous and true ones of steps 2, 3, ... of the rollout from the first
-        frame of each window; its first step is among the transitions [batch, steps] and is taken from there.
+        """Predicted, previous and true levels of steps 2, 3, ... of the rollout from the first frame of each window.
 
-        Without laterals no level needs another one, and the finest is what is decoded: it is unrolled alone.
+        The first step of the rollout is among the transitions [batch, steps] and is taken from there. Without laterals
+        no level needs another one, so only the finest, which is decoded, is unrolled.
         """
         motion = transition.motion.unflatten(0, shape)
         first = tuple(p.unflatten(0, shape)[:, 0] for p in transition.predictions)
         alone = not self.model.source_laterals
         if shape[1] > 1:
             start = tuple(level[:, 0] for level in sources)
-            z = (self.model.project(first[0]),) if alone else self.model.close(start, first, motion[:, 0])
+            z = (self.model.project(first[0]),) if alone else self.model.close(start, first)
         for t in range(1, shape[1]):
             z = (self.model.advance(0, z[0], motion[:, t, 0]),) if alone else self.model.step(z, motion[:, t])
-            yield z[:count], tuple(level[:, t] for level in targets), tuple(level[:, t + 1] for level in targets)
+            yield (
+                z[: self.model.levels],
+                tuple(level[:, t] for level in targets),
+                tuple(level[:, t + 1] for level in targets),
+            )
 
     def _pixels(self, finest: Tensor, truth: Tensor) -> dict[str, Tensor]:
         """Unweighted losses of the pixels that are read from the finest level [B, 1 + P, D]."""
@@ -81,28 +87,28 @@ class DynamicsObjective:
         predicted, true = self.readout(finest), self.readout(truth.detach())
         return {
             "pixel": (predicted - true).square().mean() / _variance(true).clamp_min(1e-6),
-            "contrast": contrast_loss(predicted, true, self.config.contrast_window),
+            "contrast": contrast_loss(predicted, true, self.form.contrast_window),
         }
 
     def _weigh(self, pixels: dict[str, Tensor], sharpen: bool) -> Tensor | float:
         if not pixels:
             return 0.0
-        weight = self.config.contrast_weight if sharpen else 0.0
-        return self.config.pixel_weight * pixels["pixel"] + weight * pixels["contrast"]
+        weight = self.form.contrast_weight if sharpen else 0.0
+        return self.form.pixel_weight * pixels["pixel"] + weight * pixels["contrast"]
 
 
 def feature_losses(model: Midway, predictions: State, before: State, after: State) -> tuple[Tensor, ...]:
-    """Distances of `predictions` from the features `after` that follow on `before`, level by level, as the network is
-    trained; levels of the truth that are not predicted are left out.
+    """Distances of `predictions` from the features `after` that follow on `before`, as the form has them, by level.
 
-    The squared distance is taken of standardised features, so that no loss means that the projection is right.
+    Levels of the truth that are not predicted are left out. The squared distance is taken of standardised features, so
+    that it is 0 only where the projection of the prediction is right.
     """
-    config = model.config.training
-    if config.distance == "squared":
+    form = model.form
+    if form.distance == "squared":
         predictions, before, after = (
             tuple(map(model.standardise, z[: len(predictions)])) for z in (predictions, before, after)
         )
-    return motion_loss(predictions, before, after, config.distance, config.change_weight).levels
+    return motion_loss(predictions, before, after, form.distance, form.change_weight).levels
 
 
 def _variance(images: Tensor) -> Tensor:
@@ -110,11 +116,13 @@ def _variance(images: Tensor) -> Tensor:
     share, total = share_size()
     if share == total:
         return images.var()
-    mean, square, count = batch_mean(images.mean()), batch_mean(images.square().mean()), images.numel() * total / share
+    mean = batch_mean(images.mean())
+    square = batch_mean(images.square().mean())
+    count = images.numel() * total / share
     return (square - mean.square()) * count / (count - 1)
 
 
 def _mean_gate(transition: Transition) -> dict[str, Tensor]:
-    """Nothing for a model of one block, which has no gates."""
+    """The mean of all gates, for the log; nothing for a published network of one block, which has none."""
     gates = [gate.mean() for level in transition.gates for gate in level]
     return {"gate_mean": torch.stack(gates).mean()} if gates else {}

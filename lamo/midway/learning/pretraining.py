@@ -1,4 +1,4 @@
-"""Autoencoder pre-training of the encoder: a stationary target for the dynamics, where compute is small."""
+"""Pre-training of the encoder as an autoencoder: it gives the dynamics targets that do not move."""
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,9 @@ from lamo.training.device import mixed_precision
 from lamo.training.fit import ShuffledRows, Task, fit
 from lamo.training.loop import TrainingLog
 from lamo.training.session import Session
+
+# Standard deviation of the noise on the features that are read out.
+NOISE = 0.1
 
 
 class Readout(nn.Module):
@@ -44,7 +47,6 @@ class PretrainingTask(Task[FrameWindows]):
         readout = build(lambda: Readout(len(shape.levels), shape.width, shape.patch), device)
         self.encoder = encoder
         self.readout = readout
-        self.noise = config.noise
         self.device = device
         super().__init__("midway: encoder pre-training", config, {"encoder": encoder, "readout": readout})
 
@@ -53,7 +55,7 @@ class PretrainingTask(Task[FrameWindows]):
         images = to_input(rows.frames[:, 0], self.device)
         with mixed_precision(self.device, self.config.mixed_precision):
             levels = self.encoder(images)
-            noisy = tuple(level + self.noise * _noise_like(level) for level in levels)
+            noisy = tuple(level + NOISE * _noise_like(level) for level in levels)
             read = self.readout(noisy)
         target = patches(images, self.encoder.config.patch)
         errors = [(one.float() - target).square().mean() for one in read]

@@ -1,4 +1,4 @@
-"""What a Midway Network in training is worth: oracle rollouts on held-out clips, read out as pixels."""
+"""Validation of a Midway Network in training: oracle rollouts on held-out clips, read out as pixels."""
 
 import itertools
 
@@ -25,9 +25,11 @@ class Validation:
     """Rollouts of held-out windows with the oracle's motion tokens and with those of a window of another clip.
 
     Pixels are read by `PixelReadout`, so that no decoder is needed; the final table's numbers, by the decoder, differ a
-    little. Calling it gives, for each of `VALIDATED_STEPS`: `oracle_psnr` [dB]; `swap_gap_db`, what the oracle loses
-    with the other clip's tokens (zero: tokens carry nothing); `over_blur_db`, what it gains over the last frame
-    under the blur that scores best on these very windows; `sharpness`, its gradient energy over that of the truth.
+    little. Calling it gives, for each of `VALIDATED_STEPS`:
+        oracle_psnr: PSNR of the oracle's rollout [dB].
+        swap_gap_db: what the oracle loses with the other clip's tokens; zero if tokens carry nothing.
+        over_blur_db: what it gains over the last frame under the blur that scores best on these very windows.
+        sharpness: its gradient energy over that of the truth.
     """
 
     def __init__(
@@ -53,7 +55,7 @@ class Validation:
         if readout is None or not self.frozen:
             readout = self.readout = fit_readout(self.model, self.train_frames, self.seed, self.device)
         with mixed_precision(self.device, self.mixed):
-            states = [self._encode(self.images[:, t]) for t in range(max(VALIDATED_STEPS) + 1)]
+            states = [self.model.encode(self.images[:, t]) for t in range(max(VALIDATED_STEPS) + 1)]
             motion = [self.model.inverse(a, b) for a, b in itertools.pairwise(states)]
             oracle, shuffled = states[0], states[0]
             values: dict[str, float] = {}
@@ -76,9 +78,6 @@ class Validation:
             "over_blur_db": reached - self.blurred[t],
             "sharpness": float((energies[0] / energies[1].clamp_min(1e-9)).mean()),
         }
-
-    def _encode(self, images: Tensor) -> State:
-        return self.model.encode(images, self.model.config.recurrence.role)
 
     def _blurred(self, t: int) -> float:
         """Mean PSNR of the last observed frame under the best of the blurs, at step `t`."""

@@ -2,17 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import nn
 
 from lamo.config import Config
 from lamo.decoder.pixel_decoder import PixelDecoder
-from lamo.errors import LamoError
-from lamo.midway.checkpoint.upstream import import_upstream
-from lamo.midway.config import MidwayConfig
+from lamo.midway.checkpoint.importing import import_checkpoint
 from lamo.midway.network import Midway
+from lamo.midway.network_config import NetworkConfig
 from lamo.predictors.build import build_predictor
 from lamo.predictors.config import PredictorName
 from lamo.predictors.interface import Geometry, Predictor
@@ -25,7 +23,7 @@ class Sizes:
     latent states and motion tokens, and the plan of the rollouts."""
 
     config: Config
-    midway: MidwayConfig
+    midway: NetworkConfig
     geometry: Geometry
     plan: Plan
 
@@ -74,18 +72,11 @@ def sizes_of(config: Config) -> Sizes:
     return Sizes(config, midway, geometry, plan)
 
 
-def _midway(config: Config) -> MidwayConfig:
+def _midway(config: Config) -> NetworkConfig:
     if config.midway.checkpoint is None:
         return config.midway
-    path, wanted = Path(config.midway.checkpoint), (config.frames.height, config.frames.width)
-    if path.is_dir() or path.name == "model.safetensors":
-        model = Midway.load(path if path.is_dir() else path.parent)
-    else:
-        model = import_upstream(path, encoder_heads=config.midway.checkpoint_heads)
-    if model.image != wanted:
-        found = " x ".join(map(str, wanted))
-        raise LamoError(f"frames: found {found}, but the model in {path} needs {model.image[0]} x {model.image[1]}")
-    return model.config.model_copy(update={"recurrence": config.midway.recurrence})
+    image = (config.frames.height, config.frames.width)
+    return import_checkpoint(config.midway, image, config.latents.levels).config
 
 
 def weight_bytes(make: Callable[[], nn.Module]) -> int:

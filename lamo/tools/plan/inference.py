@@ -64,7 +64,7 @@ def encoding(sizes: Sizes, batch: int) -> Run:
 
     def run() -> None:
         with mixed_precision(CPU, sizes.config.latents.mixed_precision):
-            z = model.encode(frames, model.config.recurrence.role)
+            z = model.encode(frames)
             # The pair that reaches over the border of the batch makes it as many pairs as frames.
             model.inverse(z, tuple(level.roll(-1, 0) for level in z))
 
@@ -88,7 +88,7 @@ def _world(sizes: Sizes) -> FrozenModels:
     statistics = Statistics(motion, motion, state, state)
     return FrozenModels(
         midway.eval().requires_grad_(False), decoder.eval().requires_grad_(False), statistics,
-        sizes.config.latents.levels, sizes.midway.recurrence.role, CPU,
+        sizes.config.latents.levels, "teacher", CPU,
     )  # fmt: skip
 
 

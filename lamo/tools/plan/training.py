@@ -17,6 +17,7 @@ from lamo.midway.learning.objective import DynamicsObjective
 from lamo.midway.learning.pretraining import PretrainingTask
 from lamo.midway.learning.readout import FIT_FRAMES, PixelReadout
 from lamo.midway.learning.validation import WINDOWS
+from lamo.midway.network import Midway
 from lamo.nn.flops import Make, Run, build, with_fake_weights
 from lamo.predictors.config import PREDICTORS
 from lamo.tools.plan.geometry import Sizes
@@ -28,10 +29,7 @@ from lamo.training.optim import adamw, descend
 
 
 def training_units(sizes: Sizes, pieces: Pieces) -> list[Unit]:
-    """Units of stages 02, 04 and 05: a step of every training, and the validations of the dynamics.
-
-    What an imported network may lack of its recurrence, and has fitted to it in minutes, is left out.
-    """
+    """Units of stages 02, 04 and 05: a step of every training, and the validations of the dynamics."""
     config = sizes.config
     units = [] if config.midway.checkpoint else _midway_units(sizes, pieces)
     decoder = config.decoder.training
@@ -48,8 +46,8 @@ def training_units(sizes: Sizes, pieces: Pieces) -> list[Unit]:
 
 
 def _midway_units(sizes: Sizes, pieces: Pieces) -> list[Unit]:
-    training, units = sizes.midway.training, []
-    if training.pretraining.steps:
+    training, units = sizes.config.midway.training, []
+    if sizes.midway.made_of().pretrained:
         first = training.pretraining
         make = lambda batch: pretraining_step(sizes, batch)  # noqa: E731
         units.append(Unit("midway_train", "pre-training, step", first.steps, first.batch, make))
@@ -73,7 +71,7 @@ def _validation_parts(sizes: Sizes, pieces: Pieces) -> tuple[tuple[int, Make], .
 
 def _fitted(sizes: Sizes) -> int:
     """Frames that the readout of a validation is fitted on; once and for all if the encoder is frozen."""
-    return 0 if sizes.midway.training.pretraining.steps else FIT_FRAMES
+    return 0 if sizes.midway.made_of().pretrained else FIT_FRAMES
 
 
 def _learner(*modules: nn.Module) -> Callable[[Tensor], object]:
@@ -86,18 +84,18 @@ def _learner(*modules: nn.Module) -> Callable[[Tensor], object]:
 def pretraining_step(sizes: Sizes, batch: int) -> Run:
     """A step of `lamo.midway.learning.pretraining`."""
     encoder = build(lambda: sizes.make_midway().student).train()
-    task = PretrainingTask(encoder, sizes.midway.training.pretraining, CPU)
+    task = PretrainingTask(encoder, sizes.config.midway.training.pretraining, CPU)
     optimisation, rows = Optimisation(task), task.example_rows(batch)
     return lambda: optimisation.step(0, rows, batch)
 
 
 def dynamics_step(sizes: Sizes, batch: int, unroll: int) -> Run:
     """A step of `lamo.midway.learning.training` on `batch` windows of `unroll` + 1 frames."""
-    config = sizes.midway.training
+    config = sizes.config.midway.training
     model = build(sizes.make_midway).train()
-    frozen = bool(config.pretraining.steps)
+    frozen = model.form.pretrained
     model.student.requires_grad_(not frozen)
-    objective = DynamicsObjective(model, _readout(sizes) if config.pixel_weight or config.contrast_weight else None)
+    objective = DynamicsObjective(model, _readout(sizes) if model.form.pixel_weight else None)
     draws = torch.Generator().manual_seed(0)
     dino, augment = _dino(sizes, model), Augmentation(config.augmentation, draws)
     frames = images(sizes, batch, unroll + 1)
@@ -126,9 +124,9 @@ def _readout(sizes: Sizes) -> PixelReadout:
     return PixelReadout(torch.zeros(encoder.width, pixels), torch.zeros(pixels), sizes.geometry.grid, encoder.patch)
 
 
-def _dino(sizes: Sizes, model: nn.Module) -> DinoTask | None:
-    config = sizes.midway.training.dino
-    if not config.weight:
+def _dino(sizes: Sizes, model: Midway) -> DinoTask | None:
+    config = sizes.config.midway.training.dino
+    if model.form.pretrained:
         return None
     with unset_fake_temporarily() as faking:
         where = torch.device("meta" if faking else "cpu")
@@ -148,7 +146,7 @@ def validation(sizes: Sizes, batch: int) -> Run:
 
     @torch.no_grad()
     def run() -> None:
-        with mixed_precision(CPU, sizes.midway.training.mixed_precision):
+        with mixed_precision(CPU, sizes.config.midway.training.mixed_precision):
             # The frames of all steps and of the readout, a batch at a time as there.
             states = [model.encode(images(sizes, batch)) for _ in range(longest + 1)]
             for begin in range(0, fitted, 64):

@@ -21,40 +21,16 @@ def path(make_midway, tmp_path):
     return write_published(tmp_path / "file.pth", published_content(model, "vit_odd"))
 
 
-def config(path, **recurrence) -> MidwayConfig:
-    return MidwayConfig.model_validate({"checkpoint": str(path), "checkpoint_heads": 2, "recurrence": recurrence})
+def config(path) -> MidwayConfig:
+    return MidwayConfig.model_validate({"checkpoint": str(path), "checkpoint_heads": 2})
 
 
-def test_a_published_model_gets_the_recurrence_of_the_configuration(path):
-    model = import_checkpoint(config(path, projection="none", role="student"), IMAGE, [0, 3])
-    assert (model.config.recurrence.projection, model.config.recurrence.role) == ("none", "student")
+def test_a_published_model_is_taken_with_its_sizes(path):
+    model = import_checkpoint(config(path), IMAGE, [0, 3])
+    assert model.form.name == "published"
     assert model.config.encoder.heads == 2
     z = model.encode(torch.randn(1, 3, *IMAGE), "student")
-    motion = model.inverse(z, z)
-    assert torch.equal(model.step(z, motion)[0], model.predict(z, motion)[0])
-
-
-@pytest.mark.parametrize("top", ["predicted", "recomputed"])
-def test_what_a_recurrence_adds_needs_frames_to_be_fitted_on(path, top):
-    message = rf"midway\.recurrence\.top: found {top}, for which .* has no weights; give frames to fit them on, or set"
-    with pytest.raises(LamoError, match=message):
-        import_checkpoint(config(path, top=top), IMAGE, [0])
-
-
-@pytest.mark.parametrize(("top", "new"), [("predicted", "forward_dynamics.3."), ("recomputed", "stream_scale.")])
-def test_what_a_recurrence_adds_is_fitted_and_nothing_else_changes(path, clips, tmp_path, top, new):
-    plain = import_checkpoint(config(path), IMAGE, [0]).state_dict()
-    wanted = config(path, top=top, fit={"steps": 2, "batch": 2})
-    model = import_checkpoint(wanted, IMAGE, [0], clips(2, 8), seed=1)
-    assert all(torch.equal(model.state_dict()[name], tensor) for name, tensor in plain.items())
-    assert {name for name in model.state_dict() if name not in plain} == {
-        name for name in model.state_dict() if name.startswith(new)
-    }
-    # Saved and given again it has all that it needs; another choice drops the part.
-    model.save(tmp_path / "ours")
-    again = import_checkpoint(config(tmp_path / "ours", top=top), IMAGE, [0])
-    assert all(torch.equal(model.state_dict()[name], tensor) for name, tensor in again.state_dict().items())
-    assert import_checkpoint(config(tmp_path / "ours"), IMAGE, [0]).state_dict().keys() == plain.keys()
+    assert model.step(z, model.inverse(z, z))[-1] is z[-1]
 
 
 def test_the_heads_are_asked_for_where_the_architecture_is_unknown(path):
@@ -63,25 +39,14 @@ def test_the_heads_are_asked_for_where_the_architecture_is_unknown(path):
 
 
 @pytest.mark.parametrize("form", ["compact", "published"])
-def test_a_model_of_this_project_keeps_its_weights_and_takes_the_recurrence_of_the_configuration(
-    make_midway, tmp_path, form
-):
-    model = make_midway(form, recurrence={"top": "predicted"})
+def test_a_model_of_this_project_keeps_its_weights(make_midway, tmp_path, form):
+    model = make_midway(form)
     model.save(tmp_path)
     for path in (tmp_path, tmp_path / "model.safetensors"):
-        wanted = config(path, top="predicted", projection="scale", role="student")
-        found = import_checkpoint(wanted, IMAGE, [0])
-        assert found.config == model.config.model_copy(update={"recurrence": wanted.recurrence})
+        found = import_checkpoint(config(path), IMAGE, [0])
+        assert found.form is model.form
         for name, tensor in model.state_dict().items():
             assert torch.equal(found.state_dict()[name], tensor)
-
-
-def test_a_model_saved_with_other_keys_is_refused(make_midway, tmp_path):
-    make_midway("compact").save(tmp_path)
-    file = tmp_path / "config.json"
-    file.write_text(file.read_text().replace('"projection": "norm"', '"renormalise": true'))
-    with pytest.raises(LamoError, match=r"config\.json is of another version \(recurrence\.renormalise: Extra"):
-        import_checkpoint(config(tmp_path), IMAGE, [0])
 
 
 def test_what_does_not_fit_the_run_is_refused(path):
@@ -99,6 +64,9 @@ def test_a_checkpoint_brings_its_own_geometry():
     assert load_config(raw | {"midway": {"checkpoint": "file.pth"}}).midway.checkpoint == "file.pth"
 
 
-def test_the_network_does_not_depend_on_the_importer():
-    code = "import sys, lamo.midway.network; sys.exit('lamo.midway.checkpoint.upstream' in sys.modules)"
+def test_the_network_does_not_depend_on_the_importer_nor_on_the_training():
+    code = (
+        "import sys, lamo.midway.network; "
+        "sys.exit(any(name.startswith(('lamo.midway.checkpoint.', 'lamo.midway.learning.')) for name in sys.modules))"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -7,12 +7,12 @@ from published_layout import published_content, write_published
 from lamo.errors import LamoError
 from lamo.midway.checkpoint.upstream import import_dino_heads, import_upstream
 from lamo.midway.network import Midway
-from lamo.midway.published import published_config
+from lamo.midway.published import describe, published_config
 
 IMAGE = (16, 24)
-ENCODER = {"patch": 4, "width": 12, "depth": 8, "heads": 3, "levels": (1, 3, 5, 7), "mlp_ratio": 2.0}
+ENCODER = {"patch": 4, "width": 12, "depth": 8, "heads": 3, "levels": (1, 3, 5, 7)}
 INVERSE = {"tokens": 5, "width": 16, "depth": 2, "heads": 4}
-FORWARD = {"depth": 3, "heads": 2, "lateral_heads": 6, "gate_bias": 2.5}
+FORWARD = {"depth": 3, "heads": 2, "lateral_heads": 6}
 
 
 @pytest.fixture
@@ -40,10 +40,11 @@ def refusal(path, call=import_upstream, **choice) -> str:
 
 
 def test_an_imported_model_computes_the_same(original, content, tmp_path):
-    model = Midway.from_upstream(write_published(tmp_path / "file.pth", content))
+    model = import_upstream(write_published(tmp_path / "file.pth", content))
     assert model.config == original.config
     assert model.image == original.image
     assert not model.training
+    assert describe(model.config, model.training_record) == "Midway: the published form."
     images = torch.randn(2, 3, *IMAGE)
     states = [[m.encode(images[i : i + 1], r) for i, r in enumerate(("student", "teacher"))] for m in (original, model)]
     found, expected = model.infer(*states[1]), original.infer(*states[0])
@@ -77,7 +78,6 @@ def test_absent_arguments_have_the_published_defaults(tmp_path):
     content["args"] = {"arch": "vit_tiny"}
     model = import_upstream(write_published(tmp_path / "file.pth", content))
     assert (model.config.forward_.heads, model.config.forward_.lateral_heads, model.config.inverse.heads) == (6, 6, 3)
-    assert model.config.forward_.gate_bias == 4.0
     assert model.config.encoder.levels == (1, 3, 5, 7)
     assert model.image == (16, 16)
 
@@ -158,6 +158,13 @@ CHANGES = {
         lambda c: put(c, "student", "module.backbone.mask_token", torch.ones(1)),
         "1 weights unknown (student module.backbone.mask_token)",
     ),
+    "other hidden widths": (
+        lambda c: [
+            put(c, part, f"{prefix}blocks.0.mlp.fc1.weight", torch.ones(24, 12))
+            for part, prefix in (("student", "module.backbone."), ("teacher", "backbone."))
+        ],
+        "2 weights unfit (student module.backbone.blocks.0.mlp.fc1.weight is (24, 12), expected (48, 12)",
+    ),
     "another shape": (
         lambda c: put(c, "motion_loss", "module.motion_proj.weight", torch.ones(12, 8)),
         "1 weights unfit (motion_loss module.motion_proj.weight is (12, 8), expected (12, 16))",
@@ -186,6 +193,7 @@ ARGUMENTS = {
     "heads as text": ({"midway_model_configs": {"num_pred_heads": "${x}"}}, "num_pred_heads is '${x}', expected int"),
     "no heads": ({"midway_model_configs": {"num_motion_heads": 0}}, "num_motion_heads: 0 do not divide the width 16"),
     "odd heads": ({"midway_model_configs": {"num_motion_heads": 3}}, "num_motion_heads: 3 do not divide the width 16"),
+    "another bias": ({"midway_model_configs": {"gating_bias": 2.5}}, "gating_bias is 2.5; only 4 can be computed"),
     "another gate": ({"midway_model_configs": {"gating_type": "x"}}, "gating_type is 'x'; only 'pred-vector' can be"),
     "another target": ({"midway_model_configs": {"target_type": "y"}}, "target_type is 'y'; only 'forward' can be"),
 }

@@ -1,13 +1,13 @@
 """Training of the dynamics on a few small moving pictures."""
 
+from dataclasses import replace
+
 import pytest
 import torch
-from pydantic import ValidationError
 
 from lamo.errors import LamoError
 from lamo.images import to_input
-from lamo.midway.learning.dino import DinoTask
-from lamo.midway.learning.fitting import recomputation_error
+from lamo.midway.learning import training as training_module
 from lamo.midway.learning.objective import DynamicsObjective
 from lamo.midway.learning.training import DynamicsTraining, train_midway
 from lamo.midway.losses import motion_loss
@@ -28,10 +28,16 @@ def train(make_config, clips):
     return run
 
 
-def joint(make_config, clips, form, training=None, **changes) -> DynamicsTraining:
-    """A run whose student trains with the dynamics."""
-    config = make_config(form, training=training or {}, **changes)
-    return DynamicsTraining(Midway(config, IMAGE), config.training, clips(3, 12), clips(2, 12, 50), 0, Session())
+@pytest.fixture
+def dynamics(make_config, clips):
+    def make(form, training=None, **changes) -> DynamicsTraining:
+        """Training of the dynamics; the encoder is frozen in the compact form and trains along in the published one."""
+        config = make_config(form, training=training or {}, **changes)
+        model = Midway(config, IMAGE)
+        model.student.requires_grad_(not model.form.pretrained)
+        return DynamicsTraining(model, config.training, clips(3, 12), clips(2, 12, 50), 0, Session())
+
+    return make
 
 
 def snapshot(module) -> dict[str, torch.Tensor]:
@@ -42,7 +48,7 @@ def snapshot(module) -> dict[str, torch.Tensor]:
     ("form", "training"),
     [
         ("compact", {"pretraining": {"steps": 5}}),
-        ("published", {"distance": "cosine", "change_weight": 0.0, "both_directions": True}),
+        ("published", {"both_directions": True}),
     ],
 )
 def test_training_lowers_the_loss(train, table, form, training):
@@ -73,8 +79,9 @@ def test_training_is_bitwise_reproducible_by_its_seed(train):
     assert not torch.equal(first["motion_proj.weight"], other["motion_proj.weight"])
 
 
-def test_teacher_moves_by_its_formula_after_one_step(make_config, clips, form):
-    run = joint(make_config, clips, form, {"teacher_momentum": 0.75})
+def test_teacher_moves_by_its_formula_after_one_step(dynamics, monkeypatch):
+    monkeypatch.setattr(training_module, "TEACHER_MOMENTUM", 0.75)
+    run = dynamics("published")
     model = run.model
     with torch.no_grad():  # apart from the start, so that the momentum shows
         for parameter in (*model.teacher.parameters(), *model.target_laterals.parameters()):
@@ -82,9 +89,11 @@ def test_teacher_moves_by_its_formula_after_one_step(make_config, clips, form):
     before = snapshot(model)
     run._step(0)
     after = snapshot(model)
-    pairs = [("teacher.", "student."), ("target_laterals.", "source_laterals.")]
-    if form == "published":
-        pairs.append(("inverse_dynamics.target_embed.", "inverse_dynamics.source_embed."))
+    pairs = [
+        ("teacher.", "student."),
+        ("target_laterals.", "source_laterals."),
+        ("inverse_dynamics.target_embed.", "inverse_dynamics.source_embed."),
+    ]
     moved = 0
     for name in before:
         for teacher, student in pairs:
@@ -95,11 +104,15 @@ def test_teacher_moves_by_its_formula_after_one_step(make_config, clips, form):
     assert moved > 20
 
 
-def test_momentum_of_the_teacher_rises_to_one(make_config, clips):
-    run = joint(make_config, clips, "compact", {"teacher_momentum": 0.5, "steps": 10})
+def test_momentum_of_the_teacher_rises_to_one(dynamics):
+    run = dynamics("published", {"steps": 10})
+    momenta = [run._schedule(index)["momentum"] for index in range(11)]
+    assert momenta[0] == 0.996
+    assert momenta == sorted(momenta)
+    assert momenta[10] == 1.0
     run._step(0)
     before = snapshot(run.model.teacher)
-    run._update_teacher(10)
+    run._update_teacher(1.0)
     assert all(torch.equal(before[name], value) for name, value in run.model.teacher.state_dict().items())
 
 
@@ -112,8 +125,8 @@ def test_a_pretrained_encoder_stays_as_it_is(train):
     assert all(torch.equal(student[name], value) for name, value in alone.student.state_dict().items())
 
 
-def test_without_pretraining_the_encoder_learns_with_the_dynamics(make_config, clips, form):
-    run = joint(make_config, clips, form)
+def test_in_the_published_form_the_encoder_learns_with_the_dynamics(dynamics):
+    run = dynamics("published")
     before = snapshot(run.model)
     run.run()
     changed = {name for name, value in run.model.state_dict().items() if not torch.equal(before[name], value)}
@@ -123,19 +136,10 @@ def test_without_pretraining_the_encoder_learns_with_the_dynamics(make_config, c
     assert any(name.startswith("forward_dynamics.0") for name in changed)
 
 
-def test_a_predicted_top_level_is_trained(make_config, clips, form):
-    run = joint(make_config, clips, form, recurrence={"top": "predicted"})
-    before = snapshot(run.model)
-    values = run._step(0)
-    assert float(values["loss_level3"]) > 0
-    top = [name for name in before if name.startswith("forward_dynamics.3.") and name.endswith("weight")]
-    assert top
-    assert any(not torch.equal(before[name], run.model.state_dict()[name]) for name in top)
-
-
-def test_losses_are_those_of_all_pairs_and_of_the_unrolled_steps(make_config, clips, form):
-    run = joint(make_config, clips, form, {"unroll": [2], "change_weight": 0.0})
+def test_losses_are_those_of_all_pairs_and_of_the_unrolled_steps(dynamics, form):
+    run = dynamics(form, {"unroll": [2]})
     images, model = to_input(run.sampler.windows.read([0, 5])), run.model
+    model.form = replace(model.form, distance="squared", change_weight=0.0)
     objective = DynamicsObjective(model, None)
     terms = objective(run._encode(images, "student"), run._encode(images, "teacher")).terms
     student, teacher = ([model.encode(images[:, t], role) for t in range(3)] for role in ("student", "teacher"))
@@ -154,41 +158,22 @@ def test_losses_are_those_of_all_pairs_and_of_the_unrolled_steps(make_config, cl
     torch.testing.assert_close(terms["loss_last_step"], unrolled.sum().detach())
 
 
-def test_pixel_losses_of_an_encoder_that_trains_are_refused(make_config):
-    with pytest.raises(ValidationError, match="pixel_weight 1 and contrast_weight 0 with an encoder that trains along"):
-        make_config("compact", training={"pixel_weight": 1.0})
+def test_contrast_counts_from_its_share_of_the_steps_on(dynamics):
+    """The same three steps, by a form whose contrast never counts, and by the form."""
+    losses = {}
+    for share in (0.5, 1.0):
+        torch.manual_seed(0)
+        run = dynamics("compact")
+        run.model.form = replace(run.model.form, contrast_from=share)
+        steps = [run._step(index) for index in range(3)]
+        assert all(float(step[name]) > 0 for step in steps for name in ("pixel", "contrast"))
+        losses[share] = [float(step["loss"]) for step in steps]
+    assert losses[0.5][:2] == losses[1.0][:2]
+    assert losses[0.5][2] > losses[1.0][2] + 0.5
 
 
-def test_contrast_counts_from_its_share_of_the_steps_on(train, table):
-    settings = {"pretraining": {"steps": 2}, "pixel_weight": 1.0, "steps": 3}
-    plain = table(train("compact", settings).dynamics)
-    late, last = (
-        table(train("compact", settings | {"contrast_weight": 5.0, "contrast_from": share}).dynamics)
-        for share in (0.5, 1.0)
-    )
-    assert (late["pixel"] > 0).all()
-    assert (late["contrast"] > 0).all()
-    assert late["loss"].iloc[0] == plain["loss"].iloc[0]
-    assert late["loss"].iloc[-1] > plain["loss"].iloc[-1] + 1.0
-    assert last["loss"].tolist() == plain["loss"].tolist()
-
-
-@pytest.mark.parametrize("pretraining", [{"steps": 0}, {"steps": 2}])
-def test_levels_that_are_recomputed_get_their_scale(make_config, clips, pretraining):
-    torch.manual_seed(0)
-    config = make_config("compact", recurrence={"top": "recomputed"}, training={"steps": 2, "pretraining": pretraining})
-    shards = clips(4, 12)
-    model = train_midway(config, shards, shards, 0, Session()).model
-    images = to_input(shards[0].array[:8])
-    errors = recomputation_error(model, images)
-    with torch.no_grad():
-        model.stream_scale.weight.zero_()
-        model.stream_scale.bias.zero_()
-    assert max(errors) < 0.6 * max(recomputation_error(model, images))
-
-
-def test_joint_training_with_dino(make_config, clips, table):
-    run = joint(make_config, clips, "published", {"dino": {"weight": 1.0}, "distance": "cosine"})
+def test_joint_training_with_dino(dynamics, table):
+    run = dynamics("published")
     heads = snapshot(run.dino.student_head), snapshot(run.dino.teacher_head)
     log = table(run.run())
     assert (log["dino"].dropna() > 0).all()
@@ -197,19 +182,20 @@ def test_joint_training_with_dino(make_config, clips, table):
     assert run.dino.centre.any()
 
 
-def test_dino_trains_the_student_beside_the_motion_loss(make_config, clips):
+def test_dino_trains_the_student_beside_the_motion_loss(dynamics):
     gradients = []
-    for weight in (1e-12, 1.0):
+    for with_dino in (False, True):
         torch.manual_seed(0)
-        run = joint(make_config, clips, "compact", {"dino": {"weight": weight}, "clip": 1e9})
-        assert isinstance(run.dino, DinoTask)
+        run = dynamics("published", {"clip_gradient": 1e9})
+        if not with_dino:
+            run.dino = None
         run._step(0)
         gradients.append(run.model.student.patch_embed.weight.grad.clone())
     assert float((gradients[1] - gradients[0]).abs().max()) > 1e-6
 
 
-def test_stochastic_depth_is_off_in_the_teacher(make_config, clips):
-    run = joint(make_config, clips, "published", encoder={"drop_path": 0.5})
+def test_stochastic_depth_is_off_in_the_teacher(dynamics):
+    run = dynamics("published", encoder={"drop_path": 0.5})
     run.run()
     run.model.train()
     images = to_input(run.sampler.windows.read([0, 1]))

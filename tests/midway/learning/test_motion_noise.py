@@ -40,17 +40,14 @@ def test_without_noise_training_and_evaluation_predict_the_same_bits(make_midway
 
 def test_it_is_off_in_evaluation_and_after_loading(noisy, states, tmp_path):
     noisy.eval().requires_grad_(False)
-    plain = Midway(
-        noisy.config.model_copy(update={"training": noisy.config.training.model_copy(update={"motion_noise": 0.0})}),
-        noisy.image,
-    )
+    plain = Midway(noisy.config, noisy.image)
     plain.load_state_dict(noisy.state_dict())
     plain.requires_grad_(False)
     expected, motion = plain.infer(*states).predictions, plain.inverse(*states)
     assert same(noisy.infer(*states).predictions, expected)
     noisy.train().save(tmp_path)
     loaded = Midway.load(tmp_path)
-    assert loaded.config.training.motion_noise == NOISE
+    assert loaded.motion_noise == 0.0
     assert same(loaded.step(states[0], motion), plain.step(states[0], motion))
     # The comparison can fail.
     assert not same(noisy.infer(*states).predictions, expected)

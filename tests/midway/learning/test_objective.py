@@ -1,5 +1,7 @@
 """What the dynamics are trained for, and the pixel losses among it."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -42,9 +44,9 @@ def test_a_faded_image_gets_a_gradient_towards_more_contrast(images):
         assert float(contrast_loss(faded - 5.0 * faded.grad, images, 6)) < float(contrast_loss(faded, images, 6))
 
 
-def make(make_config, **training):
+def make(make_config):
     torch.manual_seed(0)
-    model = Midway(make_config("compact", training=training), (16, 24))
+    model = Midway(make_config("compact"), (16, 24))
     width, patch = model.config.encoder.width, model.config.encoder.patch
     readout = PixelReadout(torch.randn(width, 3 * patch**2), torch.zeros(3 * patch**2), model.grid, patch)
     states = tuple(torch.randn(2, 3, 1 + model.grid[0] * model.grid[1], width) for _ in range(model.levels + 1))
@@ -52,7 +54,8 @@ def make(make_config, **training):
 
 
 def test_pixels_and_contrast_enter_with_their_weights(make_config):
-    model, readout, states = make(make_config, pretraining={"steps": 1}, pixel_weight=0.5, contrast_weight=2.0)
+    model, readout, states = make(make_config)
+    model.form = replace(model.form, pixel_weight=0.5, contrast_weight=2.0)
     plain = DynamicsObjective(model, None)(states, states)
     full = DynamicsObjective(model, readout)(states, states)
     early = DynamicsObjective(model, readout)(states, states, sharpen=False)
