@@ -16,13 +16,15 @@ from pydantic_core import ErrorDetails
 from lamo.dataset.config import VideosConfig
 from lamo.decoder.config import DecoderConfig
 from lamo.errors import LamoError
-from lamo.metrics.config import MetricsConfig
+from lamo.metrics.config import EVERY_LEARNED, MetricsConfig, split_comparison
 from lamo.midway.config import MidwayConfig
 from lamo.midway.learning.config import VALIDATED_STEPS
 from lamo.midway.network_config import EncoderConfig, InverseConfig
-from lamo.predictors.config import PREDICTORS, PredictorsConfig
-from lamo.predictors.sampler import Sampler
+from lamo.predictors.entries import DEFAULTS, PredictorsConfig, default_entries, entry_model, over_defaults
+from lamo.predictors.kinds import find_kind
+from lamo.predictors.sampler import sampler_name
 from lamo.rollout.config import RolloutsConfig
+from lamo.rollout.control_names import CONTROLS
 from lamo.section import Section
 from lamo.stages import ShareConfig
 from lamo.stores.latents import LatentsConfig
@@ -46,7 +48,9 @@ class Config(Section):
     midway: MidwayConfig = Field(MidwayConfig(), description="stage 02: the Midway Network")
     latents: LatentsConfig = Field(LatentsConfig(), description="stage 03: latent states and motion tokens")
     decoder: DecoderConfig = Field(DecoderConfig(), description="stage 04: latent states back to pixels")
-    predictors: PredictorsConfig = Field(PredictorsConfig(), description="stage 05: predictors of motion tokens")
+    predictors: PredictorsConfig = Field(
+        PredictorsConfig(), description="stage 05: named predictors of motion tokens or latent states"
+    )
     rollouts: RolloutsConfig = Field(RolloutsConfig(), description="stage 06: rollouts and controls")
     metrics: MetricsConfig = Field(MetricsConfig(), description="stage 07: metrics, tables and pictures")
 
@@ -58,12 +62,13 @@ def load_config(raw: Mapping[str, Any]) -> Config:
         LamoError: one line that names every wrong key, what was found there, what was expected and, for an unknown key,
             the nearest known one; or that names the keys that contradict each other.
     """
+    values = _with_default_entries(_nulls(raw))
     try:
-        config = Config.model_validate(_nulls(raw))
+        config = Config.model_validate(values)
     except ValidationError as error:
-        raise LamoError("config: " + "; ".join(_explain(detail) for detail in error.errors())) from None
+        raise LamoError("config: " + "; ".join(_explain(detail, values) for detail in error.errors())) from None
     problems = list(contradictions(config))
-    if config.predictors.history < 1:
+    if config.predictors.longest_history < 1:
         problems.append(
             "predictors.history: found 0, expected at least 1: the control constant_motion repeats an observed token"
         )
@@ -79,11 +84,33 @@ def _nulls(value: Any) -> Any:
     return None if value == "null" else value
 
 
-def _explain(detail: ErrorDetails) -> str:
+def _with_default_entries(raw: dict[str, Any]) -> dict[str, Any]:
+    """What a run says of its predictors, laid over the default entries."""
+    predictors = raw.get("predictors")
+    if isinstance(predictors, dict) and isinstance(predictors.get("entries"), dict):
+        predictors = {**predictors, "entries": over_defaults(predictors["entries"])}
+        return {**raw, "predictors": predictors}
+    return raw
+
+
+def _moved(path: Sequence[str | int]) -> str | None:
+    """Where a key of earlier versions stands now."""
+    if path == ["rollouts", "samplers"]:
+        return "samplers stand in each predictor's entry now, without its name: predictors.entries.flow.samplers: [20]"
+    if len(path) == 2 and path[0] == "predictors" and path[1] in DEFAULTS:
+        return f"the settings of predictors stand in their entries now: predictors.entries.{path[1]}"
+    if path[:2] == ["predictors", "entries"] and len(path) == 4 and str(path[3]).startswith("anchor"):
+        return f"it is called {str(path[3]).replace('anchor', 'guess')} now"
+    return None
+
+
+def _explain(detail: ErrorDetails, raw: Mapping[str, Any]) -> str:
     path = [part for part in detail["loc"] if not (isinstance(part, str) and part.startswith(("function-", "tagged-")))]
     key = ".".join(map(str, path)) or "the file"
     if detail["type"] == "extra_forbidden":
-        known = known_keys(path[:-1])
+        if moved := _moved(path):
+            return f"unknown key {key}; {moved}"
+        known = known_keys(path[:-1], raw)
         near = difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else f"known keys there: {', '.join(known)}"
         return f"unknown key {key} (found {detail['input']!r}); {hint}"
@@ -97,9 +124,12 @@ def _explain(detail: ErrorDetails) -> str:
     return f"{key}: found {detail['input']!r}; {message}"
 
 
-def known_keys(path: list[str | int]) -> list[str]:
-    """Keys of the section that `path` leads to."""
+def known_keys(path: Sequence[str | int], raw: Mapping[str, Any]) -> list[str]:
+    """Keys of the section that `path` leads to; those of an entry are of the kind that `raw` says."""
     model: type[BaseModel] = Config
+    if path[:2] == ["predictors", "entries"]:
+        model = entry_model(raw["predictors"]["entries"][path[2]]["kind"])
+        path = path[3:]
     for part in path:
         below = {key: section for key, _, section in fields(model) if section}
         if part not in below:
@@ -109,8 +139,14 @@ def known_keys(path: list[str | int]) -> list[str]:
 
 
 def fields(model: type[BaseModel]) -> Iterator[tuple[str, Any, type[BaseModel] | None]]:
-    """Key, field and, if the field is a section itself, that section, for all fields of `model`."""
+    """Key, field and, if the field is a section itself, that section, for all fields of `model`.
+
+    Of the entries of predictors, which are named freely, the section has the default ones.
+    """
     for name, field in model.model_fields.items():
+        if model is PredictorsConfig and name == "entries":
+            yield name, field, default_entries()
+            continue
         options: Sequence[Any] = [field.annotation]
         if typing.get_origin(field.annotation) in (typing.Union, types.UnionType):
             options = typing.get_args(field.annotation)
@@ -123,7 +159,10 @@ def frames_needed(config: Config) -> Iterator[tuple[int, str]]:
     rate = config.frames.rate_hz
     training = config.midway.training
     longest = max(config.rollouts.horizon_steps(rate))
-    yield config.predictors.history + 1 + longest, "predictors.history and the longest of rollouts.horizons_s"
+    yield (
+        config.predictors.longest_history + 1 + longest,
+        "predictors.history (or the longest of an entry) and the longest of rollouts.horizons_s",
+    )
     if config.midway.checkpoint is None:
         yield max(training.unroll) * training.gaps(rate)[-1] + 1, "midway.training.unroll and midway.training.gap_s"
         yield max(VALIDATED_STEPS) + 1, "the validation of midway.training"
@@ -155,14 +194,7 @@ def contradictions(config: Config) -> Iterator[str]:
             f"world.seconds: found {config.world.seconds:g} s, which is {round(config.world.seconds * rate)} frames; "
             f"expected at least frames.min_frames, {least}"
         )
-    for name in PREDICTORS:
-        anchor = getattr(config.predictors, name).anchor
-        for sampler in map(Sampler.parse, getattr(config.rollouts.samplers, name)):
-            if sampler.anchors and anchor not in sampler.anchors:
-                yield (
-                    f"rollouts.samplers.{name}: found {sampler.name!r} with predictors.{name}.anchor {anchor!r}; "
-                    f"expected {' or '.join(map(repr, sampler.anchors))}, or the sampler left out"
-                )
+    yield from unknown_rows(config)
     if config.midway.checkpoint is None:
         yield from encoder_contradictions(config)
         yield from forward_contradictions(config.midway)
@@ -174,6 +206,38 @@ def contradictions(config: Config) -> Iterator[str]:
     for key, part in widths:
         if part.width % part.heads or part.width % 4:
             yield f"{key}.width: found {part.width}, expected a multiple of 4 and of {key}.heads {part.heads}"
+
+
+def unknown_rows(config: Config) -> Iterator[str]:
+    """Rows named in comparisons and pictures that neither this run nor the default predictors could have.
+
+    Rows of a default predictor that a run lacks are known: a run that leaves one out need not write the lists anew.
+    """
+    metrics = config.metrics
+    compared = [row for text in metrics.comparisons for row in split_comparison(text) if row != EVERY_LEARNED]
+    places = {
+        "metrics.comparisons": compared,
+        "metrics.sheet.rows": metrics.sheet.rows,
+        "metrics.videos.rows": metrics.videos.rows,
+    }
+    kinds = {name: str(value["kind"]) for name, value in DEFAULTS.items()}
+    kinds |= {name: entry.kind for name, entry in config.predictors.entries.items()}
+    rows = [*CONTROLS, *(row.label for row in config.predictors.rows())]
+    for place, labels in places.items():
+        for label in dict.fromkeys(labels):
+            if label not in rows and not any(_could_be(label, *entry) for entry in kinds.items()):
+                near = difflib.get_close_matches(label, rows, n=1, cutoff=0.5)
+                hint = f"did you mean {near[0]}?" if near else f"known rows: {', '.join(rows)}"
+                yield f"{place}: found {label!r}, expected a control or a row of a predictor; {hint}"
+
+
+def _could_be(label: str, entry: str, kind: str) -> bool:
+    """Whether `label` would be the row of a sampler of that entry."""
+    try:
+        find_kind(kind).parse(sampler_name(entry, label))
+    except LamoError:
+        return False
+    return True
 
 
 def encoder_contradictions(config: Config) -> Iterator[str]:

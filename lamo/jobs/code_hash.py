@@ -29,11 +29,6 @@ Packages = tuple[tuple[str, Path], ...]
 _MADE_OF: dict[str, tuple[Path, tuple[str, ...]]] = {}
 
 
-def predictor_modules(predictor: str) -> list[str]:
-    """The modules that scripts load by the name of a predictor (`lamo.predictors.build`)."""
-    return [f"{PACKAGE}.predictors.{predictor}.predictor"]
-
-
 def code_hash(script: str | Path, modules: Sequence[str] = (), root: str | Path = ROOT) -> str:
     """One hash of the code that `script` runs: of all that `code_modules` finds. Raises as that does."""
     found = short_hash(json.dumps(code_modules(script, modules, root), sort_keys=True))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lamo.errors import LamoError
-from lamo.jobs.code_hash import PACKAGE, ROOT, code_modules, predictor_modules
+from lamo.jobs.code_hash import PACKAGE, ROOT, code_modules
 from lamo.stores.atomic import write_json
 from lamo.stores.checksums import FOREIGN
 
@@ -71,10 +71,14 @@ class Job:
         """The parameters as JSON would give them back."""
         return json.loads(json.dumps(dict(self._snakemake.params.items())))
 
+    @property
+    def _named(self) -> tuple[str, ...]:
+        """The modules of kinds of predictors that the rule says the script loads by name."""
+        return tuple(self.params.get("modules", ()))
+
     def start(self) -> None:
         """Take note of the code as it is now: it may be edited while the job runs."""
-        predictor = self._snakemake.wildcards.get("predictor")
-        code_modules(self._script, predictor_modules(predictor) if predictor else ())
+        code_modules(self._script, self._named)
         self._git, self._imported = git_state(), set(sys.modules)
 
     def write_record(self) -> None:
@@ -93,7 +97,7 @@ class Job:
             "code": {
                 "hash": self.params["code"],
                 "script": self._script.relative_to(ROOT).as_posix(),
-                "modules": code_modules(self._script, tuple(loaded)),
+                "modules": code_modules(self._script, (*loaded, *self._named)),
             },
             "inputs": self.inputs,
             "outputs": {path: content_hash(path) for path in self._snakemake.output},

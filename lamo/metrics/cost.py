@@ -13,17 +13,19 @@ from lamo.errors import LamoError
 from lamo.midway.network import Midway
 from lamo.midway.saved import read_saved
 from lamo.nn.flops import Run, build, count_flops
-from lamo.predictors.config import PREDICTORS, PredictorConfig
 from lamo.predictors.cost import Size, backbone_flops, sampling_flops, size_of, training_flops
-from lamo.predictors.interface import Geometry, Sampler
+from lamo.predictors.interface import Geometry
+from lamo.predictors.kinds import PredictorConfig, find_kind
 from lamo.predictors.saved import read_settings
 from lamo.training.model_files import load_config
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained predictor of one seed: its settings, and the seconds that its training took (None: not logged)."""
+    """A trained predictor of one seed: the name of its entry, its settings, and the seconds that its training took
+    (None: not logged)."""
 
+    name: str
     config: PredictorConfig
     geometry: Geometry
     seconds: float | None
@@ -47,8 +49,8 @@ class Method:
     """A sampler of a trained predictor.
 
     Attributes:
-        predictor: flow, gmm or state.
-        sampler: as in file names.
+        predictor: name of the entry.
+        sampler: label of the row.
         seeds: trainings that it stands for; all but `training_s` is the same for each.
         size: parameters, context tokens, values per step.
         training_samples: context windows seen, steps times batch.
@@ -56,7 +58,7 @@ class Method:
         backbone_flops: of the context transformer, once per rollout step and window.
         head_evaluations: how often the head runs in a rollout step.
         head_flops: of all these evaluations together.
-        forward_flops: of f_fwd, once per rollout step and window; 0 for the state baseline.
+        forward_flops: of f_fwd, once per rollout step and window; 0 for those that predict states.
         training_s: mean over the seeds of the seconds that training steps took; None if they were not logged.
     """
 
@@ -78,8 +80,8 @@ class Method:
         return self.backbone_flops + self.head_flops + self.forward_flops
 
 
-def read_trained(folder: str | Path) -> Trained:
-    """The training in `folder`, from its config.json and log.parquet.
+def read_trained(name: str, folder: str | Path) -> Trained:
+    """The training of entry `name` in `folder`, from its config.json and log.parquet.
 
     Raises:
         LamoError: a file is missing, damaged or of another model.
@@ -91,7 +93,7 @@ def read_trained(folder: str | Path) -> Trained:
     except (OSError, ValueError) as error:
         raise LamoError(f"{path}: cannot be read ({error}); train the predictor again") from None
     minutes = log["minutes"].drop_null().to_pylist() if "minutes" in log.column_names else []
-    return Trained(config, geometry, 60 * minutes[-1] if minutes else None)
+    return Trained(name, config, geometry, 60 * minutes[-1] if minutes else None)
 
 
 def count_step(midway: str | Path, decoder: str | Path, levels: Sequence[int]) -> Step:
@@ -121,33 +123,34 @@ def _decoding(saved: dict[str, Any], batch: int) -> Run:
 
 
 def compare(trained: Sequence[Trained], samplers: Mapping[str, Sequence[str]], step: Step) -> list[Method]:
-    """A row for every sampler in `samplers` (by predictor), in the order of the predictors.
+    """A row for every sampler in `samplers`, bare names by entry, in that order; those without a head have none.
 
     Raises:
         LamoError: a predictor was not trained, or its seeds not alike.
     """
     methods = []
-    for predictor in PREDICTORS:
-        names = samplers.get(predictor, ())
-        if names:
-            methods += _methods([one for one in trained if one.config.name == predictor], predictor, names, step)
+    for entry, names in samplers.items():
+        methods += _methods([one for one in trained if one.name == entry], entry, names, step)
     return methods
 
 
-def _methods(seeds: Sequence[Trained], predictor: str, samplers: Sequence[str], step: Step) -> list[Method]:
+def _methods(seeds: Sequence[Trained], entry: str, samplers: Sequence[str], step: Step) -> list[Method]:
     if not seeds or any((one.config, one.geometry) != (seeds[0].config, seeds[0].geometry) for one in seeds):
         raise LamoError(
-            f"predictor {predictor}: found {len(seeds)} trainings, expected at least one, all with the same settings; "
+            f"predictor {entry}: found {len(seeds)} trainings, expected at least one, all with the same settings; "
             "train it again"
         )
     config, geometry = seeds[0].config, seeds[0].geometry
     logged = [one.seconds for one in seeds if one.seconds is not None]
-    training, size, backbone = config.head.training, size_of(config, geometry), backbone_flops(config, geometry)
+    kind = find_kind(config.kind)
+    training = config.settings.training
+    size = size_of(config, geometry)
+    backbone = backbone_flops(config, geometry)
     learning = training.steps * training_flops(config, geometry, training.batch)
     return [
         Method(
-            predictor=predictor,
-            sampler=sampler.name,
+            predictor=entry,
+            sampler=sampler.label,
             seeds=len(seeds),
             size=size,
             training_samples=training.steps * training.batch,
@@ -155,9 +158,9 @@ def _methods(seeds: Sequence[Trained], predictor: str, samplers: Sequence[str], 
             backbone_flops=backbone,
             head_evaluations=sampler.evaluations,
             head_flops=sampling_flops(config, geometry, sampler) - backbone,
-            forward_flops=0 if predictor == "state" else step.forward,
+            forward_flops=0 if kind.predicts == "state" else step.forward,
             training_s=sum(logged) / len(logged) if len(logged) == len(seeds) else None,
         )
-        for sampler in map(Sampler.parse, samplers)
-        if sampler.with_head
+        for sampler in (kind.parse(name, entry) for name in samplers)
+        if sampler.evaluations
     ]

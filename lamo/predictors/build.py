@@ -1,12 +1,12 @@
-"""Predictors by name: made from their configuration, saved and loaded."""
+"""Predictors made from their settings, saved and loaded."""
 
 from dataclasses import asdict
-from importlib import import_module
 from pathlib import Path
 
 from lamo.errors import LamoError
-from lamo.predictors.config import PredictorConfig
 from lamo.predictors.interface import Geometry, Predictor
+from lamo.predictors.kinds import PredictorConfig, find_kind
+from lamo.predictors.sampler import Sampler, sampler_name
 from lamo.predictors.saved import read_settings
 from lamo.training.model_files import load_weights, save_model
 
@@ -19,12 +19,11 @@ def build_predictor(config: PredictorConfig, geometry: Geometry) -> Predictor:
     """
     if config.history != geometry.history:
         raise LamoError(
-            f"predictors.history is {config.history}, the geometry of the latents was made for {geometry.history}"
+            f"the predictor's history is {config.history}, the geometry of the latents was made for {geometry.history}"
         )
-    # By name: with import statements every predictor would depend on the code of all. What a script loads here is added
-    # to its code by lamo/jobs/code_hash.py.
-    module = import_module(f"lamo.predictors.{config.name}.predictor")
-    return module.build(geometry, config.backbone, config.head)
+    # The kind is imported by its name: with import statements here every predictor would depend on the code of all.
+    # Rules name its module, and lamo/jobs/code_hash.py adds what that imports to the code of a job.
+    return find_kind(config.kind).build(geometry, config.backbone, config.settings)
 
 
 def save_predictor(folder: str | Path, predictor: Predictor, config: PredictorConfig, geometry: Geometry) -> None:
@@ -42,3 +41,13 @@ def load_predictor(folder: str | Path) -> Predictor:
     predictor = build_predictor(config, geometry)
     load_weights(folder, predictor)
     return predictor.eval().requires_grad_(False)
+
+
+def load_sampler(folder: str | Path, entry: str, label: str) -> Sampler:
+    """The sampler of row `label` of `entry`, whose trained predictor lies in `folder`.
+
+    Raises:
+        LamoError: the row is not one of this entry's, or its kind does not know the sampler.
+    """
+    config, _ = read_settings(folder)
+    return find_kind(config.kind).parse(sampler_name(entry, label), entry)

@@ -3,26 +3,16 @@
 Shapes: B batch, K history, L motion levels, M motion tokens per level, D_m motion width, P patches, D_z state width.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor, nn
 
 from lamo.nn.flops import Run, build, count_flops
-from lamo.predictors.backbone import MotionBackbone, StateBackbone
-from lamo.predictors.config import PredictorConfig
-from lamo.predictors.flow import predictor as flow_predictor
-from lamo.predictors.gmm import predictor as gmm_predictor
+from lamo.predictors.build import build_predictor
+from lamo.predictors.head_predictor import HeadPredictor
 from lamo.predictors.interface import Context, Geometry, Predictor, Sampler
-from lamo.predictors.state import predictor as state_predictor
-
-# All by import statements, unlike in `lamo.predictors.build`: what compares the predictors depends on the code of all.
-BUILDERS: dict[str, Callable[..., Predictor]] = {
-    "flow": flow_predictor.build,
-    "gmm": gmm_predictor.build,
-    "state": state_predictor.build,
-}
+from lamo.predictors.kinds import PredictorConfig
 
 
 @dataclass(frozen=True)
@@ -30,16 +20,17 @@ class Size:
     """What "matched" is judged by before anything is trained.
 
     Attributes:
-        backbone: trainable parameters of the context transformer, with its embeddings and queries.
-        head: those of the head.
-        anchor: values of a linear anchor, which are fitted in closed form; 0 without one.
-        context_tokens: tokens that the transformer attends over, queries included.
+        backbone: trainable parameters of the context transformer, with its embeddings and queries; 0 of a predictor
+            that is no `HeadPredictor`.
+        head: all others.
+        guess: values of a linear guess, which are fitted in closed form; 0 without one.
+        context_tokens: tokens that the transformer attends over, queries included; 0 without one.
         payload: values predicted per rollout step.
     """
 
     backbone: int
     head: int
-    anchor: int
+    guess: int
     context_tokens: int
     payload: int
 
@@ -51,26 +42,22 @@ class Size:
 
 def make(config: PredictorConfig, geometry: Geometry) -> Predictor:
     """The predictor, untrained; without numbers in its weights where tensors are fake."""
-    return build(lambda: BUILDERS[config.name](geometry, config.backbone, config.head))
+    return build(lambda: build_predictor(config, geometry))
 
 
 def size_of(config: PredictorConfig, geometry: Geometry) -> Size:
     """Parameters, context tokens and payload of a predictor; takes no memory."""
     with torch.device("meta"):
-        predictor = BUILDERS[config.name](geometry, config.backbone, config.head)
+        predictor = build_predictor(config, geometry)
     values = geometry.slots * geometry.motion_width
     if predictor.predicts == "state":
         values = geometry.patches * geometry.state_width
-    backbone = _backbone(predictor)
-    head = _parameters(predictor) - _parameters(backbone)
-    guess = ("linear.basis", "linear.weight", "linear.bias")
-    anchor = sum(buffer.numel() for name, buffer in predictor.named_buffers() if name in guess)
-    return Size(_parameters(backbone), head, anchor, backbone.context_tokens, values)
-
-
-def _backbone(predictor: Predictor) -> MotionBackbone | StateBackbone:
-    assert isinstance(predictor.backbone, MotionBackbone | StateBackbone)
-    return predictor.backbone
+    if not isinstance(predictor, HeadPredictor):
+        return Size(0, _parameters(predictor), 0, 0, values)
+    backbone = _parameters(predictor.backbone)
+    fitted = ("linear.basis", "linear.weight", "linear.bias")
+    guess = sum(buffer.numel() for name, buffer in predictor.named_buffers() if name in fitted)
+    return Size(backbone, _parameters(predictor) - backbone, guess, predictor.backbone.context_tokens, values)
 
 
 def _parameters(module: nn.Module) -> int:
@@ -86,7 +73,7 @@ def example(geometry: Geometry, batch: int) -> tuple[Context, Tensor, Tensor]:
 
 def training_flops(config: PredictorConfig, geometry: Geometry, batch: int = 1) -> int:
     """Operations of the loss of a batch of training windows and of its gradients; `batch` times those of one window,
-    but for the windows of a batch that `predictors.flow.shortcut_share` adds evaluations of the head to."""
+    but for the windows of a batch that `shortcut_share` of a flow adds evaluations of the head to."""
 
     def work(batch: int) -> Run:
         model, noise = make(config, geometry).train(), Generator().manual_seed(0)
@@ -98,11 +85,14 @@ def training_flops(config: PredictorConfig, geometry: Geometry, batch: int = 1) 
 
 
 def backbone_flops(config: PredictorConfig, geometry: Geometry) -> int:
-    """Operations of the context transformer and the anchor for one window, without gradients."""
+    """Operations of the context transformer and the linear guess for one window, without gradients."""
 
     def work(batch: int) -> Run:
-        model, context = make(config, geometry).eval().requires_grad_(False), example(geometry, batch)[0]
-        return lambda: (_backbone(model)(context), model.guess(context))
+        model = make(config, geometry).eval().requires_grad_(False)
+        context = example(geometry, batch)[0]
+        if not isinstance(model, HeadPredictor):
+            return lambda: None
+        return lambda: (model.backbone(context), model.guess(context))
 
     return count_flops(work)
 

@@ -65,8 +65,12 @@ class Context:
 class Predictor(nn.Module, ABC):
     """p(m_t | context) or, for the state baseline, p(z_{t+1} | context), in normalised units."""
 
-    name: Literal["flow", "gmm", "state"]
     predicts: Literal["motion", "state"]
+
+    def __init__(self, geometry: Geometry) -> None:
+        """`geometry`: the sizes that it was built for; a rollout gives it a context of that history."""
+        super().__init__()
+        self.geometry = geometry
 
     @abstractmethod
     def loss(self, context: Context, target: Tensor, generator: Generator) -> Tensor:
@@ -79,7 +83,7 @@ class Predictor(nn.Module, ABC):
         """
 
     def guess(self, context: Context) -> Tensor | float:
-        """The anchor: what the head models the difference from, of the shape of a sample; 0 if there is none."""
+        """What the head models the difference from, of the shape of a sample; 0 if there is no such guess."""
         return 0.0
 
     @abstractmethod

@@ -32,7 +32,7 @@ FOLDS = 4
 Windows = Iterator[tuple[Tensor, Tensor]]
 
 
-class LinearAnchor(nn.Module):
+class LinearGuess(nn.Module):
     """E[next value | last `lags` values] by ridge regression between principal components.
 
     The value itself is regressed, not its change: a guess of the change, added to the last value, would keep all the
@@ -92,7 +92,7 @@ class LinearAnchor(nn.Module):
         """
         steps = [past[:, -1].flatten(1) for past, _ in first]
         if not steps:
-            raise LamoError("the linear anchor is fitted on training windows, found none")
+            raise LamoError("the linear guess is fitted on training windows, found none")
         self.basis.copy_(_principal_components(torch.cat(steps), self.basis.shape[1]))
         columns, rank = len(self.weight) + 1, len(self.bias)
         folds = [_Sums(columns, rank, self.basis.device) for _ in range(FOLDS)]

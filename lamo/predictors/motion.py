@@ -1,36 +1,35 @@
 """What the predictors of motion tokens p(m_t | m_{t-K..t-1}, z_t) (paper eq. 7) share; each has a head of its own."""
 
-from typing import Literal
-
 from torch import Tensor
 
 from lamo.errors import LamoError
 from lamo.predictors.backbone import MotionBackbone
-from lamo.predictors.config import FlowConfig, GmmConfig
-from lamo.predictors.guessed import AnchoredPredictor, Head
+from lamo.predictors.config import GuessConfig
+from lamo.predictors.head_predictor import Head, HeadPredictor
 from lamo.predictors.interface import Context
-from lamo.predictors.linear_guess import LinearAnchor
+from lamo.predictors.linear_guess import LinearGuess
 
 
-class MotionPredictor(AnchoredPredictor):
-    """Predictor of the next motion tokens; see `Predictor` for the shapes. A linear anchor reads the last tokens."""
+class MotionPredictor(HeadPredictor):
+    """Predictor of the next motion tokens; see `Predictor` for the shapes.
+
+    A linear guess is made from the last tokens.
+
+    Raises:
+        LamoError: there is to be a guess, but no token is observed.
+    """
 
     predicts = "motion"
 
-    def __init__(
-        self, name: Literal["flow", "gmm"], backbone: MotionBackbone, head: Head, config: FlowConfig | GmmConfig
-    ) -> None:
+    def __init__(self, backbone: MotionBackbone, head: Head, settings: GuessConfig) -> None:
         shape = backbone.geometry
-        if config.anchor != "none" and shape.history == 0:
-            raise LamoError(
-                f"anchor is {config.anchor!r} with a history of 0 motion tokens; expected a history of at least 1"
-            )
         tokens = (shape.levels, shape.tokens, shape.motion_width)
         linear = None
-        if config.anchor == "linear":
-            linear = LinearAnchor(tokens, lags=1, ridge=config.anchor_ridge)
-        super().__init__(backbone, head, config.training.context_noise_max, config.anchor, linear)
-        self.name = name
+        if settings.guess == "linear":
+            if shape.history == 0:
+                raise LamoError("guess is 'linear' with a history of 0 motion tokens; expected at least 1, or 'none'")
+            linear = LinearGuess(tokens, lags=1, ridge=settings.guess_ridge)
+        super().__init__(backbone, head, settings.training.context_noise_max, linear)
 
     def read(self, context: Context) -> Context:
         """The history and the current state."""

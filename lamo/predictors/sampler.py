@@ -1,83 +1,70 @@
-"""Names of the ways to sample a predictor."""
+"""How trained predictors are sampled, and the names of the rows that this makes.
 
-import re
+In the configuration a sampler stands in its predictor's entry by its bare name: 20, mean, guess. The label of its row
+in tables, comparisons and file names is that name behind the entry's: flow-20, gmm-mean.
+"""
+
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from typing import Literal
 
 from lamo.errors import LamoError
 
-SamplerKind = Literal[
-    "flow", "state", "gmm", "gmm-mean",
-    "flow-anchor", "gmm-anchor", "state-anchor", "flow-linear", "gmm-linear", "state-linear",
-]  # fmt: skip
-Solver = Literal["euler", "midpoint", "heun"]
+PLAIN = "sample"
+"""The sampler of kinds that have only one way to draw; its row is called like the entry."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sampler:
-    """How a trained predictor is sampled.
+    """One way to sample a predictor; kinds with settings of their own have a class of their own.
 
     Attributes:
-        name: as in file names and tables, e.g. flow-20.
-        kind: flow and state integrate the flow; gmm draws k ~ pi and then the Gaussian; gmm-mean takes the mean of the
-            likeliest component. What leaves the head out shows what the head adds: ...-anchor takes the
-            predictor's anchor, ...-linear draws from the linear anchor and the Gaussian of what it leaves.
-        steps: integration steps of flow and state, 0 for the others.
-        solver: explicit integrator; euler unless the name ends in another one. A step of midpoint or heun costs two
-            evaluations of the head.
+        name: as in the entry of the configuration, e.g. 20.
+        label: of the row, e.g. flow-20; the name where no entry is known.
+        deterministic: whether all samples of one context are the same.
+        evaluations: of the head for one sample.
     """
 
     name: str
-    kind: SamplerKind
-    steps: int = 0
-    solver: Solver = "euler"
+    label: str = ""
+    deterministic: bool = False
+    evaluations: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.label:
+            object.__setattr__(self, "label", self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuessSampler(Sampler):
+    """Leaves the head out, which shows what the head adds.
+
+    `guess` is the linear guess alone; `linear` adds a draw from the Gaussian of what the guess leaves.
+    """
+
+    name: Literal["guess", "linear"]
+    evaluations: int = 0
 
     @classmethod
-    def parse(cls, name: str) -> "Sampler":
-        """Reads `flow-20`, `flow-10-heun`, `state-20`, `gmm`, `gmm-mean`, NAME-anchor or NAME-linear.
+    def parse(cls, name: str) -> "GuessSampler | None":
+        """The sampler of that name; None if it is another kind of name."""
+        if name == "guess":
+            return cls(name="guess", deterministic=True)
+        return cls(name="linear") if name == "linear" else None
 
-        Raises:
-            LamoError: on any other name, and on zero steps.
-        """
-        if name in get_args(SamplerKind) and name not in ("flow", "state"):
-            return cls(name, cast(SamplerKind, name))
-        match = re.fullmatch(r"(flow|state)-([0-9]+)(?:-(euler|midpoint|heun))?", name)
-        if match is not None and int(match[2]) < 1:
-            raise LamoError(
-                f"sampler {name!r} asks for {match[2]} integration steps; expected at least 1 (e.g. {match[1]}-20)"
-            )
-        if match is None:
-            raise LamoError(
-                f"sampler {name!r} is not known; expected gmm, gmm-mean, flow-N or state-N with N >= 1 integration "
-                "steps, optionally followed by -euler, -midpoint or -heun (e.g. flow-20, flow-10-heun), or NAME-anchor "
-                "or NAME-linear of flow, gmm or state"
-            )
-        return cls(name, cast(SamplerKind, match[1]), int(match[2]), cast(Solver, match[3] or "euler"))
 
-    @property
-    def predictor(self) -> Literal["flow", "gmm", "state"]:
-        """Name of the predictor that it samples: flow, gmm or state."""
-        return cast(Literal["flow", "gmm", "state"], self.kind.partition("-")[0])
+def row_label(entry: str, sampler: str) -> str:
+    """Label of the row of an entry's sampler: flow and 20 give flow-20, gmm and sample give gmm."""
+    return entry if sampler == PLAIN else f"{entry}-{sampler}"
 
-    @property
-    def evaluations(self) -> int:
-        """Evaluations of the head for one sample: two per step of midpoint and heun; the mixture's head runs once, one
-        that is left out not at all."""
-        if not self.with_head:
-            return 0
-        return max(1, self.steps) * (1 if self.solver == "euler" else 2)
 
-    @property
-    def deterministic(self) -> bool:
-        """Whether all samples of one context are the same."""
-        return self.kind == "gmm-mean" or self.kind.endswith("-anchor")
+def sampler_name(entry: str, label: str) -> str:
+    """Bare name of the sampler of a row of `entry`, the inverse of `row_label`.
 
-    @property
-    def with_head(self) -> bool:
-        """Whether the head has a part in it."""
-        return not self.anchors
-
-    @property
-    def anchors(self) -> tuple[str, ...]:
-        """Anchors of which one must be there, for a sampler that leaves the head out."""
-        return {"anchor": ("last", "linear"), "linear": ("linear",)}.get(self.kind.partition("-")[2], ())
+    Raises:
+        LamoError: the row is not one of the entry's.
+    """
+    if label == entry:
+        return PLAIN
+    if not label.startswith(f"{entry}-"):
+        raise LamoError(f"row {label!r} does not belong to predictor {entry}; expected {entry} or {entry}-SAMPLER")
+    return label.removeprefix(f"{entry}-")

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from lamo.errors import LamoError
-from lamo.predictors.config import PredictorConfig
 from lamo.predictors.interface import Geometry
+from lamo.predictors.kinds import PredictorConfig
 from lamo.training.model_files import CONFIG, load_config
 
 
@@ -12,14 +12,21 @@ def read_settings(folder: str | Path) -> tuple[PredictorConfig, Geometry]:
     """Configuration and geometry of the predictor in `folder`.
 
     Raises:
-        LamoError: its config.json is missing, damaged or of another model.
+        LamoError: its config.json is missing, damaged or of another model, or its kind is not installed.
     """
     content = load_config(folder)
+    path = Path(folder) / CONFIG
+    predictor = content.get("predictor")
+    if isinstance(predictor, dict) and "head" in predictor:
+        raise LamoError(
+            f"{path}: found a predictor of an earlier version (keys `name` and `head`), expected the keys `kind` and "
+            "`settings`; train it again"
+        )
     try:
         config = PredictorConfig.model_validate(content["predictor"])
         geometry = Geometry(**{**content["geometry"], "grid": tuple(content["geometry"]["grid"])})
+    except LamoError as error:
+        raise LamoError(f"{path}: kind: {error}") from None
     except (KeyError, TypeError, ValueError) as error:
-        raise LamoError(
-            f"{Path(folder) / CONFIG}: not the configuration of a predictor ({error}); train it again"
-        ) from None
+        raise LamoError(f"{path}: not the configuration of a predictor ({error}); train it again") from None
     return config, geometry

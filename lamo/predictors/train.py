@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from lamo.predictors.build import build_predictor, save_predictor
-from lamo.predictors.config import PredictorConfig, PredictorTraining
+from lamo.predictors.config import PredictorTraining
 from lamo.predictors.data import Batch, LatentRows, LatentWindows
 from lamo.predictors.interface import Geometry, Predictor, Sampler
-from lamo.predictors.linear_guess import BASIS_WINDOWS, WINDOWS, LinearAnchor
+from lamo.predictors.kinds import PredictorConfig, find_kind
+from lamo.predictors.linear_guess import BASIS_WINDOWS, WINDOWS, LinearGuess
 from lamo.stores.windows import ShuffledOrder
 from lamo.training.checkpoint import GeneratorState, Stateful
 from lamo.training.device import mixed_precision
@@ -29,7 +30,6 @@ from lamo.training.session import Session
 LOG = "log.parquet"
 # Streams of random numbers of a training, told apart so that adding one leaves the others alone.
 NOISE, VALIDATION, VALIDATION_SAMPLE, VALIDATION_WINDOWS = range(4)
-VALIDATION_SAMPLERS = {"flow": "flow-5", "gmm": "gmm-mean", "state": "state-5"}
 
 
 def train_predictor(
@@ -47,8 +47,8 @@ def train_predictor(
     data and, at validations (on the averaged weights and clean contexts), validation_loss, validation_error (mean
     squared error of one sample per window, of a mixture its most likely mean, in variances of the target: of samples
     that are as uncertain as the truth it is twice that of their mean), repeat_error (of the last observed value) and
-    anchor_error (of the anchor alone; a linear one that is fitted on too few windows is no better than 1, the mean,
-    and wants more ridge).
+    guess_error (of the linear guess alone; one that is fitted on too few windows is no better than 1, the mean, and
+    wants more ridge).
 
     Returns:
         The predictor that was saved: the moving average of the weights if ema_decay is not 0.
@@ -56,20 +56,22 @@ def train_predictor(
     Raises:
         LamoError: the loss is not finite, or config and geometry disagree.
     """
-    settings, device = config.head.training, session.device
+    settings, device = config.settings.training, session.device
+    kind = find_kind(config.kind)
+    sampler = kind.parse(kind.validated_by)
     seed_everything(seed)
     model = build_predictor(config, geometry).to(device)
-    fit_anchor(model, train, device)
+    fit_guess(model, train, device)
     average = copy.deepcopy(model).eval().requires_grad_(False)
     checks = _validation_batches(validation, settings, seed, device)
     trainer = _Trainer(model, average, settings, train, seed, session)
-    training = Training(f"{config.name} seed {seed}", settings.steps, session, trainer.state())
+    training = Training(f"{kind.name} seed {seed}", settings.steps, session, trainer.state())
     batch, mine = settings.batch, local_rows(session, settings.batch)
     draws = ShuffledOrder(len(train), seed).batches(batch, training.first * batch, mine)
     with Loader(train.read, islice(draws, settings.steps - training.first), session.workers) as batches:
         log = training.run(
             lambda index: trainer.step(index, next(batches)), batch,
-            validate=lambda: validate(average, checks, seed, device), validate_every=settings.validation_every,
+            validate=lambda: validate(average, sampler, checks, seed, device), validate_every=settings.validation_every,
             waited=lambda: batches.waited_s,
         )  # fmt: skip
     if session.processes.main:
@@ -78,10 +80,10 @@ def train_predictor(
     return average
 
 
-def fit_anchor(model: Predictor, windows: LatentWindows, device: torch.device) -> None:
-    """Fits the linear anchor of `model`, if it has one, on windows spread evenly over all clips."""
-    anchor = getattr(model, "linear", None)
-    if not isinstance(anchor, LinearAnchor):
+def fit_guess(model: Predictor, windows: LatentWindows, device: torch.device) -> None:
+    """Fits the linear guess of `model`, if it has one, on windows spread evenly over all clips."""
+    guess = getattr(model, "linear", None)
+    if not isinstance(guess, LinearGuess):
         return
 
     def spread(count: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -90,7 +92,7 @@ def fit_anchor(model: Predictor, windows: LatentWindows, device: torch.device) -
             batch = windows.batch(picks, device)
             yield batch.past(model.predicts), batch.target(model.predicts)
 
-    anchor.fit(spread(BASIS_WINDOWS), spread(WINDOWS))
+    guess.fit(spread(BASIS_WINDOWS), spread(WINDOWS))
 
 
 class _Trainer:
@@ -141,18 +143,17 @@ def _validation_batches(
 
 
 @torch.no_grad()
-def validate(model: Predictor, batches: list[Batch], seed: int, device: torch.device) -> Values:
+def validate(model: Predictor, sampler: Sampler, batches: list[Batch], seed: int, device: torch.device) -> Values:
     """Loss and one-step error on `batches`, with the same random numbers every time."""
-    sampler = Sampler.parse(VALIDATION_SAMPLERS[model.name])
     noise, sampling = generator(device, seed, VALIDATION), generator(device, seed, VALIDATION_SAMPLE)
     zero = torch.zeros((), device=device)
-    loss = error = repeat = anchor = zero
+    loss = error = repeat = guess = zero
     windows = sum(len(batch.state) for batch in batches)
     for batch in batches:
         target, share = batch.target(model.predicts), len(batch.state) / windows
         loss += share * model.loss(batch.context, target, noise).float()
         error += share * (model.sample(batch.context, sampler, sampling) - target).square().mean()
-        anchor += share * (model.guess(batch.context) - target).square().mean()
+        guess += share * (model.guess(batch.context) - target).square().mean()
         repeat += share * (batch.last(model.predicts) - target).square().mean()
-    errors = {"validation_error": error, "anchor_error": anchor, "repeat_error": repeat}
+    errors = {"validation_error": error, "guess_error": guess, "repeat_error": repeat}
     return {"validation_loss": loss, **errors}

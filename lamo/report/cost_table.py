@@ -13,14 +13,14 @@ COLUMNS = (
         "backbone_parameters",
         "head_parameters",
         "parameters",
-        "anchor_values",
+        "guess_values",
         "context_tokens",
     ),
     *("values_per_step", "training_samples", "training_flops", "backbone_flops", "head_evaluations", "head_flops"),
     *("forward_flops", "step_flops", "decoder_flops", "training_s"),
 )
 TITLES = (
-    *("method", "backbone", "head", "parameters", "anchor", "context tokens", "values per step", "training samples"),
+    *("method", "backbone", "head", "parameters", "guess", "context tokens", "values per step", "training samples"),
     *("training FLOP", "backbone FLOP", "head FLOP", "f_fwd FLOP", "FLOP per step", "training time"),
 )
 # Two numbers within this share of each other count as matched.
@@ -35,7 +35,7 @@ def matched_csv(methods: Sequence[Method], step: Step) -> str:
             one.size.backbone,
             one.size.head,
             one.size.parameters,
-            one.size.anchor,
+            one.size.guess,
             one.size.context_tokens,
             one.size.payload,
         )
@@ -55,7 +55,7 @@ def matched_markdown(methods: Sequence[Method], step: Step, run: str) -> str:
             short(size.backbone),
             short(size.head),
             short(size.parameters),
-            short(size.anchor) if size.anchor else "-",
+            short(size.guess) if size.guess else "-",
         ]
         cells += [
             f"{size.context_tokens:,}",
@@ -123,7 +123,7 @@ def _caption(methods: Sequence[Method], run: str) -> str:
     seeds = sorted({one.seeds for one in methods})
     return (
         f"{run}: {' or '.join(map(str, seeds))} training seed{'' if seeds == [1] else 's'} for each method, times are "
-        "means over them, of training steps without validation. Anchor: values of the linear guess "
+        "means over them, of training steps without validation. Guess: values of the linear guess "
         "that the head starts from, fitted in closed form and not trained. FLOP are the operations of matrix products "
         "and convolutions, a multiplication and an addition being two, counted on the code that runs: of training "
         "forwards and backwards over all steps; of a rollout for one step of one window. What a rollout takes once "

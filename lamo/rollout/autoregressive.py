@@ -30,7 +30,7 @@ class Plan:
     """What is common to all rollouts of a run.
 
     Attributes:
-        history: K; K + 1 frames are observed.
+        history: the longest of the run, K; K + 1 frames are observed.
         steps: frames to predict, T.
         samples: futures per window, S.
         batch: windows at once; does not change the result beyond the rounding of matrix products.
@@ -97,9 +97,28 @@ def _append(window: Tensor, newest: Tensor) -> Tensor:
     return torch.cat([window, newest.unsqueeze(1)], dim=1)[:, 1:]
 
 
+def last_of(context: Context, history: int) -> Context:
+    """The last `history` motion tokens and `history` + 1 states of what was observed.
+
+    Windows are as long as the longest history of a run demands, so that all predictors predict the same frames.
+
+    Raises:
+        LamoError: less was observed.
+    """
+    observed = context.motion.shape[1]
+    if history > observed:
+        raise LamoError(
+            f"the predictor reads {history} motion tokens, the windows hold {observed}; roll it out with windows of "
+            "its own history"
+        )
+    return Context(context.motion[:, observed - history :], context.states[:, observed - history :])
+
+
 def roll_motion(scene: Scene, predictor: Predictor, sampler: Sampler, generators: list[Generator]) -> list[Tensor]:
     """Samples m_t, advances z_{t+1} = f_fwd(z_t, m_t), slides the window: T normalised states [B, P, D_z]."""
-    models, context, z = scene.models, scene.context(), scene.z(scene.history)
+    models = scene.models
+    context = last_of(scene.context(), predictor.geometry.history)
+    z = scene.z(scene.history)
     states = []
     for _ in range(scene.steps):
         motion = predictor.sample(context, sampler, generators)
@@ -111,7 +130,7 @@ def roll_motion(scene: Scene, predictor: Predictor, sampler: Sampler, generators
 
 def roll_state(scene: Scene, predictor: Predictor, sampler: Sampler, generators: list[Generator]) -> list[Tensor]:
     """The baseline: samples z_{t+1} and appends it to its window; f_fwd is never called."""
-    context = scene.context()
+    context = last_of(scene.context(), predictor.geometry.history)
     states = []
     for _ in range(scene.steps):
         states.append(predictor.sample(context, sampler, generators))
@@ -125,7 +144,7 @@ def predictor_method(predictor: Predictor, sampler: Sampler, seed: int) -> Metho
 
     def method(scene: Scene, sample: int) -> Future:
         generators = [window_generator(seed, window, sample) for window in scene.windows]
-        return decode_states(scene, roll(scene, predictor, sampler, generators), sampler.name)
+        return decode_states(scene, roll(scene, predictor, sampler, generators), sampler.label)
 
     return method
 
@@ -179,10 +198,8 @@ def roll_out(
         frames [W, S, T, H, W, 3] and what is known of their latent states; S is 1 for a sampler without chance.
 
     Raises:
-        LamoError: the sampler is of another predictor, a window reaches beyond its clip, or a state is not finite.
+        LamoError: the predictor does not know the sampler, a window reaches beyond its clip, or a state is not finite.
     """
-    if sampler.predictor != predictor.name:
-        raise LamoError(f"sampler {sampler.name} belongs to predictor {sampler.predictor}, not to {predictor.name}")
     samples = 1 if sampler.deterministic else plan.samples
     method = predictor_method(predictor, sampler, plan.seed)
-    return run_windows(method, models, clips, windows, plan, samples, sampler.name)
+    return run_windows(method, models, clips, windows, plan, samples, sampler.label)

@@ -5,35 +5,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from lamo.errors import LamoError
-from lamo.predictors.sampler import Sampler
 from lamo.section import Section
-
-SamplerNames = tuple[str, ...]
-
-
-class SamplersConfig(Section):
-    """Which samplers each predictor is rolled out with: gmm, gmm-mean, flow-N, state-N (N integration steps)."""
-
-    flow: SamplerNames = Field(
-        ("flow-5", "flow-20", "flow-50"), description="samplers of the flow predictor; paper: 5, 20, 50"
-    )
-    gmm: SamplerNames = Field(("gmm", "gmm-mean"), description="samplers of the mixture predictor")
-    state: SamplerNames = Field(("state-20",), description="samplers of the state baseline")
-
-    @model_validator(mode="after")
-    def _each_belongs(self) -> "SamplersConfig":
-        for predictor in ("flow", "gmm", "state"):
-            names = getattr(self, predictor)
-            for name in names:
-                try:
-                    owner = Sampler.parse(name).predictor
-                except LamoError as error:
-                    raise ValueError(f"rollouts.samplers.{predictor}: {error}") from None
-                if owner != predictor:
-                    raise ValueError(f"rollouts.samplers.{predictor}: {name!r} is a sampler of predictor {owner}")
-            if len(set(names)) != len(names):
-                raise ValueError(f"rollouts.samplers.{predictor} is {list(names)}; each sampler may stand there once")
-        return self
 
 
 class RolloutsConfig(Section):
@@ -47,7 +19,6 @@ class RolloutsConfig(Section):
     samples: int = Field(2, ge=1, description="futures sampled per context; methods without chance give one")
     stride_s: float = Field(1.0, gt=0, description="distance between the context windows of a clip; s")
     windows_per_clip: int = Field(2, ge=1, description="context windows per clip at most, spread evenly over the clip")
-    samplers: SamplersConfig = Field(SamplersConfig(), description="samplers of each predictor")
     blur_sigmas: tuple[Annotated[float, Field(ge=0)], ...] = Field(
         (0.0, 0.4, 0.6, 0.8, 1.0, 1.3, 1.6, 2.0, 2.5, 3.0, 4.0, 6.0),
         min_length=1,

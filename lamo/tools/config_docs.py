@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel
 
 from lamo.config import Config, fields
+from lamo.predictors.entries import default_entries
 
 README = """# Configuration
 
@@ -105,9 +106,20 @@ def _kind(schema: Mapping[str, Any]) -> str:
     return f"{schema.get('type', 'mapping')} {limits}".strip()
 
 
+def _schema() -> dict[str, Any]:
+    """The JSON schema of the configuration, with the keys of the default predictors; others may have any keys."""
+    schema = Config.model_json_schema(by_alias=True)
+    entries = default_entries().model_json_schema(by_alias=True)
+    schema["$defs"] |= entries.pop("$defs")
+    named = {name: {"anyOf": [one, {"type": "null"}]} for name, one in entries["properties"].items()}
+    keys = schema["$defs"]["PredictorsConfig"]["properties"]["entries"]
+    keys |= {"properties": named, "additionalProperties": {"type": ["object", "null"]}}
+    return schema
+
+
 def generated_files() -> dict[str, str]:
     """Path in the repository -> text, of all files that are generated from the config models."""
-    schema = json.dumps(Config.model_json_schema(by_alias=True), indent=2) + "\n"
+    schema = json.dumps(_schema(), indent=2) + "\n"
     return {
         "config/config.yaml": default_text(),
         "config/README.md": readme_text(),

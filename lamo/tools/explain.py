@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lamo.jobs.code_hash import ROOT, code_hash, code_modules, predictor_modules
+from lamo.jobs.code_hash import ROOT, code_modules, made_of
 from lamo.stores.atomic import read_json
 from lamo.tools.arguments import program_parser
 from lamo.tools.dry_run import Job, dry_run
@@ -135,26 +135,20 @@ def _changes(job: Job, directory: Path) -> list[str]:
     record = _record(job, directory)
     before, now = parse_change(job.reason)
     causes = changed_values(before, now, (record or {}).get("params", {}))
-    script, loaded = _code_of(job)
     hashes = {value for value in now if is_hash(value)}
-    if code_hash(script, loaded) in hashes:
-        causes.append(_changed_code(job, record))
-        hashes.remove(code_hash(script, loaded))
-    if hashes:
+    # The dry run made the hashes of code in this process.
+    of_code = {digest: code for digest in hashes if (code := made_of(digest)) is not None}
+    causes += [_changed_code(code, record) for code in of_code.values()]
+    if hashes - of_code.keys():
         causes.append("the videos changed, or what lies beside them")
     return causes or ["config values or code changed, but Snakemake does not say which"]
 
 
-def _code_of(job: Job) -> tuple[Path, list[str]]:
-    """The script of a job, and the modules that the script loads by name."""
-    (script,) = (ROOT / "workflow" / "scripts").glob(f"[0-9][0-9]_{job.rule}.py")
-    return script, predictor_modules(job.wildcards["predictor"]) if "predictor" in job.wildcards else []
-
-
-def _changed_code(job: Job, record: dict[str, Any] | None) -> str:
+def _changed_code(code: tuple[Path, tuple[str, ...]], record: dict[str, Any] | None) -> str:
+    """What changed of a script and the modules that it loads by name."""
     if record is None:
         return "code changed (which module is not known: the finished job left no record)"
-    now, before = code_modules(*_code_of(job)), record["code"]["modules"]
+    now, before = code_modules(*code), record["code"]["modules"]
     changed = [path for path, digest in now.items() if before.get(path, digest) != digest]
     changed += [f"{path} (new)" for path in now if path not in before]
     changed += [f"{path} (gone)" for path in before if path not in now and not (ROOT / path).exists()]

@@ -1,7 +1,6 @@
 """`lamo docs sizes`: the sizes of the predictors in docs/predictors.md, counted on models that are built for it."""
 
 from lamo.jobs.code_hash import ROOT
-from lamo.predictors.config import PREDICTORS
 from lamo.predictors.cost import size_of
 from lamo.tools.documents import replace_between
 from lamo.tools.overlay import read_config
@@ -17,8 +16,8 @@ def table() -> str:
     lines.append("|---|---|---:|---:|---:|---:|---:|")
     for file, title in CONFIGS.items():
         sizes = sizes_of(read_config([ROOT / "config" / file]))
-        for name in PREDICTORS:
-            size = size_of(sizes.config.predictors.of(name), sizes.geometry)
+        for name in sizes.config.predictors.entries:
+            size = size_of(sizes.config.predictors.of(name), sizes.geometry_of(name))
             numbers = (size.backbone, size.head, size.parameters, size.context_tokens, size.payload)
             cells = " | ".join(f"{number:,}" for number in numbers)
             lines.append(f"| {title}, `config/{file}` | `{name}` | {cells} |")

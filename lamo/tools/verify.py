@@ -13,7 +13,7 @@ from lamo.dataset.fingerprints import CACHE
 from lamo.dataset.listing import FOLDER
 from lamo.errors import LamoError
 from lamo.jobs import provenance
-from lamo.jobs.code_hash import ROOT, code_modules
+from lamo.jobs.code_hash import ROOT, code_modules, existing_modules
 from lamo.jobs.provenance import content_hash
 from lamo.stages import CONFIG_FILE
 from lamo.stores.atomic import read_json
@@ -151,9 +151,10 @@ def changed_modules(script: str, modules: tuple[tuple[str, str], ...]) -> list[s
     if not (ROOT / script).is_file():
         return [script]
     # `code_modules` takes names of modules: lamo/nn/__init__.py is lamo.nn.
-    paths = [Path(path) for path, _ in modules if path != script and (ROOT / path).is_file()]
+    paths = [Path(path) for path, _ in modules if path != script]
     names = [path.parent if path.name == "__init__.py" else path.with_suffix("") for path in paths]
-    now = code_modules(ROOT / script, tuple(".".join(name.parts) for name in names))
+    # Modules that are gone, of this repository or of a package that is not installed here, have no hash now.
+    now = code_modules(ROOT / script, existing_modules(".".join(name.parts) for name in names))
     return [path for path, digest in modules if now.get(path) != digest]
 
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from made_predictors import changed, predictors, sampler
 from torch.utils.flop_counter import FlopCounterMode
 
 from lamo.decoder.config import DecoderConfig
@@ -17,26 +18,25 @@ from lamo.metrics.cost import Step, Trained, compare, count_step, read_trained
 from lamo.midway.config import MidwayConfig
 from lamo.midway.network import Midway
 from lamo.predictors.build import build_predictor, save_predictor
-from lamo.predictors.config import PredictorsConfig
 from lamo.predictors.cost import sampling_flops, size_of, training_flops
-from lamo.predictors.interface import Geometry, Sampler
+from lamo.predictors.interface import Geometry
 from lamo.report.cost_table import COLUMNS, in_words, matched_csv, matched_markdown, short
 
 GEOMETRY = Geometry(3, 1, 4, 3, (2, 2), 5)
-PREDICTORS = PredictorsConfig.model_validate(
+PREDICTORS = predictors(
     {
-        "backbone": {"depth": 1, "width": 16, "heads": 2},
         "flow": {"width": 16, "training": {"steps": 7, "batch": 6}},
         "gmm": {"training": {"steps": 7, "batch": 6}},
         "state": {"width": 16, "training": {"steps": 5, "batch": 3}},
-    }
+    },
+    backbone={"depth": 1, "width": 16, "heads": 2},
 )
-SAMPLERS = {"flow": ["flow-5", "flow-2-heun"], "gmm": ["gmm", "gmm-mean"], "state": ["state-2"]}
+SAMPLERS = {"flow": ["5", "2-heun"], "gmm": ["sample", "mean"], "state": ["2"]}
 STEP = Step(forward=1000, decoder=77)
 
 
 def trained(*names: str) -> list[Trained]:
-    return [Trained(PREDICTORS.of(name), GEOMETRY, s) for name in names for s in (10.0, 14.0)]
+    return [Trained(name, PREDICTORS.of(name), GEOMETRY, s) for name in names for s in (10.0, 14.0)]
 
 
 @pytest.fixture(scope="module")
@@ -55,31 +55,30 @@ def test_every_sampler_has_a_row_in_the_order_of_the_predictors(methods):
 
 def test_numbers_of_a_row(methods):
     for one in methods:
-        config, sampler = PREDICTORS.of(one.predictor), Sampler.parse(one.sampler)
+        config, used = PREDICTORS.of(one.predictor), sampler(one.sampler)
         assert one.size == size_of(config, GEOMETRY)
         assert one.training_samples == (15 if one.predictor == "state" else 42)
         assert one.training_flops == one.training_samples * training_flops(config, GEOMETRY)
         assert one.forward_flops == (0 if one.predictor == "state" else 1000)
-        assert one.step_flops == sampling_flops(config, GEOMETRY, sampler) + one.forward_flops
+        assert one.step_flops == sampling_flops(config, GEOMETRY, used) + one.forward_flops
         assert one.backbone_flops + one.head_flops + one.forward_flops == one.step_flops
     first, second = methods[:2]
     assert (first.head_evaluations, second.head_evaluations) == (5, 4)
     assert first.head_flops * 4 == second.head_flops * 5
 
 
-def test_what_leaves_the_head_out_has_no_row_and_values_of_the_anchor_are_counted(methods):
-    samplers = {"gmm": ["gmm", "gmm-anchor", "gmm-linear"], "state": ["state-2", "state-anchor", "state-linear"]}
+def test_what_leaves_the_head_out_has_no_row_and_values_of_the_guess_are_counted(methods):
+    samplers = {"gmm": ["sample", "guess", "linear"], "state": ["2", "guess", "linear"]}
     rows = compare(trained("gmm", "state"), samplers, STEP)
     assert [one.sampler for one in rows] == ["gmm", "state-2"]
     # Motion: 12 values, all of them components: basis, weight, bias. State: 20 values, two lags.
-    assert [one.size.anchor for one in rows] == [12 * 12 + 12 * 12 + 12, 20 * 20 + 2 * 20 * 20 + 20]
+    assert [one.size.guess for one in rows] == [12 * 12 + 12 * 12 + 12, 20 * 20 + 2 * 20 * 20 + 20]
     assert all(one.size.parameters == one.size.backbone + one.size.head for one in rows)
 
 
 def test_training_on_the_heads_own_steps_is_counted_batch_by_batch():
-    flow = PREDICTORS.flow.model_copy(update={"shortcut_share": 0.5})
-    config = PREDICTORS.model_copy(update={"flow": flow}).of("flow")
-    (one,) = compare([Trained(config, GEOMETRY, 1.0)], {"flow": ["flow-4"]}, STEP)
+    config = changed(PREDICTORS, "flow", shortcut_share=0.5)
+    (one,) = compare([Trained("flow", config, GEOMETRY, 1.0)], {"flow": ["4"]}, STEP)
     assert one.training_samples == 42
     assert one.training_flops == 7 * training_flops(config, GEOMETRY, 6) > 42 * training_flops(config, GEOMETRY)
 
@@ -120,20 +119,20 @@ def test_a_training_is_read_from_its_folder(tmp_path):
     config = PREDICTORS.of("flow")
     save_predictor(tmp_path, build_predictor(config, GEOMETRY), config, GEOMETRY)
     with pytest.raises(LamoError, match=r"log\.parquet: cannot be read"):
-        read_trained(tmp_path)
+        read_trained("flow", tmp_path)
     pq.write_table(pa.table({"step": [0, 20, 29], "minutes": [0.1, 0.5, None]}), tmp_path / "log.parquet")
-    assert read_trained(tmp_path) == Trained(config, GEOMETRY, 30.0)
+    assert read_trained("flow", tmp_path) == Trained("flow", config, GEOMETRY, 30.0)
     pq.write_table(pa.table({"step": [0]}), tmp_path / "log.parquet")
-    assert read_trained(tmp_path).seconds is None
-    assert "n/a" in matched_markdown(compare([read_trained(tmp_path)], {"flow": ["flow-1"]}, STEP), STEP, "run")
+    assert read_trained("flow", tmp_path).seconds is None
+    assert "n/a" in matched_markdown(compare([read_trained("flow", tmp_path)], {"flow": ["1"]}, STEP), STEP, "run")
 
 
 def test_a_missing_training_and_seeds_that_differ_are_errors():
     with pytest.raises(LamoError, match="predictor gmm: found 0 trainings"):
         compare(trained("flow"), SAMPLERS, STEP)
-    other = PREDICTORS.model_copy(update={"history": 2}).of("gmm")
+    other = changed(PREDICTORS, "gmm", history=2)
     with pytest.raises(LamoError, match="predictor gmm: found 3 trainings, expected at least one, all with the same"):
-        compare([*trained("gmm"), Trained(other, GEOMETRY, 1.0)], {"gmm": ["gmm"]}, STEP)
+        compare([*trained("gmm"), Trained("gmm", other, GEOMETRY, 1.0)], {"gmm": ["sample"]}, STEP)
 
 
 def counted(work):

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from made_predictors import predictors
 
-from lamo.predictors.config import PredictorsConfig
+from lamo.predictors.entries import PredictorsConfig
 from lamo.predictors.interface import Context, Geometry
 from lamo.stores.latents import LatentsStore, LatentsWriter
 
@@ -21,14 +22,12 @@ def geometry() -> Geometry:
 
 @pytest.fixture
 def config() -> PredictorsConfig:
-    return PredictorsConfig.model_validate(
-        {
-            "backbone": {"depth": 2, "width": 32, "heads": 2},
-            "flow": {"width": 32, "anchor": "none"},
-            "state": {"width": 32, "anchor": "none"},
-            "gmm": {"components": 2, "anchor": "none"},
-        }
-    )
+    entries = {
+        "flow": {"width": 32, "guess": "none"},
+        "state": {"width": 32, "guess": "none"},
+        "gmm": {"components": 2, "guess": "none"},
+    }
+    return predictors(entries, backbone={"depth": 2, "width": 32, "heads": 2})
 
 
 @pytest.fixture

@@ -1,13 +1,16 @@
 """Sizes and operations of predictors, against sums by hand over their weights."""
 
 import pytest
+from made_predictors import changed, predictors, sampler
 from torch import nn
 
 from lamo.predictors.build import build_predictor
-from lamo.predictors.config import BackboneConfig, PredictorConfig, PredictorsConfig
+from lamo.predictors.config import BackboneConfig
 from lamo.predictors.cost import backbone_flops, make, sampling_flops, size_of, training_flops
+from lamo.predictors.entries import PredictorsConfig
 from lamo.predictors.flow.head import AdaLnAttention
-from lamo.predictors.interface import Geometry, Sampler
+from lamo.predictors.interface import Geometry
+from lamo.predictors.kinds import PredictorConfig
 
 NAMES = ("flow", "gmm", "state")
 # Tokens that the queries of each predictor are read from, of the fixture's geometry: K = 3, L M = 6, P = 6.
@@ -40,8 +43,8 @@ def head_by_hand(head: nn.Module, name: str) -> int:
 
 
 def with_head(config: PredictorsConfig, **changes: object) -> PredictorConfig:
-    """The flow predictor with a part of its section replaced."""
-    return config.model_copy(update={"flow": config.flow.model_copy(update=changes)}).of("flow")
+    """The flow predictor with some of its settings replaced."""
+    return changed(config, "flow", **changes)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -59,19 +62,17 @@ def test_backbone_is_counted_as_by_hand(name, config, geometry):
 
 
 @pytest.mark.parametrize(
-    ("name", "sampler", "evaluations"),
+    ("name", "label", "evaluations"),
     [
-        ("flow", "flow-1", 1), ("flow", "flow-7", 7), ("flow", "flow-4-heun", 8), ("flow", "flow-3-midpoint", 6),
+        ("flow", "flow-1", 1), ("flow", "flow-7", 7), ("flow", "flow-4-heun", 8),
         ("gmm", "gmm", 1), ("gmm", "gmm-mean", 1), ("state", "state-5", 5),
     ],
 )  # fmt: skip
-def test_a_sample_takes_the_backbone_once_and_the_head_as_often_as_it_says(
-    name, sampler, evaluations, config, geometry
-):
-    sampler, settings = Sampler.parse(sampler), config.of(name)
-    assert sampler.evaluations == evaluations
+def test_a_sample_takes_the_backbone_once_and_the_head_as_often_as_it_says(name, label, evaluations, config, geometry):
+    used, settings = sampler(label), config.of(name)
+    assert used.evaluations == evaluations
     head = head_by_hand(make(settings, geometry).head, name)
-    assert sampling_flops(settings, geometry, sampler) == backbone_by_hand(name) + evaluations * head
+    assert sampling_flops(settings, geometry, used) == backbone_by_hand(name) + evaluations * head
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -95,7 +96,7 @@ def test_a_coupled_head_is_counted_with_its_attention(config, geometry):
     assert size_of(coupled, geometry).backbone == size_of(plain, geometry).backbone
     once = head_by_hand(head, "flow")
     assert once - head_by_hand(make(plain, geometry).head, "flow") == 3 * (2 * 6 * 7 * 32**2 + 4 * 6**2 * 32)
-    assert sampling_flops(coupled, geometry, Sampler.parse("flow-5")) == backbone_by_hand("flow") + 5 * once
+    assert sampling_flops(coupled, geometry, sampler("flow-5")) == backbone_by_hand("flow") + 5 * once
     # As for the plain head: the first products take no gradient with respect to data.
     saved = 3 * (backbone_by_hand("flow") + head_by_hand(make(plain, geometry).head, "flow"))
     saved -= training_flops(plain, geometry)
@@ -113,13 +114,13 @@ def test_windows_that_train_the_head_on_itself_evaluate_it_twice_more_without_gr
     assert training_flops(shortcut, geometry, 8) == expected
     # One embedding for each size but 0; a sample costs the same.
     assert size_of(shortcut, geometry).head == size_of(plain, geometry).head + 4 * 32
-    sampler = Sampler.parse("flow-4")
-    assert sampling_flops(shortcut, geometry, sampler) == sampling_flops(plain, geometry, sampler)
+    used = sampler("flow-4")
+    assert sampling_flops(shortcut, geometry, used) == sampling_flops(plain, geometry, used)
 
 
 def test_paper_size_is_matched_in_the_backbone():
     backbone = BackboneConfig(depth=12, width=1152, heads=8)
     geometry = Geometry(history=3, levels=3, tokens=10, motion_width=192, grid=(14, 14), state_width=384)
-    sizes = [size_of(PredictorsConfig(backbone=backbone).of(name), geometry) for name in NAMES]
+    sizes = [size_of(predictors({}, backbone=backbone).of(name), geometry) for name in NAMES]
     # Twelve layers of twelve squares of the width, and what embeds the tokens.
     assert all(0 < size.backbone / (12 * 12 * 1152**2) - 1 < 0.01 for size in sizes)

@@ -6,13 +6,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_predictors import predictors, sampler
 
 from lamo.errors import LamoError
 from lamo.predictors.backbone import Features
-from lamo.predictors.config import PredictorsConfig
 from lamo.predictors.flow.head import FlowHead, embed_tau, straight_path
 from lamo.predictors.flow.ode import SOLVERS, integrate
-from lamo.predictors.interface import Sampler
 
 ORDER = {"euler": 1, "midpoint": 2, "heun": 2}
 
@@ -112,12 +111,12 @@ def test_coupled_tokens_are_told_apart_by_their_context_alone():
 
 
 def test_a_width_that_the_heads_do_not_divide_is_refused():
-    with pytest.raises(LamoError, match=r"head 9 wide .* expected a multiple of predictors\.backbone\.heads 2"):
+    with pytest.raises(LamoError, match=r"head 9 wide .* expected a multiple of the 2 heads"):
         FlowHead(token_width=9, context_width=8, width=8, blocks=1, attention_heads=2)
     flow = {"coupling": "attention", "width": 17}
-    with pytest.raises(ValueError, match=r"flow\.width is 17 with coupling 'attention'; expected a multiple of .* 2"):
-        PredictorsConfig.model_validate({"flow": flow})
-    assert PredictorsConfig.model_validate({"flow": flow | {"coupling": "none"}}).flow.width == 17
+    with pytest.raises(ValueError, match=r"flow\.width: found 17 with coupling .* expected a multiple of .* 2"):
+        predictors({"flow": flow})
+    assert predictors({"flow": flow | {"coupling": "none"}}).of("flow").settings.width == 17
 
 
 def test_coupled_tokens_learn_to_agree():
@@ -134,7 +133,7 @@ def test_coupled_tokens_learn_to_agree():
             head.loss(features, target, noise).backward()
             optimizer.step()
         with torch.no_grad():
-            sign = head.sample(features, Sampler.parse("flow-20"), noise).sign().squeeze(-1)
+            sign = head.sample(features, sampler("flow-20"), noise).sign().squeeze(-1)
         agreed[heads] = float((sign.sum(1).abs() == 3).float().mean())
     # By chance a quarter.
     assert agreed[0] < 0.4
@@ -153,6 +152,6 @@ def test_flow_learns_a_gaussian():
         head.loss(features, 2.0 + 0.5 * torch.randn(512, 1, 1, generator=noise), noise).backward()
         optimizer.step()
     with torch.no_grad():
-        sample = head.sample(features, Sampler.parse("flow-20"), noise)
+        sample = head.sample(features, sampler("flow-20"), noise)
     assert float(sample.mean()) == pytest.approx(2.0, abs=0.1)
     assert float(sample.std()) == pytest.approx(0.5, abs=0.1)

@@ -1,14 +1,14 @@
-"""The linear anchor: least squares, what it is fitted on, and predictors that start from it."""
+"""The linear guess: least squares, what it is fitted on, and predictors that start from it."""
 
 import numpy as np
 import pytest
 import torch
+from made_predictors import predictors, sampler
 
 from lamo.errors import LamoError
 from lamo.predictors.build import build_predictor
-from lamo.predictors.config import PredictorsConfig
-from lamo.predictors.interface import Context, Geometry, Sampler
-from lamo.predictors.linear_guess import LinearAnchor, _principal_components
+from lamo.predictors.interface import Context, Geometry
+from lamo.predictors.linear_guess import LinearGuess, _principal_components
 
 GEOMETRY = Geometry(2, 1, 3, 4, (2, 2), 5)
 
@@ -26,9 +26,9 @@ def windows(count: int = 400, lags: int = 1, noise: float = 0.1) -> tuple[torch.
 @pytest.mark.parametrize("lags", [1, 2])
 def test_it_is_ridge_regression(lags):
     past, target, _ = windows(lags=lags)
-    anchor = LinearAnchor((2, 3), lags, ridge=0.03)
+    guess = LinearGuess((2, 3), lags, ridge=0.03)
     parts = [(past[i : i + 70], target[i : i + 70]) for i in range(0, 400, 70)]
-    anchor.fit(iter(parts), iter(parts))
+    guess.fit(iter(parts), iter(parts))
     # Independently: the normal equations in the original coordinates, which a full basis only rotates.
     x = np.column_stack([past.flatten(1).numpy(), np.ones(400)]).astype(np.float64)
     y = target.flatten(1).numpy().astype(np.float64)
@@ -36,15 +36,15 @@ def test_it_is_ridge_regression(lags):
     penalty[-1, -1] = 0
     found = np.linalg.solve(x.T @ x + penalty, x.T @ y)
     guess = (x @ found).reshape(400, 2, 3)
-    np.testing.assert_allclose(anchor(past).numpy(), guess, atol=1e-4)
+    np.testing.assert_allclose(guess(past).numpy(), guess, atol=1e-4)
 
 
 @pytest.mark.parametrize("noise", [0.1, 0.0])
 def test_samples_are_the_guess_and_a_gaussian_of_what_it_leaves(noise):
     past, target, _ = windows(20_000, noise=noise)
-    anchor = LinearAnchor((2, 3), 1, ridge=1e-9)
-    anchor.fit(iter([(past, target)]), iter([(past, target)]))
-    draws = anchor.sample(past, torch.Generator().manual_seed(0)) - anchor(past)
+    guess = LinearGuess((2, 3), 1, ridge=1e-9)
+    guess.fit(iter([(past, target)]), iter([(past, target)]))
+    draws = guess.sample(past, torch.Generator().manual_seed(0)) - guess(past)
     # White noise of known size; 20,000 draws know a variance to 1 %. Products in float32 round at 1e-5 of the values.
     found = np.cov(draws.flatten(1).numpy().T)
     np.testing.assert_allclose(found, noise**2 * np.eye(6), atol=4 * noise**2 * (2 / 20_000) ** 0.5 + 3e-5)
@@ -59,10 +59,10 @@ def test_what_the_guess_leaves_is_measured_on_windows_that_it_was_not_fitted_on(
         matrix = torch.randn(12, 12, generator=rng) / 12**0.5
         past = torch.randn(540, 1, 2, 6, generator=rng)
         target = (past.flatten(1) @ matrix + torch.randn(540, 12, generator=rng)).view(540, 2, 6)
-        anchor = LinearAnchor((2, 6), 1, ridge)
-        anchor.fit(iter([(past[:40], target[:40])]), iter([(past[:40], target[:40])]))
-        held_out.append((anchor(past[40:]) - target[40:]).square().mean())
-        told.append((anchor.spread @ anchor.spread).diag().mean())
+        guess = LinearGuess((2, 6), 1, ridge)
+        guess.fit(iter([(past[:40], target[:40])]), iter([(past[:40], target[:40])]))
+        held_out.append((guess(past[40:]) - target[40:]).square().mean())
+        told.append((guess.spread @ guess.spread).diag().mean())
     # Of 40 windows 13 degrees of freedom are fitted: on the windows themselves it would be about half of this. A fold
     # has fewer windows to be fitted on than the whole, so that a little more is left.
     ratio = torch.stack(told).mean() / torch.stack(held_out).mean()
@@ -72,40 +72,40 @@ def test_what_the_guess_leaves_is_measured_on_windows_that_it_was_not_fitted_on(
 def test_samples_vary_by_as_much_as_the_guess_leaves_inside_and_outside_the_components(monkeypatch):
     monkeypatch.setattr("lamo.predictors.linear_guess.RANK", 2)
     past, target, _ = windows(4000)
-    anchor = LinearAnchor((2, 3), 1, 0.03)
-    anchor.fit(iter([(past, target)]), iter([(past, target)]))
-    left = (target - anchor(past)).flatten(1).square().mean(dim=0)
-    drawn = (anchor.sample(past, torch.Generator().manual_seed(0)) - anchor(past)).flatten(1).var(dim=0)
+    guess = LinearGuess((2, 3), 1, 0.03)
+    guess.fit(iter([(past, target)]), iter([(past, target)]))
+    left = (target - guess(past)).flatten(1).square().mean(dim=0)
+    drawn = (guess.sample(past, torch.Generator().manual_seed(0)) - guess(past)).flatten(1).var(dim=0)
     torch.testing.assert_close(drawn.sum(), left.sum(), rtol=0.05, atol=0)
-    assert 0.2 < anchor.outside.square().sum() / left.sum() < 0.9
+    assert 0.2 < guess.outside.square().sum() / left.sum() < 0.9
 
 
 def test_one_window_is_guessed_and_nothing_said_of_what_is_left():
     past, target, _ = windows(1)
-    anchor = LinearAnchor((2, 3), 1, 0.03)
-    anchor.fit(iter([(past, target)]), iter([(past, target)]))
-    assert torch.isfinite(anchor(past)).all()
-    assert torch.equal(anchor.sample(past, torch.Generator()), anchor(past))
+    guess = LinearGuess((2, 3), 1, 0.03)
+    guess.fit(iter([(past, target)]), iter([(past, target)]))
+    assert torch.isfinite(guess(past)).all()
+    assert torch.equal(guess.sample(past, torch.Generator()), guess(past))
 
 
 def test_a_row_is_sampled_the_same_whatever_rows_are_beside_it():
     past, target, _ = windows()
-    anchor = LinearAnchor((2, 3), 1, 0.03)
-    anchor.fit(iter([(past, target)]), iter([(past, target)]))
-    both = anchor.sample(past[:2], [torch.Generator().manual_seed(seed) for seed in (1, 2)])
-    alone = anchor.sample(past[1:2], [torch.Generator().manual_seed(2)])
+    guess = LinearGuess((2, 3), 1, 0.03)
+    guess.fit(iter([(past, target)]), iter([(past, target)]))
+    both = guess.sample(past[:2], [torch.Generator().manual_seed(seed) for seed in (1, 2)])
+    alone = guess.sample(past[1:2], [torch.Generator().manual_seed(2)])
     torch.testing.assert_close(both[1:], alone, atol=1e-6, rtol=0)
 
 
 def test_only_the_last_lags_are_read_and_autocast_does_not_round():
     past, target, _ = windows()
-    anchor = LinearAnchor((2, 3), 1, 0.03)
-    anchor.fit(iter([(past, target)]), iter([(past, target)]))
+    guess = LinearGuess((2, 3), 1, 0.03)
+    guess.fit(iter([(past, target)]), iter([(past, target)]))
     longer = torch.cat([torch.full_like(past, 7.0), past], dim=1)
     with torch.autocast("cpu", torch.bfloat16):
-        rounded = anchor(longer)
-    torch.testing.assert_close(rounded, anchor(past), atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(anchor(past), target, atol=1.0, rtol=0)
+        rounded = guess(longer)
+    torch.testing.assert_close(rounded, guess(past), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(guess(past), target, atol=1.0, rtol=0)
 
 
 @pytest.mark.parametrize("rows", [4, 200])
@@ -125,56 +125,38 @@ def test_beyond_what_the_rows_tell_components_are_zero():
 
 def test_without_windows_there_is_nothing_to_fit():
     with pytest.raises(LamoError, match="fitted on training windows, found none"):
-        LinearAnchor((2, 3), 1, 0.03).fit(iter([]), iter([]))
+        LinearGuess((2, 3), 1, 0.03).fit(iter([]), iter([]))
 
 
 def test_what_the_components_do_not_see_of_a_sample_is_not_carried_on():
     past = torch.randn(50, 2, 30, 2, generator=torch.Generator().manual_seed(1))
-    anchor = LinearAnchor((30, 2), 2, 0.03)
-    anchor.fit(iter([(past, past[:, -1])]), iter([(past, past[:, -1])]))
+    guess = LinearGuess((30, 2), 2, 0.03)
+    guess.fit(iter([(past, past[:, -1])]), iter([(past, past[:, -1])]))
     noise = torch.randn(50, 2, 60, generator=torch.Generator().manual_seed(2))
-    noise = noise - noise @ anchor.basis @ anchor.basis.T
+    noise = noise - noise @ guess.basis @ guess.basis.T
     assert noise.std() > 0.3
-    torch.testing.assert_close(anchor(past + noise.view_as(past)), anchor(past), atol=1e-4, rtol=0)
+    torch.testing.assert_close(guess(past + noise.view_as(past)), guess(past), atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("name", ["flow", "gmm", "state"])
-def test_the_head_models_what_the_anchor_leaves(name):
-    config = PredictorsConfig.model_validate({"history": 2, "backbone": {"depth": 1, "width": 16, "heads": 2}})
+def test_the_head_models_what_the_guess_leaves(name):
+    config = predictors({}, history=2, backbone={"depth": 1, "width": 16, "heads": 2})
     torch.manual_seed(0)
     model = build_predictor(config.of(name), GEOMETRY).eval()
     torch.nn.init.normal_(model.linear.basis)
     torch.nn.init.normal_(model.linear.weight)
     context = Context(torch.randn(5, 2, 1, 3, 4), torch.randn(5, 3, 4, 5))
-    alone = model.sample(context, Sampler.parse(f"{name}-anchor"), torch.Generator())
+    alone = model.sample(context, sampler(f"{name}-guess"), torch.Generator())
     assert torch.equal(alone, model.guess(context))
     assert alone.abs().mean() > 0.1
     model.linear.spread.copy_(0.1 * torch.eye(len(model.linear.bias)))
-    sample = model.sample(context, Sampler.parse(f"{name}-linear"), torch.Generator().manual_seed(4))
-    assert torch.equal(sample, model.linear.sample(model.past(context), torch.Generator().manual_seed(4)))
-    assert not torch.equal(sample, alone)
-    # The same loss for the same residual, whatever the anchor.
+    drawn = model.sample(context, sampler(f"{name}-linear"), torch.Generator().manual_seed(4))
+    assert torch.equal(drawn, model.linear.sample(model.past(context), torch.Generator().manual_seed(4)))
+    assert not torch.equal(drawn, alone)
+    # The same loss for the same residual, whatever the guess.
     residual = torch.randn_like(alone)
     losses = [model.loss(context, guess + residual, torch.Generator().manual_seed(3)) for guess in (alone,)]
     model.linear.weight.zero_()
     model.linear.bias.zero_()
     losses.append(model.loss(context, model.guess(context) + residual, torch.Generator().manual_seed(3)))
     torch.testing.assert_close(*losses)
-
-
-@pytest.mark.parametrize(
-    ("anchor", "sampler", "expected"),
-    [
-        ("none", "flow-anchor", r"'none', expected 'last' or 'linear'"),
-        ("none", "flow-linear", r"'none', expected 'linear'"),
-        ("last", "flow-linear", r"'last', expected 'linear'"),
-    ],
-)
-def test_a_sampler_of_an_anchor_that_is_not_there_is_refused(anchor, sampler, expected):
-    config = PredictorsConfig.model_validate(
-        {"history": 2, "backbone": {"depth": 1, "width": 16, "heads": 2}, "flow": {"anchor": anchor}}
-    )
-    model = build_predictor(config.of("flow"), GEOMETRY)
-    context = Context(torch.randn(5, 2, 1, 3, 4), torch.randn(5, 3, 4, 5))
-    with pytest.raises(LamoError, match=rf"{sampler}: predictors\.flow\.anchor is {expected}"):
-        model.sample(context, Sampler.parse(sampler), torch.Generator())

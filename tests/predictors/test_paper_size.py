@@ -41,7 +41,7 @@ def test_geometry_is_that_of_the_published_network(sizes):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["flow", "gmm", "state"])
 def test_a_step_at_paper_size(name, sizes):
-    config, settings = sizes.config.predictors.of(name), getattr(sizes.config.predictors, name).training
+    config, settings = sizes.config.predictors.of(name), sizes.config.predictors.of(name).settings.training
     torch.manual_seed(0)
     model = build_predictor(config, sizes.geometry).train()
     assert sum(p.numel() for p in model.parameters()) == size_of(config, sizes.geometry).parameters > 1.9e8

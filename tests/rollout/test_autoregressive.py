@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from made_predictors import changed, predictors, sampler
 
 from lamo.errors import LamoError
 from lamo.predictors.build import build_predictor
-from lamo.predictors.config import PredictorsConfig
-from lamo.predictors.interface import Context, Geometry, Predictor, Sampler
+from lamo.predictors.interface import Context, Geometry, Predictor
 from lamo.predictors.randomness import normal
 from lamo.rollout.autoregressive import roll_out
 from lamo.rollout.controls import roll_out_control, true_frames
@@ -20,9 +20,10 @@ from lamo.stores.rollouts import Window
 class Straight(Predictor):
     """Continues the last motion, or the last change of state, plus noise of the given size; records its contexts."""
 
-    def __init__(self, predicts: str, noise: float = 0.0) -> None:
-        super().__init__()
-        self.name, self.predicts, self.noise = "flow" if predicts == "motion" else "state", predicts, noise
+    def __init__(self, predicts: str, noise: float = 0.0, history: int = 3) -> None:
+        super().__init__(Geometry(history, 1, 4, 3, (2, 2), 3))
+        self.predicts = predicts
+        self.noise = noise
         self.contexts: list[Context] = []
 
     def loss(self, context, target, generator):
@@ -37,7 +38,7 @@ class Straight(Predictor):
         return value + self.noise * normal(tuple(value.shape), generator, value)
 
 
-SAMPLER = {"motion": Sampler.parse("flow-1"), "state": Sampler.parse("state-1")}
+SAMPLER = {"motion": sampler("flow-1"), "state": sampler("state-1")}
 
 
 @pytest.mark.parametrize("predicts", ["motion", "state"])
@@ -69,7 +70,7 @@ def test_the_window_slides_over_what_was_predicted(predicts, models, random_clip
 
 def real_predictor(name: str) -> Predictor:
     torch.manual_seed(0)
-    config = PredictorsConfig.model_validate({"backbone": {"depth": 1, "width": 16, "heads": 2}})
+    config = predictors({}, backbone={"depth": 1, "width": 16, "heads": 2})
     predictor = build_predictor(config.of(name), Geometry(3, 1, 4, 3, (2, 2), 3))
     with torch.no_grad():
         for parameter in predictor.parameters():
@@ -80,36 +81,36 @@ def real_predictor(name: str) -> Predictor:
 REAL = [("flow", "flow-3"), ("gmm", "gmm"), ("gmm", "gmm-mean"), ("state", "state-3")]
 
 
-@pytest.mark.parametrize(("name", "sampler"), REAL)
-def test_rollouts_are_reproducible_and_do_not_depend_on_the_batches(name, sampler, models, random_clips, windows, plan):
-    predictor, sampler = real_predictor(name), Sampler.parse(sampler)
-    first, again = (roll_out(models, predictor, sampler, random_clips, windows, plan) for _ in range(2))
+@pytest.mark.parametrize(("name", "label"), REAL)
+def test_rollouts_are_reproducible_and_do_not_depend_on_the_batches(name, label, models, random_clips, windows, plan):
+    predictor, used = real_predictor(name), sampler(label)
+    first, again = (roll_out(models, predictor, used, random_clips, windows, plan) for _ in range(2))
     np.testing.assert_array_equal(first.frames, again.frames)
     np.testing.assert_array_equal(first.drift, again.drift)
-    whole = roll_out(models, predictor, sampler, random_clips, windows, replace(plan, batch=100))
-    single = roll_out(models, predictor, sampler, random_clips, windows[::-1], replace(plan, batch=1))
+    whole = roll_out(models, predictor, used, random_clips, windows, replace(plan, batch=100))
+    single = roll_out(models, predictor, used, random_clips, windows[::-1], replace(plan, batch=1))
     for other in (whole.frames, single.frames[::-1]):
         # Products of matrices of another size round differently: one grey value at most.
         assert np.abs(first.frames.astype(int) - other).max() <= 1
     np.testing.assert_allclose(whole.drift, first.drift, rtol=1e-3)
 
 
-@pytest.mark.parametrize(("name", "sampler"), REAL)
-def test_seed_and_sample_change_the_future(name, sampler, models, random_clips, windows, plan):
-    predictor, sampler = real_predictor(name), Sampler.parse(sampler)
-    first = roll_out(models, predictor, sampler, random_clips, windows, plan)
-    other = roll_out(models, predictor, sampler, random_clips, windows, replace(plan, seed=8))
-    assert first.frames.shape[1] == (1 if sampler.deterministic else plan.samples)
-    assert np.array_equal(first.frames, other.frames) == sampler.deterministic
-    if not sampler.deterministic:
+@pytest.mark.parametrize(("name", "label"), REAL)
+def test_seed_and_sample_change_the_future(name, label, models, random_clips, windows, plan):
+    predictor, used = real_predictor(name), sampler(label)
+    first = roll_out(models, predictor, used, random_clips, windows, plan)
+    other = roll_out(models, predictor, used, random_clips, windows, replace(plan, seed=8))
+    assert first.frames.shape[1] == (1 if used.deterministic else plan.samples)
+    assert np.array_equal(first.frames, other.frames) == used.deterministic
+    if not used.deterministic:
         assert not np.array_equal(first.frames[:, 0], first.frames[:, 1])
 
 
 def test_a_longer_rollout_begins_like_a_shorter_one(models, random_clips, plan):
     windows = [Window("a", 0), Window("b", 4)]
-    predictor, sampler = real_predictor("flow"), Sampler.parse("flow-2")
-    long = roll_out(models, predictor, sampler, random_clips, windows, plan)
-    short = roll_out(models, predictor, sampler, random_clips, windows, replace(plan, steps=3))
+    predictor, used = real_predictor("flow"), sampler("flow-2")
+    long = roll_out(models, predictor, used, random_clips, windows, plan)
+    short = roll_out(models, predictor, used, random_clips, windows, replace(plan, steps=3))
     np.testing.assert_array_equal(long.frames[:, :, :3], short.frames)
 
 
@@ -152,21 +153,33 @@ def test_error_and_spread_of_states_are_those_of_frames_that_show_them(predicts,
 
 
 def test_each_window_is_encoded_once(models, random_clips, windows, plan):
-    roll_out(models, real_predictor("flow"), Sampler.parse("flow-2"), random_clips, windows, plan)
+    roll_out(models, real_predictor("flow"), sampler("flow-2"), random_clips, windows, plan)
     assert models.dynamics.encoded == len(windows) * plan.length
 
 
 def test_divergence_and_a_foreign_sampler_are_errors(models, random_clips, windows, plan):
     with pytest.raises(LamoError, match=r"flow-1: the state at step 1 of the window at frame .* is not\s+finite"):
         roll_out(models, Straight("motion", noise=float("nan")), SAMPLER["motion"], random_clips, windows, plan)
-    with pytest.raises(LamoError, match="belongs to predictor gmm, not to flow"):
-        roll_out(models, real_predictor("flow"), Sampler.parse("gmm"), random_clips, windows, plan)
+    with pytest.raises(LamoError, match="sampler gmm: found a GmmSampler, expected a FlowSampler"):
+        roll_out(models, real_predictor("flow"), sampler("gmm"), random_clips, windows, plan)
+
+
+@pytest.mark.parametrize("predicts", ["motion", "state"])
+def test_a_predictor_of_a_shorter_history_sees_the_end_of_the_context(predicts, models, random_clips, windows, plan):
+    whole, short = Straight(predicts), Straight(predicts, history=1)
+    for predictor in (whole, short):
+        roll_out(models, predictor, SAMPLER[predicts], random_clips, windows[:2], replace(plan, samples=1))
+    seen, context = short.contexts[0], whole.contexts[0]
+    assert torch.equal(seen.motion, context.motion[:, -1:])
+    assert torch.equal(seen.states, context.states[:, -2:])
+    with pytest.raises(LamoError, match="the predictor reads 5 motion tokens, the windows hold 3"):
+        roll_out(models, Straight(predicts, history=5), SAMPLER[predicts], random_clips, windows[:2], plan)
 
 
 def test_without_history(models, random_clips, plan):
     plan = replace(plan, history=0)
-    backbone, head = {"depth": 1, "width": 16, "heads": 2}, {"anchor": "none"}
-    config = PredictorsConfig.model_validate({"history": 0, "backbone": backbone, "flow": head, "gmm": head})
-    predictor = build_predictor(config.of("flow"), Geometry(0, 1, 4, 3, (2, 2), 3)).eval()
-    rollouts = roll_out(models, predictor, Sampler.parse("flow-2"), random_clips, [Window("a", 0)], plan)
+    config = predictors({"gmm": {"guess": "none"}, "flow": {"guess": "none"}}, history=0)
+    small = changed(config, "flow", backbone={"depth": 1, "width": 16, "heads": 2})
+    predictor = build_predictor(small, Geometry(0, 1, 4, 3, (2, 2), 3)).eval()
+    rollouts = roll_out(models, predictor, sampler("flow-2"), random_clips, [Window("a", 0)], plan)
     assert rollouts.frames.shape == (1, 2, 8, 8, 8, 3)

@@ -64,9 +64,6 @@ def test_horizons_are_whole_steps():
 @pytest.mark.parametrize(
     ("section", "message"),
     [
-        ({"samplers": {"flow": ["flow-0"]}}, r"samplers\.flow: sampler 'flow-0' asks for 0 integration steps"),
-        ({"samplers": {"flow": ["state-5"]}}, "sampler of predictor state"),
-        ({"samplers": {"gmm": ["gmm", "gmm"]}}, "may stand there once"),
         ({"blur_sigmas": [1.0]}, "must contain 0"),
         ({"horizons_s": [0.0]}, "greater than 0"),
         ({"samples": 0}, "greater than or equal to 1"),

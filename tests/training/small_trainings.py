@@ -16,8 +16,13 @@ from lamo.metrics.features.examples import Examples
 from lamo.metrics.features.world import train_world_features
 from lamo.midway.config import MidwayConfig
 from lamo.midway.learning.training import train_midway
+<<<<<<< HEAD
 from lamo.predictors.config import PredictorsConfig
+=======
+from lamo.midway.network import Midway
+>>>>>>> 28917f7 (Named predictors: any number of entries of a kind, each with its own settings, history, backbone and samplers)
 from lamo.predictors.data import LatentWindows, geometry_of
+from lamo.predictors.entries import PredictorsConfig
 from lamo.predictors.statistics import compute_statistics
 from lamo.predictors.train import train_predictor
 from lamo.stores.windows import ShardArray
@@ -101,8 +106,9 @@ def predictor(name: str, session: Session) -> None:
         "validation_every": 3,
         "validation_batches": 1,
     }
-    head = {"training": training, **HEADS[name]}
-    config = PredictorsConfig.model_validate({"backbone": {"depth": 1, "width": 16, "heads": 2}, name: head}).of(name)
+    entry = {"kind": name, "samplers": ["guess"], "training": training, **HEADS[name]}
+    backbone = {"depth": 1, "width": 16, "heads": 2}
+    config = PredictorsConfig.model_validate({"backbone": backbone, "entries": {name: entry}}).of(name)
     windows = LatentWindows([store], config.history, compute_statistics([store]))
     with tempfile.TemporaryDirectory() as folder:
         train_predictor(config, geometry_of([store], 3), windows, windows, 3, folder, session)

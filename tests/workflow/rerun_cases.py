@@ -84,11 +84,21 @@ NOTHING: set[str] = set()
 PICTURES = CURVES | SHEET | GROUPS | PROBE
 
 VALUES = [
-    configured("predictors={flow: {training: {learning_rate: 0.01}}}", TRAINED_FLOW),
-    configured("predictors={flow: {anchor: none}}", TRAINED_FLOW),
-    configured("predictors={gmm: {components: 3}}", TRAINED_GMM),
-    configured("predictors={state: {blocks: 2}}", TRAINED_STATE),
+    configured("predictors={entries: {flow: {training: {learning_rate: 0.01}}}}", TRAINED_FLOW),
+    configured("predictors={entries: {flow: {guess: none}}}", TRAINED_FLOW),
+    configured("predictors={entries: {gmm: {components: 3}}}", TRAINED_GMM),
+    configured("predictors={entries: {state: {blocks: 2}}}", TRAINED_STATE),
     configured("predictors={backbone: {depth: 2}}", TRAINED),
+    # Another entry, and settings of one entry alone.
+    configured(
+        "predictors={entries: {other: {kind: flow, samplers: [1], history: 1}}}",
+        {"training predictor other, seed 0", "rollouts of other, seed 0, sampler other-1"} | SHOWN | MATCHED,
+    ),
+    configured("predictors={entries: {state: null}}", SHOWN | MATCHED),
+    configured("predictors={entries: {flow: {history: 2}}}", TRAINED_FLOW),
+    configured("predictors={entries: {gmm: {backbone: {depth: 2}}}}", TRAINED_GMM),
+    # Windows begin after the longest history, for all rows.
+    configured("predictors={entries: {gmm: {history: 4}}}", TRAINED_GMM | ROLLED),
     # What later stages need of a clip stands in frames.min_frames: within it, they change no frames.
     configured("predictors={history: 2}", TRAINED | ROLLED),
     configured("rollouts={horizons_s: [0.2, 0.6, 1.0, 1.6]}", ROLLED),
@@ -104,10 +114,11 @@ VALUES = [
         {job.replace("seed 0", "seed 1") for job in training("flow", "gmm", "state") | PREDICTED} | SCORED,
     ),
     configured(
-        "rollouts={samplers: {flow: [flow-2, flow-3]}}", {"rollouts of flow, seed 0, sampler flow-3"} | SHOWN | MATCHED
+        "predictors={entries: {flow: {samplers: [2, 3]}}}",
+        {"rollouts of flow, seed 0, sampler flow-3"} | SHOWN | MATCHED,
     ),
     configured(
-        "rollouts={samplers: {state: [state-2, state-3]}}",
+        "predictors={entries: {state: {samplers: [2, 3]}}}",
         {"rollouts of state, seed 0, sampler state-3"} | SHOWN | MATCHED,
     ),
     configured("rollouts={samples: 3}", ROLLED),
@@ -139,11 +150,15 @@ VALUES = [
 CODE = [
     line_in("lamo/predictors/flow/head.py", TRAINED_FLOW | TRAINED_STATE),
     line_in("lamo/predictors/flow/shortcut.py", TRAINED_FLOW | TRAINED_STATE),
-    line_in("lamo/predictors/guessed.py", TRAINED),
+    line_in("lamo/predictors/head_predictor.py", TRAINED),
     line_in("lamo/predictors/linear_guess.py", TRAINED),
     line_in("lamo/predictors/flow/ode.py", TRAINED_FLOW | TRAINED_STATE),
     line_in("lamo/predictors/gmm/head.py", TRAINED_GMM),
     line_in("lamo/predictors/flow/predictor.py", TRAINED_FLOW),
+    line_in("lamo/predictors/flow/kind.py", TRAINED_FLOW),
+    line_in("lamo/predictors/gmm/config.py", TRAINED_GMM),
+    line_in("lamo/predictors/kinds.py", TRAINED),
+    line_in("lamo/predictors/entries.py", NOTHING),
     line_in("lamo/predictors/state/predictor.py", TRAINED_STATE),
     line_in("lamo/predictors/motion.py", TRAINED_FLOW | TRAINED_GMM),
     line_in("lamo/predictors/backbone.py", TRAINED),

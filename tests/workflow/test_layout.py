@@ -8,14 +8,17 @@ from statistics import median
 import pytest
 
 from lamo.jobs.code_hash import code_modules
+from lamo.predictors.kinds import built_in_kinds
 from lamo.stages import STAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = sorted((ROOT / "workflow" / "scripts").glob("*.py"))
 RULES = sorted((ROOT / "workflow" / "rules").glob("0*.smk"))
 DIRECTIVES = ("output", "log", "benchmark", "conda", "threads", "resources", "params", "message", "script")
-# Rules whose scripts load the code of one predictor by its name, which is added to what they import.
+# Rules whose scripts load the code of kinds of predictors by their names, which is added to what they import: that of
+# the job's own predictor, or those of all.
 LOADS_A_PREDICTOR = {"predictors_train", "rollouts_predict"}
+LOADS_PREDICTORS = {"predictors_matched"}
 
 
 def imported(path: Path) -> set[str]:
@@ -52,6 +55,7 @@ def test_every_rule_declares_everything(path):
         script = f"{path.stem[:2]}_{name}.py"
         assert f'"../scripts/{script}"' in text
         code = "code_of_predictor" if name in LOADS_A_PREDICTOR else "code"
+        code = "code_of_predictors" if name in LOADS_PREDICTORS else code
         assert f'code={code}("{script}")' in text
         # Of a stage that can be shared, logs and benchmarks lie in the run that has it.
         stages = [stage for stage, one in STAGES.items() if one.records.startswith(f"{stage_folder}/")]
@@ -67,7 +71,15 @@ def test_every_script_belongs_to_a_rule():
 
 def test_only_rules_of_one_predictor_load_one():
     loading = {path.stem.partition("_")[2] for path in SCRIPTS if "lamo/predictors/build.py" in code_modules(path)}
-    assert loading == LOADS_A_PREDICTOR
+    assert loading == LOADS_A_PREDICTOR | LOADS_PREDICTORS
+
+
+def test_kinds_of_predictors_are_listed_nowhere():
+    """A kind is declared beside its head; but for the default entries no code names all of them."""
+    kinds = built_in_kinds()
+    paths = [*(ROOT / "lamo").rglob("*.py"), *(ROOT / "workflow").rglob("*.smk"), *SCRIPTS]
+    listing = [path for path in paths if all(f'"{kind}"' in path.read_text(encoding="utf-8") for kind in kinds)]
+    assert [path.name for path in listing] == ["entries.py"]
 
 
 def test_only_programs_for_people_import_snakemake():

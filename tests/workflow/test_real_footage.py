@@ -15,7 +15,7 @@ def test_one_real_clip_ends_in_a_table(new_workflow, tmp_path):
     (tmp_path / "videos").mkdir()
     shutil.copy(CLIP, tmp_path / "videos")
     videos = f"videos={{root: {tmp_path / 'videos'}, split: by_time, val_fraction: 0.3}}"
-    workflow = new_workflow(videos, "rollouts={stride_s: 0.4, samplers: {flow: [flow-2]}}")
+    workflow = new_workflow(videos, "rollouts={stride_s: 0.4}", "predictors={entries: {flow: {samplers: [2]}}}")
     workflow.run()
     clips = pd.read_parquet(workflow.results / "01_frames" / "clips.parquet")
     assert list(clips["status"]) == ["ok", "ok"]

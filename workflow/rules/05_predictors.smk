@@ -1,4 +1,4 @@
-# Stage 05: the predictors of motion tokens and the state baseline, each with every seed.
+# Stage 05: the predictors of predictors.entries, each with every seed.
 
 
 rule predictors_train:
@@ -25,6 +25,7 @@ rule predictors_train:
         gpu=1,
     params:
         predictor=lambda wildcards: CONFIG.predictors.of(wildcards.predictor).model_dump(mode="json"),
+        modules=lambda wildcards: kind_modules(wildcards.predictor),
         code=code_of_predictor("05_predictors_train.py"),
     message:
         "Stage 05: training predictor {wildcards.predictor}, seed {wildcards.seed}"
@@ -57,9 +58,10 @@ rule predictors_matched:
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         run=CONFIG.run,
-        rollouts=section("rollouts", include={"samplers"}),
+        samplers={name: list(entry.samplers) for name, entry in CONFIG.predictors.entries.items()},
         latents=section("latents", include={"levels"}),
-        code=code("05_predictors_matched.py"),
+        modules=kind_modules(*CONFIG.predictors.entries),
+        code=code_of_predictors("05_predictors_matched.py"),
     message:
         "Stage 05: what every method was given and what it costs"
     script:

@@ -27,10 +27,11 @@ rule rollouts_predict:
         runtime=lambda wildcards, attempt: 240 * attempt,
         gpu=1,
     params:
-        rollouts=section("rollouts", exclude={"samplers", "blur_sigmas", "blur_windows"}),
+        rollouts=section("rollouts", exclude={"blur_sigmas", "blur_windows"}),
         rate_hz=CONFIG.frames.rate_hz,
         latents=section("latents", include={"levels"}),
-        history=CONFIG.predictors.history,
+        history=CONFIG.predictors.longest_history,
+        modules=lambda wildcards: kind_modules(wildcards.predictor),
         code=code_of_predictor("06_rollouts_predict.py"),
     message:
         "Stage 06: rollouts of {wildcards.predictor}, seed {wildcards.seed}, sampler {wildcards.sampler}"
@@ -68,10 +69,10 @@ rule rollouts_controls:
         runtime=lambda wildcards, attempt: 240 * attempt,
         gpu=1,
     params:
-        rollouts=section("rollouts", exclude={"samplers"}),
+        rollouts=section("rollouts"),
         rate_hz=CONFIG.frames.rate_hz,
         latents=section("latents", include={"levels"}),
-        history=CONFIG.predictors.history,
+        history=CONFIG.predictors.longest_history,
         code=code("06_rollouts_controls.py"),
     message:
         "Stage 06: controls and true frames"

@@ -13,10 +13,11 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(ROOT), os.environ
 
 from lamo.config import load_config
 from lamo.errors import LamoError
-from lamo.jobs.code_hash import code_hash, predictor_modules
+from lamo.jobs.code_hash import code_hash
 from lamo.midway.checkpoint.files import checkpoint_files
 from lamo.jobs.launch import leave_requests_to_jobs
 from lamo.jobs.lock import release_stale_lock
+from lamo.predictors.kinds import kind_module
 from lamo.stages import check_shared, keep_config, path_variables
 from lamo.tools.results import show_results
 
@@ -61,7 +62,7 @@ pathvars:
 wildcard_constraints:
     split="train|val",
     shard="[0-9]+",
-    predictor="flow|gmm|state",
+    predictor="|".join(CONFIG.predictors.entries),
     seed="[0-9]+",
     sampler="[a-z0-9-]+",
 
@@ -76,9 +77,19 @@ def code(script):
     return code_hash(ROOT / "workflow" / "scripts" / script)
 
 
+def kind_modules(*entries):
+    """The modules of the kinds of these predictors, which scripts load by their names."""
+    return sorted({kind_module(CONFIG.predictors.entries[entry].kind) for entry in entries})
+
+
 def code_of_predictor(script):
-    """As `code`, with that of the predictor in the wildcards and of no other: the scripts load it by its name."""
-    return lambda wildcards: code_hash(ROOT / "workflow" / "scripts" / script, predictor_modules(wildcards.predictor))
+    """As `code`, with that of the kind of the predictor in the wildcards and of no other."""
+    return lambda wildcards: code_hash(ROOT / "workflow" / "scripts" / script, kind_modules(wildcards.predictor))
+
+
+def code_of_predictors(script):
+    """As `code`, with that of the kinds of all predictors."""
+    return code_hash(ROOT / "workflow" / "scripts" / script, kind_modules(*CONFIG.predictors.entries))
 
 
 def shards(pattern, split):
@@ -97,13 +108,8 @@ def max_quarantined_share(wildcards, input):
     return CONFIG.frames.max_quarantined_share
 
 
-# Rollouts of trained predictors: predictor, sampler, seed; SHOWN are those of the first seed, which pictures show.
-ROLLOUTS = [
-    (predictor, sampler, seed)
-    for predictor in ("flow", "gmm", "state")
-    for sampler in getattr(CONFIG.rollouts.samplers, predictor)
-    for seed in CONFIG.predictors.seeds
-]
+# Rollouts of trained predictors: entry, label of the row, seed; SHOWN are those of the first seed, which pictures show.
+ROLLOUTS = [(row.entry, row.label, seed) for row in CONFIG.predictors.rows() for seed in CONFIG.predictors.seeds]
 SHOWN = [names for names in ROLLOUTS if names[2] == CONFIG.predictors.seeds[0]]
 
 

@@ -9,9 +9,11 @@ from lamo.stores.atomic import replacing
 
 
 def main(files, output, params):
-    trained = [read_trained(Path(config).parent) for config in files.configs]
+    # results/<run>/05_predictors/<entry>/seed<n>/config.json
+    folders = [Path(config).parent for config in files.configs]
+    trained = [read_trained(folder.parent.name, folder) for folder in folders]
     step = count_step(Path(files.midway).parent, Path(files.decoder).parent, params.latents["levels"])
-    methods = compare(trained, params.rollouts["samplers"], step)
+    methods = compare(trained, params.samplers, step)
     texts = {output.csv: matched_csv(methods, step), output.markdown: matched_markdown(methods, step, params.run)}
     for path, text in texts.items():
         with replacing(path) as temporary:

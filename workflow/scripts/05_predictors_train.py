@@ -4,8 +4,8 @@ from pathlib import Path
 
 from lamo.jobs.job import job
 from lamo.jobs.launch import handed_over
-from lamo.predictors.config import PredictorConfig
 from lamo.predictors.data import LatentWindows, geometry_of
+from lamo.predictors.kinds import PredictorConfig
 from lamo.predictors.statistics import Statistics
 from lamo.predictors.train import train_predictor
 from lamo.stores.latents import open_latents

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from lamo.jobs.job import job, use_threads
-from lamo.predictors.build import load_predictor
-from lamo.predictors.sampler import Sampler
+from lamo.predictors.build import load_predictor, load_sampler
 from lamo.rollout.autoregressive import Plan, roll_out
 from lamo.rollout.config import RolloutsConfig
 from lamo.rollout.loading import load_models
@@ -14,7 +13,7 @@ from lamo.stores.rollouts import write_rollouts
 from lamo.training.device import pick_device
 
 
-def main(files, output, params, sampler):
+def main(files, output, params, entry, label):
     config, device = RolloutsConfig.model_validate(params.rollouts), pick_device()
     steps = max(config.horizon_steps(params.rate_hz))
     plan = Plan(params.history, steps, config.samples, config.batch, config.seed, config.mixed_precision)
@@ -23,10 +22,13 @@ def main(files, output, params, sampler):
     windows = choose_windows(clips.lengths(), plan.length, stride, config.windows_per_clip)
     folders = [Path(file).parent for file in (files.midway, files.decoder)]
     models = load_models(*folders, files.statistics, params.latents["levels"], device)
-    predictor = load_predictor(Path(files.predictor).parent).to(device)
+    folder = Path(files.predictor).parent
+    predictor = load_predictor(folder).to(device)
+    sampler = load_sampler(folder, entry, label)
     write_rollouts(output.store, output.manifest, roll_out(models, predictor, sampler, clips, windows, plan))
 
 
 with job(snakemake):
     use_threads(snakemake.threads)
-    main(snakemake.input, snakemake.output, snakemake.params, Sampler.parse(snakemake.wildcards.sampler))
+    names = snakemake.wildcards
+    main(snakemake.input, snakemake.output, snakemake.params, names.predictor, names.sampler)

@@ -14,6 +14,7 @@ from lamo.errors import LamoError
 from lamo.nn.transformer import SelfAttention, init_weights
 from lamo.predictors.backbone import Features, table
 from lamo.predictors.flow.ode import integrate
+from lamo.predictors.flow.sampler import FlowSampler
 from lamo.predictors.flow.shortcut import (
     STEP_SIZES,
     draw_sizes,
@@ -104,7 +105,7 @@ class FlowHead(nn.Module):
         if attention_heads and width % attention_heads:
             raise LamoError(
                 f"coupling is 'attention' and the head {width} wide (the larger of its key `width` and a token); "
-                f"expected a multiple of predictors.backbone.heads {attention_heads}; change its width"
+                f"expected a multiple of the {attention_heads} heads of the backbone; change its width"
             )
         self.token_width, self.width = token_width, width
         self.x_in = nn.Linear(token_width, width)
@@ -176,7 +177,13 @@ class FlowHead(nn.Module):
         return F.mse_loss(found, target)
 
     def sample(self, features: Features, sampler: Sampler, generator: Randomness) -> Tensor:
-        """Integrates the velocity from x_0 ~ N(0, I) at tau = 0 to tau = 1; [B, ..., D]."""
+        """Integrates the velocity from x_0 ~ N(0, I) at tau = 0 to tau = 1; [B, ..., D].
+
+        Raises:
+            LamoError: the sampler is not one of a flow's.
+        """
+        if not isinstance(sampler, FlowSampler):
+            raise LamoError(f"sampler {sampler.label}: found a {type(sampler).__name__}, expected a FlowSampler")
         tokens = features.tokens
         rows = tokens.shape[0]
         x0 = normal((*tokens.shape[:-1], self.token_width), generator, tokens)

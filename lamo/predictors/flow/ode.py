@@ -14,12 +14,6 @@ def euler_step(field: Field, x: Tensor, tau: float, step: float) -> Tensor:
     return x + step * field(x, tau)
 
 
-def midpoint_step(field: Field, x: Tensor, tau: float, step: float) -> Tensor:
-    """Second order, two evaluations."""
-    middle = x + 0.5 * step * field(x, tau)
-    return x + step * field(middle, tau + 0.5 * step)
-
-
 def heun_step(field: Field, x: Tensor, tau: float, step: float) -> Tensor:
     """Second order, two evaluations (explicit trapezoid)."""
     start = field(x, tau)
@@ -27,7 +21,7 @@ def heun_step(field: Field, x: Tensor, tau: float, step: float) -> Tensor:
     return x + 0.5 * step * (start + end)
 
 
-SOLVERS = {"euler": euler_step, "midpoint": midpoint_step, "heun": heun_step}
+SOLVERS = {"euler": euler_step, "heun": heun_step}
 
 
 def integrate(field: Field, x: Tensor, steps: int, solver: str = "euler") -> Tensor:
@@ -37,7 +31,7 @@ def integrate(field: Field, x: Tensor, steps: int, solver: str = "euler") -> Ten
         field: velocity v(x, tau), of x's shape.
         x: value at tau = 0, any shape.
         steps: number of equal steps.
-        solver: euler, midpoint or heun.
+        solver: euler or heun.
 
     Returns:
         The value at tau = 1.

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor, nn
 
+from lamo.errors import LamoError
 from lamo.nn.transformer import init_weights
 from lamo.predictors.backbone import Features
+from lamo.predictors.gmm.sampler import GmmSampler
 from lamo.predictors.interface import Randomness, Sampler
 from lamo.predictors.randomness import normal, uniform
 
@@ -112,6 +114,12 @@ class GmmHead(nn.Module):
         return objective.mean() / target[0].numel()
 
     def sample(self, features: Features, sampler: Sampler, generator: Randomness) -> Tensor:
-        """gmm: k ~ pi, then the Gaussian; gmm-mean: the mean of the likeliest component. [B, ..., D]."""
+        """sample: k ~ pi, then the k-th Gaussian; mean: the mean of the likeliest component. [B, ..., D].
+
+        Raises:
+            LamoError: the sampler is not one of a mixture's.
+        """
+        if not isinstance(sampler, GmmSampler):
+            raise LamoError(f"sampler {sampler.label}: found a {type(sampler).__name__}, expected a GmmSampler")
         mixture = self.mixture(features)
-        return mixture.likeliest_mean() if sampler.kind == "gmm-mean" else mixture.sample(generator)
+        return mixture.likeliest_mean() if sampler.deterministic else mixture.sample(generator)

@@ -3,29 +3,29 @@
 from torch import Tensor
 
 from lamo.predictors.backbone import StateBackbone
-from lamo.predictors.config import BackboneConfig, StateConfig
+from lamo.predictors.config import BackboneConfig
 from lamo.predictors.flow.head import FlowHead
-from lamo.predictors.guessed import AnchoredPredictor
+from lamo.predictors.head_predictor import HeadPredictor
 from lamo.predictors.interface import Context, Geometry
-from lamo.predictors.linear_guess import LinearAnchor
+from lamo.predictors.linear_guess import LinearGuess
+from lamo.predictors.state.config import StateConfig
 
 
-class StateBaseline(AnchoredPredictor):
+class StateBaseline(HeadPredictor):
     """Predictor of the next latent state from a window of latent states; it never sees a motion token.
 
-    A linear anchor guesses the state from the last two.
+    A linear guess is made from the last two states.
     """
 
-    name = "state"
     predicts = "state"
 
-    def __init__(self, backbone: StateBackbone, head: FlowHead, config: StateConfig) -> None:
+    def __init__(self, backbone: StateBackbone, head: FlowHead, settings: StateConfig) -> None:
         shape = backbone.geometry
         lags = min(2, shape.history + 1)
         linear = None
-        if config.anchor == "linear":
-            linear = LinearAnchor((shape.patches, shape.state_width), lags, ridge=config.anchor_ridge)
-        super().__init__(backbone, head, config.training.context_noise_max, config.anchor, linear)
+        if settings.guess == "linear":
+            linear = LinearGuess((shape.patches, shape.state_width), lags, ridge=settings.guess_ridge)
+        super().__init__(backbone, head, settings.training.context_noise_max, linear)
 
     def read(self, context: Context) -> Context:
         """The states."""
@@ -35,8 +35,8 @@ class StateBaseline(AnchoredPredictor):
         return context.states
 
 
-def build(geometry: Geometry, backbone: BackboneConfig, config: StateConfig) -> StateBaseline:
-    """State baseline with the backbone configuration of the motion predictors."""
-    heads = backbone.heads if config.coupling == "attention" else 0
-    head = FlowHead(geometry.state_width, backbone.width, config.width, config.blocks, heads)
-    return StateBaseline(StateBackbone(geometry, backbone), head, config)
+def build(geometry: Geometry, backbone: BackboneConfig, settings: StateConfig) -> StateBaseline:
+    """State baseline with the same transformer as the motion predictors."""
+    heads = backbone.heads if settings.coupling == "attention" else 0
+    head = FlowHead(geometry.state_width, backbone.width, settings.width, settings.blocks, heads)
+    return StateBaseline(StateBackbone(geometry, backbone), head, settings)

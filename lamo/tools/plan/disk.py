@@ -82,9 +82,9 @@ def _weights(sizes: Sizes) -> list[Store]:
     return [Store(*key, count, 1.0, "counted") for key, count in weights.items()]
 
 
-def samples_of(sizes: Sizes, sampler: str) -> int:
-    """Futures of a window by a sampler, named as in the configuration."""
-    return 1 if Sampler.parse(sampler).deterministic else sizes.plan.samples
+def samples_of(sizes: Sizes, sampler: Sampler) -> int:
+    """Futures of a window by a sampler."""
+    return 1 if sampler.deterministic else sizes.plan.samples
 
 
 def plan_memory(sizes: Sizes, clips: Clips) -> list[Need]:

@@ -1,7 +1,7 @@
 """The sizes that follow from a configuration: models, latent states, motion tokens, rollouts."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -12,7 +12,6 @@ from lamo.midway.checkpoint.importing import import_checkpoint
 from lamo.midway.network import Midway
 from lamo.midway.network_config import NetworkConfig
 from lamo.predictors.build import build_predictor
-from lamo.predictors.config import PredictorName
 from lamo.predictors.interface import Geometry, Predictor
 from lamo.rollout.autoregressive import Plan
 
@@ -52,9 +51,13 @@ class Sizes:
         shape = self.geometry
         return PixelDecoder(self.config.decoder, shape.state_width, shape.grid, self.midway.encoder.patch)
 
-    def make_predictor(self, name: PredictorName) -> Predictor:
-        """A predictor, untrained."""
-        return build_predictor(self.config.predictors.of(name), self.geometry)
+    def geometry_of(self, name: str) -> Geometry:
+        """Sizes that the predictor of entry `name` is made for, which may have a history of its own."""
+        return replace(self.geometry, history=self.config.predictors.of(name).history)
+
+    def make_predictor(self, name: str) -> Predictor:
+        """The predictor of entry `name`, untrained."""
+        return build_predictor(self.config.predictors.of(name), self.geometry_of(name))
 
 
 def sizes_of(config: Config) -> Sizes:
@@ -63,12 +66,12 @@ def sizes_of(config: Config) -> Sizes:
     encoder, inverse = midway.encoder, midway.inverse
     grid = (config.frames.height // encoder.patch, config.frames.width // encoder.patch)
     geometry = Geometry(
-        history=config.predictors.history, levels=len(encoder.levels) - 1, tokens=inverse.tokens,
+        history=config.predictors.longest_history, levels=len(encoder.levels) - 1, tokens=inverse.tokens,
         motion_width=inverse.width, grid=grid, state_width=len(config.latents.levels) * encoder.width,
     )  # fmt: skip
     rollouts = config.rollouts
     steps = max(rollouts.horizon_steps(config.frames.rate_hz))
-    plan = Plan(config.predictors.history, steps, rollouts.samples, rollouts.batch, rollouts.seed)
+    plan = Plan(config.predictors.longest_history, steps, rollouts.samples, rollouts.batch, rollouts.seed)
     return Sizes(config, midway, geometry, plan)
 
 

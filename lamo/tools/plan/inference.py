@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from lamo.nn.flops import Run, build
-from lamo.predictors.config import PREDICTORS
+from lamo.predictors.flow.sampler import FlowSampler
+from lamo.predictors.kinds import find_kind
 from lamo.predictors.sampler import Sampler
 from lamo.predictors.statistics import Statistics
 from lamo.rollout.autoregressive import roll_motion, roll_state
@@ -15,6 +16,7 @@ from lamo.rollout.frozen_models import FrozenModels, Scene
 from lamo.rollout.windows import ClipFrames
 from lamo.stores.rollouts import Window
 from lamo.tools.plan.geometry import Sizes
+from lamo.tools.plan.jobs import samplers_of
 from lamo.tools.plan.pieces import Pieces
 from lamo.tools.plan.units import CPU, Unit, images
 from lamo.training.device import mixed_precision
@@ -27,23 +29,29 @@ def inference_units(sizes: Sizes, pieces: Pieces, frames: int, windows: int) -> 
     parts = ((batch, pieces.encode), (batch, pieces.inverse))
     units = [Unit("latents_encode", "batch of frames", frames / batch, batch, make, parts)]
     scenes, seeds = windows / sizes.plan.batch, len(config.predictors.seeds)
-    for predictor in PREDICTORS:
-        for name in getattr(config.rollouts.samplers, predictor):
-            units.append(_rollout_unit(sizes, pieces, Sampler.parse(name), scenes * seeds))
+    for entry, sampler in samplers_of(config):
+        units.append(_rollout_unit(sizes, pieces, entry, sampler, scenes * seeds))
     return [*units, _controls_unit(sizes, pieces, scenes)]
 
 
-def _rollout_unit(sizes: Sizes, pieces: Pieces, sampler: Sampler, times: float) -> Unit:
+def _rollout_unit(sizes: Sizes, pieces: Pieces, entry: str, sampler: Sampler, times: float) -> Unit:
     plan = sizes.plan
     samples = plan.batch * (1 if sampler.deterministic else plan.samples)
     draws = samples * plan.steps
     # Affine in the integration steps, so one and two of them are counted in place of fifty.
-    steps = {1: 2 - sampler.steps, 2: sampler.steps - 1} if sampler.steps else {0: 1}
-    parts = [(draws * factor, pieces.sample(replace(sampler, name="", steps=n))) for n, factor in steps.items()]
+    drawn: dict[Sampler, int] = {sampler: 1}
+    if isinstance(sampler, FlowSampler):
+        factors = {1: 2 - sampler.steps, 2: sampler.steps - 1}
+        drawn = {replace(sampler, name="", label="", evaluations=0, steps=n): f for n, f in factors.items()}
+    parts = [(draws * factor, pieces.sample(entry, one)) for one, factor in drawn.items()]
     parts += [(plan.batch * plan.length, pieces.encode), (samples * plan.history, pieces.inverse)]
-    parts += [(draws if sampler.predictor != "state" else 0, pieces.advance), (draws, pieces.decode)]
-    make = lambda count: rollout(sizes, sampler, count)  # noqa: E731
-    return Unit("rollouts_predict", f"{sampler.name}, batch of windows", times, plan.batch, make, tuple(parts))
+    parts += [(draws if _predicts_motion(sizes, entry) else 0, pieces.advance), (draws, pieces.decode)]
+    make = lambda count: rollout(sizes, entry, sampler, count)  # noqa: E731
+    return Unit("rollouts_predict", f"{sampler.label}, batch of windows", times, plan.batch, make, tuple(parts))
+
+
+def _predicts_motion(sizes: Sizes, entry: str) -> bool:
+    return find_kind(sizes.config.predictors.entries[entry].kind).predicts == "motion"
 
 
 def _controls_unit(sizes: Sizes, pieces: Pieces, times: float) -> Unit:
@@ -97,9 +105,9 @@ def _scene(models: FrozenModels, sizes: Sizes, batch: int) -> Scene:
     return Scene(models, _Frames(sizes), windows, sizes.plan.history, sizes.plan.steps)
 
 
-def rollout(sizes: Sizes, sampler: Sampler, batch: int) -> Run:
+def rollout(sizes: Sizes, entry: str, sampler: Sampler, batch: int) -> Run:
     """All samples of `batch` windows, as `lamo.rollout.autoregressive` rolls them out and decodes them."""
-    models, predictor = _world(sizes), build(lambda: sizes.make_predictor(sampler.predictor)).eval()
+    models, predictor = _world(sizes), build(lambda: sizes.make_predictor(entry)).eval()
     roll = roll_motion if predictor.predicts == "motion" else roll_state
     samples = 1 if sampler.deterministic else sizes.plan.samples
 

@@ -7,19 +7,21 @@ from pathlib import Path
 from lamo.config import Config
 from lamo.dataset.companions import INFO_PLACES, STILL_PLACES, companion_folder
 from lamo.errors import LamoError
-from lamo.predictors.config import PREDICTORS, PredictorName
+from lamo.predictors.kinds import find_kind
+from lamo.predictors.sampler import Sampler
 
 RULES = Path(__file__).resolve().parents[3] / "workflow" / "rules"
 
 
-def rollouts_of(config: Config) -> list[tuple[PredictorName, str, int]]:
-    """Predictor, sampler and seed of every rollout of a trained predictor."""
-    return [
-        (predictor, sampler, seed)
-        for predictor in PREDICTORS
-        for sampler in getattr(config.rollouts.samplers, predictor)
-        for seed in config.predictors.seeds
-    ]
+def samplers_of(config: Config) -> list[tuple[str, Sampler]]:
+    """Entry and sampler of every row of a trained predictor."""
+    kinds = {name: find_kind(entry.kind) for name, entry in config.predictors.entries.items()}
+    return [(row.entry, kinds[row.entry].parse(row.sampler, row.entry)) for row in config.predictors.rows()]
+
+
+def rollouts_of(config: Config) -> list[tuple[str, Sampler, int]]:
+    """Entry, sampler and seed of every rollout of a trained predictor."""
+    return [(entry, sampler, seed) for entry, sampler in samplers_of(config) for seed in config.predictors.seeds]
 
 
 def count_jobs(config: Config) -> dict[str, dict[str, int]]:

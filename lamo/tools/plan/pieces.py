@@ -6,6 +6,7 @@ from functools import cached_property
 import torch
 
 from lamo.nn.flops import Make, Run, build
+from lamo.predictors.cost import example
 from lamo.predictors.sampler import Sampler
 from lamo.tools.plan.geometry import Sizes
 from lamo.tools.plan.units import CPU, context, images
@@ -18,7 +19,7 @@ class Pieces:
 
     def __init__(self, sizes: Sizes) -> None:
         self.sizes = sizes
-        self._samples: dict[Sampler, Make] = {}
+        self._samples: dict[tuple[str, Sampler], Make] = {}
 
     @cached_property
     def encode(self) -> Make:
@@ -52,15 +53,16 @@ class Pieces:
 
         return make
 
-    def sample(self, sampler: Sampler) -> Make:
-        """One draw of a predictor."""
+    def sample(self, entry: str, sampler: Sampler) -> Make:
+        """One draw of the predictor of an entry."""
 
         def make(batch: int) -> Run:
-            predictor = build(lambda: self.sizes.make_predictor(sampler.predictor)).eval()
-            given, noise = context(self.sizes, batch)[0], torch.Generator().manual_seed(0)
+            predictor = build(lambda: self.sizes.make_predictor(entry)).eval()
+            given = example(predictor.geometry, batch)[0]
+            noise = torch.Generator().manual_seed(0)
             return self._without_gradients(lambda: predictor.sample(given, sampler, noise))
 
-        return self._samples.setdefault(sampler, make)
+        return self._samples.setdefault((entry, sampler), make)
 
     def _apply(self, batch: int, use: Callable[..., object]) -> Run:
         model, shape = build(self.sizes.make_midway).eval(), self.sizes.geometry

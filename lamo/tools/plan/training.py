@@ -19,10 +19,10 @@ from lamo.midway.learning.readout import FIT_FRAMES, PixelReadout
 from lamo.midway.learning.validation import WINDOWS
 from lamo.midway.network import Midway
 from lamo.nn.flops import Make, Run, build, with_fake_weights
-from lamo.predictors.config import PREDICTORS
+from lamo.predictors.cost import example
 from lamo.tools.plan.geometry import Sizes
 from lamo.tools.plan.pieces import Pieces
-from lamo.tools.plan.units import CPU, Unit, context, images
+from lamo.tools.plan.units import CPU, Unit, images
 from lamo.training.device import mixed_precision
 from lamo.training.fit import Optimisation
 from lamo.training.optim import adamw, descend
@@ -34,14 +34,13 @@ def training_units(sizes: Sizes, pieces: Pieces) -> list[Unit]:
     units = [] if config.midway.checkpoint else _midway_units(sizes, pieces)
     decoder = config.decoder.training
     units.append(Unit("decoder_train", "step", decoder.steps, decoder.batch, lambda batch: decoder_step(sizes, batch)))
-    for name in PREDICTORS:
-        if getattr(config.rollouts.samplers, name):
-            training = getattr(config.predictors, name).training
-            times = training.steps * len(config.predictors.seeds)
-            make = lambda batch, name=name: predictor_step(sizes, name, batch)  # noqa: E731
-            # Not every window of a batch need take as many operations (`predictors.flow.shortcut_share`).
-            whole = lambda _, make=make, batch=training.batch: make(batch)  # noqa: E731
-            units.append(Unit("predictors_train", f"{name}, step", times, training.batch, make, ((1, whole),)))
+    for name in config.predictors.entries:
+        training = config.predictors.of(name).settings.training
+        times = training.steps * len(config.predictors.seeds)
+        make = lambda batch, name=name: predictor_step(sizes, name, batch)  # noqa: E731
+        # Not every window of a batch need take as many operations (`shortcut_share` of a flow).
+        whole = lambda _, make=make, batch=training.batch: make(batch)  # noqa: E731
+        units.append(Unit("predictors_train", f"{name}, step", times, training.batch, make, ((1, whole),)))
     return units
 
 
@@ -169,9 +168,9 @@ def decoder_step(sizes: Sizes, batch: int) -> Run:
 
 def predictor_step(sizes: Sizes, name: str, batch: int) -> Run:
     """A step of `lamo.predictors.train`."""
-    training = getattr(sizes.config.predictors, name).training
+    training = sizes.config.predictors.of(name).settings.training
     model, noise = build(lambda: sizes.make_predictor(name)).train(), torch.Generator().manual_seed(0)
-    given, motion, state = context(sizes, batch)
+    given, motion, state = example(model.geometry, batch)
     target, learn = motion if model.predicts == "motion" else state, _learner(model)
 
     def run() -> None:

@@ -76,10 +76,9 @@ def test_a_validation_is_that_of_the_training(config_of):
 
 def test_all_units_are_counted_as_they_run(config_of):
     """Also those that are sums of smaller works, at a batch of 1, or extrapolated over integration steps."""
-    samplers = {"flow": ["flow-7", "flow-4-heun"]}
     # Some windows of a batch are more work than others.
-    flow = {"coupling": "attention", "shortcut_share": 0.25}
-    changes = {"rollouts": {"batch": 3, "samplers": samplers}, "latents": {"batch": 3}, "predictors": {"flow": flow}}
+    flow = {"samplers": ["7", "4-heun"], "coupling": "attention", "shortcut_share": 0.25}
+    changes = {"rollouts": {"batch": 3}, "latents": {"batch": 3}, "predictors": {"entries": {"flow": flow}}}
     _, units = units_of(config_of("tiny.yaml", **changes))
     assert ("rollouts_predict", "flow-7, batch of windows") in units
     others = [unit for (rule, name), unit in units.items() if rule != "midway_train" or name == "pre-training, step"]

@@ -105,7 +105,7 @@ def test_command(capsys, tmp_path, make_video, monkeypatch):
         (tmp_path / "videos" / split).mkdir(parents=True)
         make_video(tmp_path / "videos" / split / "a.mp4", 4)
     config = tmp_path / "config.yaml"
-    samplers = {"rollouts": {"samplers": {"flow": ["flow-2"], "gmm": [], "state": []}}}
+    samplers = {"predictors": {"entries": {"flow": {"samplers": ["2"]}, "gmm": None, "state": None}}}
     config.write_text(yaml.safe_dump(lay_over(read_yaml(ROOT / "config" / "tiny.yaml"), samplers)))
     arguments = ["--config", str(config), "--videos", str(tmp_path / "videos"), "--results", str(tmp_path / "results")]
     assert main([*arguments, "--json", str(tmp_path / "plan.json"), "--gpu-tflops", "100"]) == 0
