@@ -16,11 +16,6 @@ from lamo.metrics.features.examples import Examples
 from lamo.metrics.features.world import train_world_features
 from lamo.midway.config import MidwayConfig
 from lamo.midway.learning.training import train_midway
-<<<<<<< HEAD
-from lamo.predictors.config import PredictorsConfig
-=======
-from lamo.midway.network import Midway
->>>>>>> 28917f7 (Named predictors: any number of entries of a kind, each with its own settings, history, backbone and samplers)
 from lamo.predictors.data import LatentWindows, geometry_of
 from lamo.predictors.entries import PredictorsConfig
 from lamo.predictors.statistics import compute_statistics
