@@ -1,7 +1,8 @@
 """Differences between two rows of the table on the same context windows, with their intervals.
 
-Rows are scored on the same windows, and windows differ far more than methods do: a difference window by window has a
-much narrower interval than either row. Training seeds are paired by number; a control is the same beside every seed.
+All rows are scored on the same windows, and windows differ far more than methods do. That is why the difference of two
+rows, taken window by window, has a much narrower interval than either row. Training seeds are paired by number. A
+control has no seed and is compared with every seed of the other row.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,8 +25,10 @@ Row = tuple[str, str]
 
 @dataclass(frozen=True)
 class Difference:
-    """One metric of two rows at one horizon [s]: their means, and the first less the second with its 95 % interval over
-    clips and the `seeds` training seeds."""
+    """One metric of two rows at one horizon [s]: the mean of each, and the first minus the second.
+
+    The difference has a 95 % interval over clips and over the `seeds` training seeds.
+    """
 
     first: str
     second: str
@@ -47,7 +50,7 @@ class Difference:
 
 
 class Scored:
-    """The single values of a run (`lamo.metrics.long_form.Scores`) at one horizon, as comparisons need them."""
+    """The single values of a run (`lamo.metrics.long_form.Scores`) at one horizon."""
 
     def __init__(self, values: pa.Table, replicates: pa.Table, horizon_s: float) -> None:
         near = pc.less(pc.abs(pc.subtract(values["horizon_s"], horizon_s)), 1e-6)
@@ -113,8 +116,11 @@ def compare(
     resamples: int,
     seed: int,
 ) -> tuple[list[Difference], list[str]]:
-    """All differences, by pair, horizon and metric, and the comparisons that were left out. `values` and `replicates`
-    are those of `Scores`. Raises `LamoError` if two rows have other windows or other training seeds."""
+    """All differences, by pair, horizon and metric, and the comparisons that were left out.
+
+    `values` and `replicates` are those of `Scores`. Raises `LamoError` if two rows were scored on different windows or
+    have different training seeds.
+    """
     scored = [(horizon, Scored(values, replicates, horizon)) for horizon in horizons_s]
     pairs, missing = pairs_of(comparisons, scored[0][1].rows)
     found = [
@@ -148,7 +154,7 @@ def _frechet_difference(
     (a, without_a), (b, without_b) = scored.distances(first), scored.distances(second)
     one, other = _paired(first, a, second, b)
     apart = one - other
-    # What a clip does to both rows cancels.
+    # The influence of a clip on both rows cancels in the difference.
     found = LeftOut(apart.mean(keepdims=True), (without_a - without_b).to_numpy()[:, None], apart[:, None])
     units = ClipBootstrap(without_a.index.tolist(), len(bootstrap.counts), bootstrap.seed)
     (interval,) = units.intervals(units.linear(found))
@@ -160,7 +166,7 @@ def _frechet_difference(
 def _paired(
     first: str, a: pd.DataFrame | pd.Series, second: str, b: pd.DataFrame | pd.Series
 ) -> tuple[np.ndarray, ...]:
-    """Values of two rows by training seed [K, ...]; a control, which has none, is repeated."""
+    """Values of two rows by training seed [K, ...]; those of a control, which has no seeds, are repeated."""
     seeds = [set(one.index) - {-1} for one in (a, b)]
     if seeds[0] and seeds[1] and seeds[0] != seeds[1]:
         raise LamoError(

@@ -38,7 +38,7 @@ Comparison = Annotated[str, AfterValidator(_checked)]
 
 
 class BootstrapConfig(Section):
-    """How intervals over clips are made: by drawing clips; of distances of distributions, by leaving them out."""
+    """Intervals over clips: clips are drawn with repetition; for distances of distributions, clips are left out."""
 
     resamples: int = Field(1000, ge=100, description="clip resamples; count; usual for 95 % percentiles")
     frechet_groups: int = Field(

@@ -36,8 +36,13 @@ _REPLICATES = pa.schema(
 
 @dataclass(frozen=True)
 class ScoredSet:
-    """What is kept of a `RolloutSet`: scores of single samples [W, S, T] and of all samples together [W, 1, T], by
-    metric; features [W, S, F, d] at F Frechet steps."""
+    """What is kept of a `RolloutSet` once it is scored.
+
+    Attributes:
+        single: scores of single samples by metric, [W, S, T].
+        joint: scores of all samples together by metric, [W, 1, T].
+        features: features of the frames, [W, S, F, d] at F Frechet steps.
+    """
 
     method: str
     sampler: str
@@ -48,7 +53,7 @@ class ScoredSet:
 
     @property
     def values(self) -> dict[str, np.ndarray]:
-        """Both kinds."""
+        """Scores of both kinds."""
         return self.single | self.joint
 
 

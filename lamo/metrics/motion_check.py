@@ -1,4 +1,7 @@
-"""Do motion tokens carry motion, does the forward model carry content? To be known before any row is compared."""
+"""Two checks of the oracle rollouts: do motion tokens carry motion, and does the forward model carry content?
+
+Read them before any row is compared.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +18,13 @@ ORACLE, SHUFFLED, BLURRED = "oracle_motion", "shuffled_motion", "persistence_blu
 
 @dataclass(frozen=True)
 class MotionCheck:
-    """At one horizon [s]: what oracle rollouts lose with another clip's tokens and gain over the blurred last frame
-    (PSNR, dB, differences window by window), and their sharpness; means over windows with intervals over clips."""
+    """The checks at one horizon [s]: means over windows, with intervals over clips.
+
+    Attributes:
+        over_shuffled_db: PSNR of the oracle rollouts minus that of rollouts with another clip's motion tokens [dB].
+        over_blurred_db: PSNR of the oracle rollouts minus that of the blurred last frame [dB].
+        sharpness: of the oracle rollouts.
+    """
 
     horizon_s: float
     over_shuffled_db: Interval
@@ -25,7 +33,7 @@ class MotionCheck:
 
 
 def motion_checks(values: pa.Table, horizons_s: Sequence[float], resamples: int, seed: int) -> list[MotionCheck]:
-    """The check at each horizon from the long form of single values; raises `LamoError` if a control is not there."""
+    """The checks at each horizon, from the long form of single values. Raises `LamoError` if a control is missing."""
     wanted = pc.and_(
         pc.is_in(values["method"], pa.array([ORACLE, SHUFFLED, BLURRED])),
         pc.is_in(values["metric"], pa.array(["psnr", "sharpness"])),

@@ -46,9 +46,11 @@ def score_rollouts(
 ) -> Scores:
     """Score every set against `truth` (one sample per window): frames, samples together, latent states, distributions.
 
-    The sets are taken one by one, so that only one set's frames need be in memory. Raises `LamoError` if a set has
-    other windows than the truth, if a row's seeds differ in their number of samples, or if a horizon lies beyond the
-    rollouts.
+    The sets are read one after another, so that the frames of only one are in memory.
+
+    Raises:
+        LamoError: a set has other windows than the truth, the seeds of a row have different numbers of samples, or a
+            horizon lies beyond the rollouts.
     """
     steps = truth.frames.shape[2]
     horizons = horizon_steps(config.horizons_s, rate_hz, steps)

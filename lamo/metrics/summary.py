@@ -16,7 +16,7 @@ Row = Sequence[ScoredSet]
 
 
 def entry(row: Row, step: int, metric: str, interval: Interval, clips: int) -> dict[str, Any]:
-    """A line of the summary, but for the horizon."""
+    """A line of the summary, without the horizon."""
     one = row[0]
     return {
         "method": one.method,
@@ -42,8 +42,11 @@ def mean_summary(row: Row, bootstrap: ClipBootstrap) -> list[dict[str, Any]]:
 
 
 def skill_summary(rows: Sequence[Row], bootstrap: ClipBootstrap) -> list[dict[str, Any]]:
-    """Skill against persistence at every step, 1 - MSE / MSE of the last observed frame, both means over windows and
-    single samples: 1 is perfect, 0 no better than a still. Nothing where the rows lack persistence."""
+    """Skill of every row against the last observed frame, at every step: 1 - MSE / MSE of that frame.
+
+    Both errors are means over windows and single samples. 1 is perfect and 0 is no better than a still picture. The
+    result is empty if persistence is not among the rows.
+    """
     reference = next((row for row in rows if row[0].method == REFERENCE), None)
     if reference is None:
         return []
@@ -67,8 +70,13 @@ def _stacked(row: Row, metric: str) -> np.ndarray:
 
 
 class DistanceSummary:
-    """Collects, step by step, the distances between distributions: `entries` of the summary, `long` form of the single
-    values, and `replicates` of the Frechet distances, with each clip left out."""
+    """Collects the distances between distributions, step by step.
+
+    Attributes:
+        entries: lines of the summary.
+        long: lines of the long form, one for each single value.
+        replicates: Frechet distances with each clip left out.
+    """
 
     def __init__(self, rows: Sequence[Row], metric: str, clips: Sequence[str], settings: BootstrapConfig) -> None:
         self._rows = rows
@@ -88,7 +96,7 @@ class DistanceSummary:
         return (min(known), max(known)) if known else (float("nan"), float("nan"))
 
     def add(self, step: int, index: int, truth: np.ndarray) -> None:
-        """Score the features number `index`, those of `step`, against the true ones [W, d]."""
+        """Score the features at `index`, which are those of `step`, against the true ones [W, d]."""
         members = [one for row in self._rows for one in row]
         groups = [list(one.features[:, :, index].swapaxes(0, 1)) for one in members]
         ends = list(accumulate(len(row) for row in self._rows))

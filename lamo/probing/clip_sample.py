@@ -11,8 +11,8 @@ Store = TypeVar("Store", bound=Sized)
 def open_enough(stores: Iterable[Store], clips: int) -> list[Store]:
     """The first of `stores`, opened as they are iterated over, that together hold `clips` clips; at most all of them.
 
-    Clips are divided over shards by a hash of their ids, so that the first shards are a fair sample. Raises `LamoError`
-    if there is no clip at all.
+    A clip's shard follows from a hash of its id, so the first shards are a fair sample. Raises `LamoError` if there is
+    no clip at all.
     """
     opened, held = [], 0
     for store in stores:

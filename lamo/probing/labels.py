@@ -48,7 +48,7 @@ class WorldLabels:
 def interval_means(at: np.ndarray, values: np.ndarray, times: np.ndarray) -> np.ndarray:
     """Means of `values` [T, Q], known at the times `at` [T], between consecutive `times` [n]: [n - 1, Q].
 
-    By the trapezium rule, with which the world integrates its speeds to places.
+    The integral is that of the trapezium rule, as in the simulation of the world.
     """
     areas = 0.5 * (values[1:] + values[:-1]) * np.diff(at)[:, None]
     total = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(areas, axis=0)])

@@ -1,4 +1,4 @@
-"""What motion tokens mean: linear regression from the tokens of a step to the world's true ego motion during it.
+"""What motion tokens mean: a linear regression from the tokens of a step to the true ego motion of that step.
 
 Shapes: S steps of a clip, L motion levels, M tokens, D_m their width, P patches, D_z state width, Q targets, C clips.
 """
@@ -24,7 +24,7 @@ from lamo.stores.latents import LatentsStore
 logger = logging.getLogger(__name__)
 
 MOTION, SHUFFLED = "motion_all", "motion_shuffled"
-# Rows and columns of the image: coarse places, no more features than the motion tokens have.
+# Rows and columns into which the image is divided: few, so that there are no more features than motion tokens have.
 REGIONS = (2, 5)
 
 
@@ -51,9 +51,14 @@ class ProbeRow:
 
 @dataclass(frozen=True)
 class Probe:
-    """All rows, and the held-out steps that the motion tokens of all levels were scored on.
+    """All rows of the table, and what the motion tokens of all levels predict for the held-out steps.
 
-    `true`, `predicted` [N, Q] over all held-out steps; `fitted` and `held_out`: numbers of clips and of steps.
+    Attributes:
+        rows: a row for each input and target.
+        true: true targets of all held-out steps, [N, Q].
+        predicted: predictions of them from the motion tokens of all levels, [N, Q].
+        fitted: numbers of clips and steps that were fitted to.
+        held_out: numbers of clips and steps that were scored.
     """
 
     rows: list[ProbeRow]
@@ -68,7 +73,7 @@ class Probe:
 
 
 def step_inputs(motion: np.ndarray, state: np.ndarray, grid: tuple[int, int]) -> dict[str, np.ndarray]:
-    """What is regressed on: the motion tokens of a step, and of the frame before it what no motion is needed for.
+    """Inputs of the regressions: the motion tokens of a step and, as a control, the state of the frame before it.
 
     `motion` [S, L, M, D_m] and `state` [S, P, D_z] on a patch `grid` -> name -> float32 [S, F].
     """
@@ -136,7 +141,8 @@ class Shard:
 
 
 def of_others(targets: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """For each clip the targets of the next one, repeated or cut to its own length; of a lone clip its other half."""
+    """For each clip the targets of the next clip, repeated or cut to its own length. A lone clip gets its own targets,
+    moved by half its length."""
     if len(targets) == 1:
         return [np.roll(targets[0], len(targets[0]) // 2, axis=0)]
     return [np.resize(other, own.shape) for own, other in zip(targets, [*targets[1:], targets[0]], strict=True)]
@@ -149,7 +155,7 @@ def run_probe(train: ProbeClips, held_out: ProbeClips, config: ProbeConfig, boot
 
 
 def _fit(train: ProbeClips, config: ProbeConfig) -> tuple[dict[str, Linear], tuple[int, int]]:
-    """A linear model of each input for the true targets and those of other clips; numbers of clips and steps."""
+    """For each input a linear model of the true targets and of other clips'; and the numbers of clips and steps."""
     selected = set(thin(list(range(len(train))), max(1, round(config.selection_share * len(train)))))
     parts: dict[str, tuple[Summing, Summing]] = {}
     steps = 0
@@ -159,14 +165,14 @@ def _fit(train: ProbeClips, config: ProbeConfig) -> tuple[dict[str, Linear], tup
             part = parts.setdefault(name, (Summing(), Summing()))[index in selected]
             part.add(values, np.hstack([clip.targets, others]))
     if len(selected) == len(train):
-        logger.warning("probe: one training clip only, so the ridge is chosen on the very clip that is fitted to")
+        logger.warning("probe: one training clip only, so the ridge is chosen on the clip that is fitted to")
         parts = {name: (selection, selection) for name, (_, selection) in parts.items()}
     models = {name: fit_chosen(fit.total(), held.total(), config.ridges) for name, (fit, held) in parts.items()}
     return models, (len(train), steps)
 
 
 def _score(models: dict[str, Linear], fitted: tuple[int, int], held_out: ProbeClips, config: BootstrapConfig) -> Probe:
-    """All rows of the table: each input against the true targets, and the motion tokens against other clips' too."""
+    """All rows of the table: every input against the true targets, and motion tokens against other clips' too."""
     ids, values, predicted = [], [], []
     errors: dict[str, list[np.ndarray]] = {name: [] for name in models}
     for clip, others in zip(held_out, of_others(held_out.targets()), strict=True):

@@ -68,8 +68,15 @@ class Change:
 
 @dataclass(frozen=True)
 class Swaps:
-    """All changes; the patch `grid` (rows, columns); `owner` [P]: the token whose region is nearest to each patch, or
-    None where tokens have no regions; `frame`: mean of the true next frames, float [H, W, 3] in 0..1; the windows."""
+    """All changes, and what is needed to draw them.
+
+    Attributes:
+        changes: a change for each group and measure.
+        grid: rows and columns of patches.
+        owner: for each patch the token whose region is nearest, [P]; None if tokens have no regions.
+        frame: mean of the true next frames, float [H, W, 3] in 0..1.
+        windows: the windows in which groups were swapped.
+    """
 
     changes: list[Change]
     grid: tuple[int, int]
@@ -80,12 +87,15 @@ class Swaps:
 
 @dataclass(frozen=True)
 class Concentration:
-    """How strong a change is and how concentrated.
+    """How strong a change is, and how concentrated.
 
-    `rms`: root mean square over windows and patches (grey levels of 255, or feature units). `region`: share of the
-    squared change inside the token's region, which holds the share `region_patches` of the patches (NaN for a token
-    without region, or for other groups); `quarter`: share inside the quarter of the patches that change most, at least
-    0.25.
+    Attributes:
+        rms: root mean square over windows and patches, in grey levels of 255 or in units of the features.
+        region: share of the squared change inside the token's region; NaN for a token without a region, and for groups
+            that are no token.
+        region_patches: share of the patches that belong to the region.
+        quarter: share of the squared change inside the quarter of the patches that change most; 0.25 if all change
+            alike.
     """
 
     rms: float
@@ -95,7 +105,7 @@ class Concentration:
 
 
 def swap_windows(clips: ClipFrames, number: int) -> list[Window]:
-    """At most `number` windows of two frames, spread over the clips and in them; each clip gives as many as needed."""
+    """At most `number` windows of two frames, spread evenly over the clips and within each clip."""
     lengths = clips.lengths()
     return thin(choose_windows(lengths, 2, 1, math.ceil(number / len(lengths))), number)
 
@@ -112,8 +122,8 @@ def token_regions(model: Midway) -> np.ndarray | None:
 def swap_groups(models: FrozenModels, clips: ClipFrames, windows: Sequence[Window], seed: int) -> Swaps:
     """One step from each window's first frame under its oracle motion tokens, and again with each group swapped.
 
-    The tokens swapped in are those of a window of another clip, fixed by `seed`. In float32: bfloat16 would round away
-    what a weak group changes. Raises `LamoError` if a change is not finite.
+    The tokens swapped in are those of a window of another clip, fixed by `seed`. The computation is in float32, because
+    bfloat16 would round away the change of a weak group. Raises `LamoError` if a change is not finite.
     """
     model = cast(Midway, models.dynamics)
     partners = shuffle_partners(windows, seed)
@@ -164,7 +174,7 @@ def concentration(change: Change, swaps: Swaps, bootstrap: ClipBootstrap) -> Con
     weights = np.concatenate([np.ones((1, len(change.values))), bootstrap.window_weights])
     maps = weights @ change.values
     total = maps.sum(axis=1)
-    # A group that changes nothing has no place.
+    # A group that changes nothing has no shares: NaN.
     total = np.where(total > 0, total, np.nan)
     best = np.sort(maps, axis=1)[:, -max(1, round(maps.shape[1] / 4)) :].sum(axis=1) / total
     quarter = bootstrap.interval(best[0], best[1:])

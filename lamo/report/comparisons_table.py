@@ -88,7 +88,7 @@ def _note(found: Sequence[Difference], interval: str) -> str:
     over = f"clips ({found[0].clips}) and training seeds ({seeds}, paired by number)"
     if seeds == 1:
         over = f"clips ({found[0].clips}), for one training seed each"
-    return f"First less second on the same context windows, means over samples, {interval.format(over)}."
+    return f"The first row minus the second on the same context windows, means over samples, {interval.format(over)}."
 
 
 def _left_out(missing: Sequence[str]) -> str:
