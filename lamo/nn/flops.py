@@ -1,11 +1,12 @@
 """Counting the floating-point operations of models exactly, on tensors that hold no numbers and cost nothing."""
 
+import copy
 from collections.abc import Callable
 from typing import TypeVar
 
 import torch
 from torch import nn
-from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, unset_fake_temporarily
 from torch.utils.flop_counter import FlopCounterMode
 
 Run = Callable[[], object]
@@ -35,6 +36,15 @@ def build(make: Callable[[], Net], device: torch.device | str = "cpu") -> Net:
     with unset_fake_temporarily() as faking, torch.device("meta" if faking else "cpu"):
         module = make()
     return module.to(device) if faking is None else with_fake_weights(module)
+
+
+def clone(module: Net) -> Net:
+    """A copy of `module` with weights of its own; with fake ones if its weights are fake."""
+    weights = [*module.parameters(), *module.buffers()]
+    if not any(isinstance(weight, FakeTensor) for weight in weights):
+        return copy.deepcopy(module)
+    # Fake weights cannot be copied: the copy first shares them, then gets new ones.
+    return with_fake_weights(copy.deepcopy(module, {id(weight): weight for weight in weights}))
 
 
 def with_fake_weights(module: Net) -> Net:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from lamo.section import Section
+from lamo.training.config import ValidatedConfig
 
 Depth = Annotated[int, Field(ge=1)]
 Width = Annotated[int, Field(ge=4)]
@@ -40,16 +41,19 @@ class BackboneChange(Section):
     mlp_ratio: MlpRatio | None = Field(None, description="as predictors.backbone.mlp_ratio")
 
 
-class PredictorTraining(Section):
+class PredictorTraining(ValidatedConfig):
     """How one predictor is trained."""
 
     steps: int = Field(600, ge=1, description="optimiser steps; the paper trains 300 epochs")
     batch: int = Field(32, ge=1, description="context windows per step")
     learning_rate: float = Field(1e-3, gt=0, description="peak learning rate of AdamW; the paper: 1.5e-4 at width 1152")
     final_learning_rate: float = Field(1e-5, ge=0, description="learning rate at the last step (cosine decay)")
-    warmup_steps: int = Field(50, ge=0, description="steps of linear warm-up")
-    weight_decay: float = Field(0.01, ge=0, description="weight decay of AdamW on matrices; the paper is silent")
-    clip_gradient: float = Field(1.0, ge=0, description="largest gradient norm; 0 switches clipping off")
+    warmup_steps: int = Field(50, ge=0, description="steps in which the learning rate rises linearly to its peak")
+    weight_decay: float = Field(0.01, ge=0, description="weight decay of AdamW, on matrices only; the paper is silent")
+    mixed_precision: bool = Field(
+        True, description="bfloat16 autocast in training; for sampling see rollouts.mixed_precision"
+    )
+    validate_every: int = Field(200, ge=0, description="steps between two validations; 0: only at the end")
     context_noise_max: float = Field(
         0.3,
         ge=0,
@@ -58,8 +62,6 @@ class PredictorTraining(Section):
     ema_decay: float = Field(
         0.995, ge=0, lt=1, description="decay of the moving average of the weights that is saved; 0: the weights"
     )
-    bf16: bool = Field(True, description="bfloat16 autocast in training; for sampling see rollouts.mixed_precision")
-    validation_every: int = Field(200, ge=1, description="steps between two validations")
     validation_batches: int = Field(4, ge=1, description="batches of validation windows per validation")
 
 

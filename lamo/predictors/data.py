@@ -93,13 +93,22 @@ class LatentWindows:
         store = self._stores[shard]
         return f"{store.path}: clip {store.clip_ids[int(np.searchsorted(store.offsets, row, side='right')) - 1]}"
 
-    def normalise(self, rows: LatentRows, device: torch.device | str = "cpu") -> Batch:
-        """What was read, on `device`, as normalised contexts and targets, float32."""
-        statistics = self.statistics.to(device)
-        states = statistics.normalise_state(rows.states.to(device).float())
-        motion = statistics.normalise_motion(rows.motion.to(device).float())
-        return Batch(Context(motion[:, :-1], states[:, :-1]), motion[:, -1], states[:, -1])
-
     def batch(self, picks: Sequence[int] | np.ndarray, device: torch.device | str = "cpu") -> Batch:
         """The windows `picks`, read and normalised."""
-        return self.normalise(self.read(picks), device)
+        return normalised(self.read(picks), self.statistics, device)
+
+
+def normalised(rows: LatentRows, statistics: Statistics, device: torch.device | str = "cpu") -> Batch:
+    """Stored windows as normalised contexts and targets, float32, on `device`."""
+    statistics = statistics.to(device)
+    states = statistics.normalise_state(rows.states.to(device).float())
+    motion = statistics.normalise_motion(rows.motion.to(device).float())
+    return Batch(Context(motion[:, :-1], states[:, :-1]), motion[:, -1], states[:, -1])
+
+
+def example_rows(geometry: Geometry, batch: int) -> LatentRows:
+    """Windows of the shapes and types of stored ones, all zero."""
+    history = geometry.history
+    states = torch.zeros(batch, history + 2, geometry.patches, geometry.state_width, dtype=torch.float16)
+    shape = (batch, history + 1, geometry.levels, geometry.tokens, geometry.motion_width)
+    return LatentRows(states, torch.zeros(shape, dtype=torch.float16))

@@ -1,29 +1,26 @@
 """Training of one predictor on latents stores."""
 
-import copy
 import math
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from lamo.nn.flops import build, clone
 from lamo.predictors.build import build_predictor, save_predictor
 from lamo.predictors.config import PredictorTraining
-from lamo.predictors.data import Batch, LatentRows, LatentWindows
+from lamo.predictors.data import Batch, LatentRows, LatentWindows, example_rows, normalised
 from lamo.predictors.interface import Geometry, Predictor, Sampler
 from lamo.predictors.kinds import PredictorConfig, find_kind
 from lamo.predictors.linear_guess import BASIS_WINDOWS, WINDOWS, LinearGuess
-from lamo.stores.windows import ShuffledOrder
-from lamo.training.checkpoint import GeneratorState, Stateful
+from lamo.predictors.statistics import Statistics
+from lamo.training.checkpoint import Stateful
 from lamo.training.device import mixed_precision
 from lamo.training.ema import update_ema
-from lamo.training.learner import Learner, local_rows
-from lamo.training.loader import Loader
-from lamo.training.loop import Training, Values
-from lamo.training.optim import adamw, cosine, set_learning_rate
+from lamo.training.fit import ShuffledRows, Task, fit
+from lamo.training.loop import Values
 from lamo.training.seed import generator, seed_everything
 from lamo.training.session import Session
 
@@ -56,28 +53,23 @@ def train_predictor(
     Raises:
         LamoError: the loss is not finite, or config and geometry disagree.
     """
-    settings, device = config.settings.training, session.device
+    settings = config.settings.training
+    device = session.device
     kind = find_kind(config.kind)
     sampler = kind.parse(kind.validated_by)
     seed_everything(seed)
-    model = build_predictor(config, geometry).to(device)
+    model = build(lambda: build_predictor(config, geometry), device)
     fit_guess(model, train, device)
-    average = copy.deepcopy(model).eval().requires_grad_(False)
+    task = PredictorTask(f"{kind.name} seed {seed}", model, geometry, train.statistics, settings, seed, device)
     checks = _validation_batches(validation, settings, seed, device)
-    trainer = _Trainer(model, average, settings, train, seed, session)
-    training = Training(f"{kind.name} seed {seed}", settings.steps, session, trainer.state())
-    batch, mine = settings.batch, local_rows(session, settings.batch)
-    draws = ShuffledOrder(len(train), seed).batches(batch, training.first * batch, mine)
-    with Loader(train.read, islice(draws, settings.steps - training.first), session.workers) as batches:
-        log = training.run(
-            lambda index: trainer.step(index, next(batches)), batch,
-            validate=lambda: validate(average, sampler, checks, seed, device), validate_every=settings.validation_every,
-            waited=lambda: batches.waited_s,
-        )  # fmt: skip
+    rows = ShuffledRows(len(train), train.read, settings.batch, seed)
+    log = fit(
+        task, rows, session, lambda: validate(task.average, sampler, checks, seed, device), settings.validate_every
+    )
     if session.processes.main:
-        save_predictor(folder, average, config, geometry)
+        save_predictor(folder, task.average, config, geometry)
         log.write(Path(folder) / LOG)
-    return average
+    return task.average
 
 
 def fit_guess(model: Predictor, windows: LatentWindows, device: torch.device) -> None:
@@ -95,42 +87,43 @@ def fit_guess(model: Predictor, windows: LatentWindows, device: torch.device) ->
     guess.fit(spread(BASIS_WINDOWS), spread(WINDOWS))
 
 
-class _Trainer:
-    """One optimiser step after the other, on random windows."""
+class PredictorTask(Task[LatentRows]):
+    """A step of a predictor's training on windows of latents, and the moving average of its weights.
+
+    `model` is as it is to be at the start; its average is what a training saves.
+    """
 
     def __init__(
-        self, model: Predictor, average: Predictor, settings: PredictorTraining, windows: LatentWindows, seed: int,
-        session: Session,
+        self, name: str, model: Predictor, geometry: Geometry, statistics: Statistics, settings: PredictorTraining,
+        seed: int, device: torch.device,
     ) -> None:  # fmt: skip
-        self.model, self.average, self.settings, self.windows = model.train(), average, settings, windows
-        self.device = session.device
-        self.optimizer = adamw([model], settings.learning_rate, settings.weight_decay)
-        self.noise = generator(session.device, seed, NOISE)
-        clip = settings.clip_gradient or math.inf
-        self.learner: Learner[LatentRows] = Learner(self._loss, [model], self.optimizer, clip, session, [self.noise])
+        self.average = clone(model).eval().requires_grad_(False)
+        self.model = model.train()
+        self.geometry = geometry
+        self.statistics = statistics
+        self.settings = settings
+        self.device = device
+        self.noise = generator(device, seed, NOISE)
+        super().__init__(name, settings, {"model": self.model}, {"noise": self.noise})
+
+    def loss(self, rows: LatentRows) -> dict[str, Tensor]:
+        """The loss of the predictor's kind on normalised windows."""
+        batch = normalised(rows, self.statistics, self.device)
+        with mixed_precision(self.device, self.settings.mixed_precision):
+            return {"loss": self.model.loss(batch.context, batch.target(self.model.predicts), self.noise)}
+
+    def after_step(self, index: int) -> None:
+        """Update the moving average of the weights."""
+        # A short memory at first: the initial weights would linger in the average of a short training.
+        update_ema(self.average, self.model, min(self.settings.ema_decay, (1 + index) / (10 + index)))
 
     def state(self) -> dict[str, Stateful]:
-        """All that a checkpoint keeps."""
-        noise = GeneratorState(self.noise)
-        return {"model": self.model, "average": self.average, "optimizer": self.optimizer, "noise": noise}
+        """The average."""
+        return {"average": self.average}
 
-    def step(self, index: int, rows: LatentRows) -> Values:
-        """Trains once; returns the values to log."""
-        settings = self.settings
-        rate = cosine(
-            index, settings.steps, settings.learning_rate, settings.final_learning_rate, settings.warmup_steps
-        )
-        set_learning_rate(self.optimizer, rate)
-        values = self.learner.learn(rows, settings.batch)
-        # A short memory at first, or the initial weights would linger in the average of a short training.
-        update_ema(self.average, self.model, min(settings.ema_decay, (1 + index) / (10 + index)))
-        return {**values, "learning_rate": rate}
-
-    def _loss(self, rows: LatentRows) -> dict[str, Tensor]:
-        batch = self.windows.normalise(rows, self.device)
-        with mixed_precision(self.device, self.settings.bf16):
-            loss = self.model.loss(batch.context, batch.target(self.model.predicts), self.noise)
-        return {"loss": loss}
+    def example_rows(self, batch: int) -> LatentRows:
+        """Windows that are zero."""
+        return example_rows(self.geometry, batch)
 
 
 def _validation_batches(

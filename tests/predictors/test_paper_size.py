@@ -49,7 +49,7 @@ def test_a_step_at_paper_size(name, sizes):
     target = motion if model.predicts == "motion" else state
 
     def loss(rows):
-        with mixed_precision(torch.device("cpu"), settings.bf16):
+        with mixed_precision(torch.device("cpu"), settings.mixed_precision):
             return {"loss": model.loss(context, target, noise)}
 
     optimizer = adamw([model], settings.learning_rate, settings.weight_decay)

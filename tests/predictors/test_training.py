@@ -20,7 +20,7 @@ CPU = torch.device("cpu")
 
 
 def quick(config: PredictorsConfig, name: str, **settings: Any) -> PredictorConfig:
-    training = {"steps": 30, "batch": 6, "warmup_steps": 2, "validation_every": 10, "validation_batches": 2}
+    training = {"steps": 30, "batch": 6, "warmup_steps": 2, "validate_every": 10, "validation_batches": 2}
     return changed(config, name, training=training, **settings)
 
 

@@ -94,11 +94,11 @@ def predictor(name: str, session: Session) -> None:
         state=state, motion=motion, offsets=offsets, clip_ids=["a", "b"], path="made", grid=(2, 3)
     )
     training = {
-        "bf16": False,
+        "mixed_precision": False,
         "steps": STEPS,
         "batch": 4,
         "warmup_steps": 2,
-        "validation_every": 3,
+        "validate_every": 3,
         "validation_batches": 1,
     }
     entry = {"kind": name, "samplers": ["guess"], "training": training, **HEADS[name]}

@@ -1,5 +1,7 @@
 """What `fit` makes of a task, and single steps without data."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -15,6 +17,11 @@ from lamo.midway.encoder import Encoder
 from lamo.midway.learning.config import PretrainingConfig
 from lamo.midway.learning.pretraining import PretrainingTask
 from lamo.nn.flops import build
+from lamo.predictors.build import build_predictor
+from lamo.predictors.entries import PredictorsConfig
+from lamo.predictors.interface import Geometry
+from lamo.predictors.statistics import Statistics
+from lamo.predictors.train import PredictorTask
 from lamo.training.config import OptimisationConfig
 from lamo.training.fit import Optimisation, ShuffledRows, Task, fit
 from lamo.training.session import Session
@@ -106,7 +113,22 @@ def pretraining() -> PretrainingTask:
     return PretrainingTask(build(lambda: Encoder(shape, (16, 24))), PretrainingConfig(), CPU)
 
 
-TASKS = {"decoder": decoder, "features": features, "pretraining": pretraining}
+def predictor(name: str) -> PredictorTask:
+    backbone = {"depth": 1, "width": 16, "heads": 2}
+    entries = {name: {"kind": name, "samplers": ["guess"]}}
+    entry = PredictorsConfig.model_validate({"backbone": backbone, "entries": entries}).of(name)
+    geometry = Geometry(history=3, levels=1, tokens=3, motion_width=4, grid=(2, 3), state_width=5)
+    motion = torch.zeros(1, 3, 4)
+    state = torch.zeros(5)
+    statistics = Statistics(motion, torch.ones_like(motion), state, torch.ones_like(state))
+    model = build(lambda: build_predictor(entry, geometry))
+    return PredictorTask(name, model, geometry, statistics, entry.settings.training, 0, CPU)
+
+
+TASKS = {
+    "decoder": decoder, "features": features, "pretraining": pretraining,
+    **{name: partial(predictor, name) for name in ("flow", "gmm", "state")},
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", TASKS)

@@ -174,7 +174,7 @@ def predictor_step(sizes: Sizes, name: str, batch: int) -> Run:
     target, learn = motion if model.predicts == "motion" else state, _learner(model)
 
     def run() -> None:
-        with mixed_precision(CPU, training.bf16):
+        with mixed_precision(CPU, training.mixed_precision):
             loss = model.loss(given, target, noise)
         learn(loss)
 
