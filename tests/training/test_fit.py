@@ -12,10 +12,10 @@ from lamo.decoder.training import DecoderTask
 from lamo.errors import LamoError
 from lamo.metrics.config import WorldFeaturesConfig
 from lamo.metrics.features.world import WorldNetTask
-from lamo.midway.config import EncoderConfig
 from lamo.midway.encoder import Encoder
 from lamo.midway.learning.config import PretrainingConfig
 from lamo.midway.learning.pretraining import PretrainingTask
+from lamo.midway.network_config import EncoderConfig
 from lamo.nn.flops import build
 from lamo.predictors.build import build_predictor
 from lamo.predictors.entries import PredictorsConfig
