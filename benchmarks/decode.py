@@ -21,8 +21,8 @@ from pathlib import Path
 
 import av
 
+from benchmarks.moving_clip import write_clip
 from benchmarks.timing import table
-from lamo.tools.plan.moving_clip import write_clip
 from lamo.video.config import FramesConfig
 from lamo.video.sandbox import Sandbox
 

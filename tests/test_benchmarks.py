@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from benchmarks import decode, reading, writing
-from lamo.tools.plan.moving_clip import write_clip
+from benchmarks.moving_clip import write_clip
 
 
 @pytest.fixture

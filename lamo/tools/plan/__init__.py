@@ -1,4 +1,6 @@
-"""What a run will cost, estimated before anything is started: `python -m lamo.tools.plan`, `make plan`.
+"""What a run will cost, estimated before anything is started: `make plan`, `python -m lamo.tools.plan`.
 
-Beside the workflow: it reads the configuration and imports the science; no script and no other module imports it.
+Nothing that the workflow does is written here a second time. The jobs come from Snakemake's dry run, the work of the
+models from the stages' own training tasks and rollouts, and the seconds from the benchmark files of earlier runs where
+there are some. Other work is timed on a small sample.
 """

@@ -1,15 +1,13 @@
 """`lamo plan`: what a run will cost."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 import torch
 
-from lamo.errors import LamoError
 from lamo.stores.atomic import write_json
 from lamo.tools.arguments import program_parser
-from lamo.tools.overlay import read_config
+from lamo.tools.overlay import read_raw
 from lamo.tools.plan.clips import parse_clips
 from lamo.tools.plan.gpu import A100_TFLOPS, EFFICIENCY
 from lamo.tools.plan.plan import Options, make_plan
@@ -17,29 +15,28 @@ from lamo.tools.plan.report import report
 from lamo.tools.plan.warnings import warnings_of
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Plan and print; returns the exit status."""
+def main(arguments: Sequence[str]) -> int:
+    """Plan and print; returns the exit status, 0 also with warnings.
+
+    Raises:
+        LamoError: the configuration is wrong, or there is nothing to plan from.
+    """
     options = _parse(arguments)
     # Rates are per core.
     torch.set_num_threads(1)
-    try:
-        clips = parse_clips(options.clips) if options.clips else None
-        over = {"videos": {"root": options.videos}} if options.videos else {}
-        config = read_config([options.config] if options.config else [], over)
-        plan = make_plan(
-            config,
-            Options(clips, options.seconds, options.sample, options.gpu_tflops, options.efficiency, options.results),
-        )
-        print(report(plan, f"Plan of the run {config.run} ({options.config or 'config/config.yaml'})"))
-        if options.json:
-            write_json(options.json, {**plan.facts(), "warnings": warnings_of(plan)})
-    except LamoError as error:
-        print(f"plan: {error}", file=sys.stderr)
-        return 1
+    clips = parse_clips(options.clips) if options.clips else None
+    over = {"videos": {"root": options.videos}} if options.videos else {}
+    plan = make_plan(
+        read_raw([options.config] if options.config else [], over),
+        Options(clips, options.seconds, options.sample, options.gpu_tflops, options.efficiency, options.results),
+    )
+    print(report(plan, f"Plan of the run {plan.config.run} ({options.config or 'config/config.yaml'})"))
+    if options.json:
+        write_json(options.json, {**plan.facts(), "warnings": warnings_of(plan)})
     return 0
 
 
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = program_parser(
         "plan",
         "Estimate time, disk and memory of a run before it is started. Nothing is started.",
@@ -67,7 +64,3 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--results", default="results", help="folder of the results, whose disk is looked at")
     parser.add_argument("--json", help="file to write the plan to, for programs")
     return parser.parse_args(arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""How many clips, hours and frames a run will have: from files and a sample of their headers, or from what is said."""
+"""How many clips, hours and frames a run has: from files and a sample of their headers, or from what is said."""
 
 import logging
 import math
@@ -16,18 +16,28 @@ from lamo.dataset.division import SPLITS
 from lamo.errors import LamoError
 
 Z95 = 1.96
+ASSUMED_PIXELS = 1280 * 720 * 30.0
+"""Pixels per second of videos that are not there yet: 720p at 30 frames per second, as BDD100K's."""
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class SampledClip:
-    """One clip of the sample: `seconds` of its file, `stored_s` of it that become frames, `frames` stored (0 where it
-    is too short or its header cannot be read)."""
+    """One clip of a sample.
+
+    Attributes:
+        path: of its file.
+        seconds: length of its file, all of which is decoded.
+        stored_s: what of it becomes frames.
+        frames: frames stored; 0 where it is too short or its header cannot be read.
+        pixels: pixels that are decoded.
+    """
 
     path: str
     seconds: float
     stored_s: float
     frames: int
+    pixels: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -67,8 +77,17 @@ class Split:
 
 @dataclass(frozen=True)
 class Clips:
-    """All clips of a run. `basis`: videos, world or options; `files`: videos found; `failed`: headers of the sample
-    that could not be read; `short`: clips of the sample with too few frames for one window; `bytes` of the files."""
+    """All clips of a run.
+
+    Attributes:
+        basis: where the numbers come from: videos, world, options or an earlier run.
+        splits: by name.
+        files: videos found.
+        looked_at: headers that were looked at.
+        failed: paths of those that could not be read.
+        short: clips of the sample with too few frames for one window.
+        bytes: of all files.
+    """
 
     basis: str
     splits: dict[str, Split]
@@ -80,18 +99,22 @@ class Clips:
 
 
 def plan_clips(config: Config, options: dict[str, int] | None, seconds: float | None, sample: int) -> Clips:
-    """The clips of a run: as said in `options` (clips per split, all `seconds` long), else those of the synthetic
-    world, else the files below videos.root, `sample` of them looked at.
+    """The clips of a run.
 
-    Raises `LamoError` where there is nothing to go by.
+    They are as said in `options` (clips per split, all `seconds` long), else those of the synthetic world, else the
+    files below videos.root, of which the headers of `sample` are looked at.
+
+    Raises:
+        LamoError: there is nothing to go by.
     """
     if options is not None:
         if seconds is None:
             raise LamoError("CLIPS was given without SECONDS, the length of a clip in s; expected both (SECONDS=40)")
-        return _alike("options", config, options, seconds)
+        return _alike("options", config, options, seconds, ASSUMED_PIXELS)
     if config.videos.root is None:
         world = config.world
-        return _alike("world", config, {split: world.videos(split) for split in SPLITS}, world.seconds)
+        counts = {split: world.videos(split) for split in SPLITS}
+        return _alike("world", config, counts, world.seconds, float(world.fps * world.height * world.width))
     try:
         found = find_videos(config.videos, config.videos.root, config.frames.shards.counts())
     except LamoError as error:
@@ -111,19 +134,36 @@ def parse_clips(words: Sequence[str]) -> dict[str, int]:
     return counts
 
 
-def _alike(basis: str, config: Config, counts: dict[str, int], seconds: float) -> Clips:
-    frames, least = round(seconds * config.frames.rate_hz), config.frames.min_frames
+def clips_of_run(folder: Path) -> Clips | None:
+    """The clips of a run whose stage 01 is finished in `folder`; None if it is not."""
+    path = folder / "01_frames" / "clips.parquet"
+    if not path.is_file():
+        return None
+    table = pd.read_parquet(path)
+    table["pixels"] = (table["duration_s"] * table["source_fps"] * table["width"] * table["height"]).fillna(0.0)
+    splits = {}
+    for name, rows in table.groupby("split"):
+        names = ("path", "duration_s", "duration_s", "frames", "pixels")
+        columns = [rows[column].fillna(0).tolist() for column in names]
+        splits[str(name)] = Split(len(rows), tuple(SampledClip(*row) for row in zip(*columns, strict=True)))
+    return Clips("earlier run", splits, len(table)) if set(splits) == set(SPLITS) else None
+
+
+def _alike(basis: str, config: Config, counts: dict[str, int], seconds: float, pixels_per_s: float) -> Clips:
+    frames = round(seconds * config.frames.rate_hz)
+    least = config.frames.min_frames
     if frames < least:
         raise LamoError(
             f"clips of {seconds:g} s have {frames} frames, frames.min_frames asks for {least}; expected longer clips"
         )
-    one = SampledClip("", seconds, seconds, frames)
+    one = SampledClip("", seconds, seconds, frames, seconds * pixels_per_s)
     return Clips(basis, {split: Split(count, (one,)) for split, count in counts.items()})
 
 
 def _from_files(config: Config, found: pd.DataFrame, sample: int) -> Clips:
-    headers: dict[str, float | None] = {}
-    splits, short = {}, 0
+    headers: dict[str, Header | None] = {}
+    splits = {}
+    short = 0
     for index, split in enumerate(SPLITS):
         rows = found[found["split"] == split]
         chosen = [rows.iloc[i] for i in spread_sample(len(rows), max(1, sample // len(SPLITS)), index)]
@@ -142,12 +182,21 @@ def _from_files(config: Config, found: pd.DataFrame, sample: int) -> Clips:
     return Clips("videos", splits, len(files), len(headers), failed, short, int(files["bytes"].sum()))
 
 
-def _sampled(row: pd.Series, seconds: float | None, config: Config) -> SampledClip:
-    if seconds is None:
+@dataclass(frozen=True)
+class Header:
+    """What the header of a video says: length [s], and pixels of a second."""
+
+    seconds: float
+    pixels_per_s: float
+
+
+def _sampled(row: pd.Series, header: Header | None, config: Config) -> SampledClip:
+    if header is None:
         return SampledClip(row["path"], 0.0, 0.0, 0)
-    stored = max(0.0, seconds * (row["end_share"] - row["start_share"]) - row.get("lead_s", 0.0))
+    stored = max(0.0, header.seconds * (row["end_share"] - row["start_share"]) - row.get("lead_s", 0.0))
     frames = round(stored * config.frames.rate_hz)
-    return SampledClip(row["path"], seconds, stored, frames if frames >= config.frames.min_frames else 0)
+    kept = frames if frames >= config.frames.min_frames else 0
+    return SampledClip(row["path"], header.seconds, stored, kept, header.seconds * header.pixels_per_s)
 
 
 def spread_sample(count: int, wanted: int, seed: int) -> list[int]:
@@ -158,8 +207,8 @@ def spread_sample(count: int, wanted: int, seed: int) -> list[int]:
     return [int(i) for i in np.random.default_rng(seed).integers(edges[:-1], edges[1:])]
 
 
-def read_header(path: str | Path) -> float | None:
-    """Duration of the video stream as the file's header says; s. None where it does not, or cannot be read."""
+def read_header(path: str | Path) -> Header | None:
+    """What the header of the first video stream says; None where it says no length, or cannot be read."""
     if not Path(path).is_file():
         return None
     try:
@@ -171,7 +220,8 @@ def read_header(path: str | Path) -> float | None:
                 seconds = float(stream.duration * stream.time_base)
             else:
                 seconds = (container.duration or 0) / av.time_base
+            pixels = float(stream.width * stream.height * (stream.average_rate or 0))
     except (av.FFmpegError, OSError) as error:
         logger.debug("%s: %s", path, error)
         return None
-    return seconds if seconds > 0 else None
+    return Header(seconds, pixels) if seconds > 0 else None

@@ -13,6 +13,8 @@ from lamo.midway.network import Midway
 from lamo.midway.network_config import NetworkConfig
 from lamo.predictors.build import build_predictor
 from lamo.predictors.interface import Geometry, Predictor
+from lamo.predictors.kinds import find_kind
+from lamo.predictors.sampler import Sampler, sampler_name
 from lamo.rollout.autoregressive import Plan
 
 
@@ -51,13 +53,27 @@ class Sizes:
         shape = self.geometry
         return PixelDecoder(self.config.decoder, shape.state_width, shape.grid, self.midway.encoder.patch)
 
-    def geometry_of(self, name: str) -> Geometry:
-        """Sizes that the predictor of entry `name` is made for, which may have a history of its own."""
-        return replace(self.geometry, history=self.config.predictors.of(name).history)
+    @property
+    def rows(self) -> list[tuple[str, str, int]]:
+        """Predictor, label of the sampler and seed of every rollout of a trained predictor."""
+        predictors = self.config.predictors
+        return [(row.entry, row.label, seed) for row in predictors.rows() for seed in predictors.seeds]
 
-    def make_predictor(self, name: str) -> Predictor:
-        """The predictor of entry `name`, untrained."""
-        return build_predictor(self.config.predictors.of(name), self.geometry_of(name))
+    def sampler(self, entry: str, label: str) -> Sampler:
+        """The sampler of a row of the tables, e.g. flow-20."""
+        return find_kind(self.config.predictors.entries[entry].kind).parse(sampler_name(entry, label), entry)
+
+    def samples(self, entry: str, label: str) -> int:
+        """Futures of a window that a sampler draws."""
+        return 1 if self.sampler(entry, label).deterministic else self.plan.samples
+
+    def geometry_of(self, entry: str) -> Geometry:
+        """Sizes that a predictor is made for, which may have a history of its own."""
+        return replace(self.geometry, history=self.config.predictors.of(entry).history)
+
+    def make_predictor(self, entry: str) -> Predictor:
+        """The predictor of an entry, untrained."""
+        return build_predictor(self.config.predictors.of(entry), self.geometry_of(entry))
 
 
 def sizes_of(config: Config) -> Sizes:

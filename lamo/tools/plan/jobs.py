@@ -1,80 +1,81 @@
-"""How many jobs each rule of the workflow will have."""
+"""The jobs of a run, with threads, memory and time that they ask for: Snakemake's dry run in an empty folder."""
 
-import re
-from dataclasses import dataclass
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
 
 from lamo.config import Config
 from lamo.dataset.companions import INFO_PLACES, STILL_PLACES, companion_folder
-from lamo.errors import LamoError
-from lamo.predictors.kinds import find_kind
-from lamo.predictors.sampler import Sampler
+from lamo.dataset.division import SPLITS
+from lamo.jobs.code_hash import ROOT
+from lamo.tools.dry_run import Job, dry_run
+from lamo.tools.overlay import lay_over
 
-RULES = Path(__file__).resolve().parents[3] / "workflow" / "rules"
-
-
-def samplers_of(config: Config) -> list[tuple[str, Sampler]]:
-    """Entry and sampler of every row of a trained predictor."""
-    kinds = {name: find_kind(entry.kind) for name, entry in config.predictors.entries.items()}
-    return [(row.entry, kinds[row.entry].parse(row.sampler, row.entry)) for row in config.predictors.rows()]
+# More than any rule asks for, so that the dry run shows what each one asks for.
+CORES = "1000"
 
 
-def rollouts_of(config: Config) -> list[tuple[str, Sampler, int]]:
-    """Entry, sampler and seed of every rollout of a trained predictor."""
-    return [(entry, sampler, seed) for entry, sampler in samplers_of(config) for seed in config.predictors.seeds]
+def planned_jobs(raw: Mapping[str, Any], config: Config, results: Path) -> list[Job]:
+    """The jobs of a run from nothing, in no particular order; `raw` is the configuration as Snakemake is given it.
+
+    Of stages that it shares with another run, in the folder `results`, only what is missing there is made.
+
+    How many there are depends on shards, predictors and the files beside the videos, and not on the videos: an empty
+    video per split stands for them, so that a plan needs no videos and does not read thousands of them.
+
+    Raises:
+        LamoError: Snakemake refuses the configuration.
+    """
+    with TemporaryDirectory(prefix="lamo-plan-") as folder, _restored():
+        place = Path(folder)
+        (place / "config").symlink_to(ROOT / "config")
+        if config.share.run and (results / config.share.run).is_dir():
+            (place / "results").mkdir()
+            (place / "results" / config.share.run).symlink_to((results / config.share.run).absolute())
+        file = place / "plan.yaml"
+        file.write_text(yaml.safe_dump(lay_over(raw, _elsewhere(config, place))), encoding="utf-8")
+        arguments = ["--snakefile", str(ROOT / "Snakefile"), "--directory", folder, "--cores", CORES]
+        return dry_run([*arguments, "--configfile", str(file)])
 
 
-def count_jobs(config: Config) -> dict[str, dict[str, int]]:
-    """Jobs by stage and rule of a run from an empty folder; `snakemake --dry-run` says the same."""
-    world, rollouts = config.videos.root is None, rollouts_of(config)
-    shards = sum(config.frames.shards.counts().values())
-    info, stills = _companions(config)
-    frames = {"frames_find": 1, "frames_decode": shards, "frames_info": info, "frames_collect": 1, "frames_sheet": 1}
-    frames |= {"frames_stills_find": stills, "frames_stills": shards * stills, "frames_stills_collect": stills}
-    metrics = dict.fromkeys(("score", "table", "comparisons", "figures", "videos", "token_groups"), 1)
-    metrics |= {"features": int(config.metrics.fid.weights is None), "probe": int(world)}
-    stages = {
-        "01_frames": {"world_render": 2 * world, **frames},
-        "02_midway": {"midway_import" if config.midway.checkpoint else "midway_train": 1},
-        "03_latents": {"latents_encode": shards, "latents_statistics": 1},
-        "04_decoder": {"decoder_train": 1},
-        "05_predictors": {
-            "predictors_train": len({(predictor, seed) for predictor, _, seed in rollouts}),
-            "predictors_matched": 1,
-        },
-        "06_rollouts": {"rollouts_predict": len(rollouts), "rollouts_controls": 1},
-        "07_metrics": {f"metrics_{name}": count for name, count in metrics.items()},
-    }
-    return {stage: {rule: count for rule, count in rules.items() if count} for stage, rules in stages.items()}
-
-
-def _companions(config: Config) -> tuple[int, int]:
-    """Whether (1 or 0) there are info files and stills beside the videos; none where there are no videos yet."""
+def _elsewhere(config: Config, place: Path) -> dict[str, Any]:
+    """What differs in the dry run's configuration: videos that stand for others, and paths that hold in any folder."""
+    changed: dict[str, Any] = {}
+    if config.midway.checkpoint:
+        changed["midway"] = {"checkpoint": _absolute(config.midway.checkpoint)}
+    if config.metrics.fid.weights:
+        changed["metrics"] = {"fid": {"weights": _absolute(config.metrics.fid.weights)}}
     videos = config.videos
-    if videos.root is None or not Path(videos.root).is_dir():
-        return 0, 0
-    info = companion_folder("videos.info", videos.info, videos.root, INFO_PLACES)
-    stills = companion_folder("videos.stills", videos.stills, videos.root, STILL_PLACES)
-    return int(info is not None), int(stills is not None)
+    if videos.root is None:
+        return changed
+    for split in SPLITS:
+        clip = place / "videos" / split / f"clip{videos.extensions[0]}"
+        clip.parent.mkdir(parents=True)
+        clip.touch()
+    beside = {"info": (videos.info, INFO_PLACES), "stills": (videos.stills, STILL_PLACES)}
+    found = {name: companion_folder(f"videos.{name}", given, videos.root, places)
+             for name, (given, places) in beside.items()}  # fmt: skip
+    root = {"root": str(place / "videos"), "split": "folders"}
+    return {**changed, "videos": {**root, **{name: path and _absolute(path) for name, path in found.items()}}}
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What the workflow asks for a job at its first attempt: threads, bytes of memory, seconds."""
-
-    threads: int
-    memory: int
-    seconds: int
+def _absolute(path: str) -> str:
+    return str(Path(path).absolute())
 
 
-def asked_for(rule: str) -> Asked:
-    """Read from the rule files; raises `LamoError` where it does not stand there."""
-    for path in sorted(RULES.glob("0*.smk")):
-        text = path.read_text(encoding="utf-8").partition(f"rule {rule}:\n")[2].partition("rule ")[0]
-        memory, minutes = (
-            re.search(rf"{name}=lambda wildcards, attempt: (\d+) \* attempt", text) for name in ("mem_mb", "runtime")
-        )
-        threads = re.search(r"threads: (\d+)", text)
-        if memory and minutes and threads:
-            return Asked(int(threads[1]), int(memory[1]) * 10**6, int(minutes[1]) * 60)
-    raise LamoError(f"{RULES}: found no threads, mem_mb and runtime of rule {rule}, expected N and N * attempt")
+@contextmanager
+def _restored() -> Iterator[None]:
+    """Put back the working directory and the environment, which Snakemake and the Snakefile change."""
+    folder = Path.cwd()
+    environment = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(environment)

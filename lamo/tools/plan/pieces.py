@@ -1,82 +1,85 @@
-"""The smallest works that the applied models are made of: encode a frame, infer a motion, advance, decode, sample."""
+"""Pieces of model work: what they are, their operations, and the time that they take here."""
 
-from collections.abc import Callable
+import math
+import time
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 
-from lamo.nn.flops import Make, Run, build
-from lamo.predictors.cost import example
-from lamo.predictors.sampler import Sampler
-from lamo.tools.plan.geometry import Sizes
-from lamo.tools.plan.units import CPU, context, images
-from lamo.training.device import mixed_precision
+from lamo.nn.flops import Make, count_flops
+
+MATRIX = 1024
+# A piece is timed if it is done within this time at the full speed of matrix products, and is then as large as fits.
+TIMED_S = 0.3
+ENOUGH_S = 0.4
+CPU_SHARE = 0.5
+"""Share of the speed of large matrix products that a piece is assumed to reach where it is too large to be timed."""
 
 
-class Pieces:
-    """Works of `batch` frames or windows each, without gradients. The same work is the same object every time that it
-    is asked for, so that it is counted once."""
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """A piece of model work on `batch` rows, such as a training step.
 
-    def __init__(self, sizes: Sizes) -> None:
-        self.sizes = sizes
-        self._samples: dict[tuple[str, Sampler], Make] = {}
+    `make(batch)` builds models and inputs, and returns what does the work: on fake tensors, which hold no numbers and
+    take no memory, to count its operations at any size; on real ones to time it.
+    """
 
-    @cached_property
-    def encode(self) -> Make:
-        """The latent state of a frame."""
-        return lambda batch: self._apply(batch, lambda model, frames, z, motion: model.encode(frames))
-
-    @cached_property
-    def inverse(self) -> Make:
-        """The motion tokens between two states."""
-        return lambda batch: self._apply(batch, lambda model, frames, z, motion: model.inverse(z, z))
+    name: str
+    batch: int
+    make: Make
 
     @cached_property
-    def step(self) -> Make:
-        """The next state, of all levels."""
-        return lambda batch: self._apply(batch, lambda model, frames, z, motion: model.step(z, motion))
+    def operations(self) -> int:
+        """Floating-point operations of matrix products and convolutions; a product and a sum are two."""
+        return count_flops(self.make, self.batch)
 
-    @cached_property
-    def advance(self) -> Make:
-        """The next state, of the levels that decoder and predictors see."""
-        only = self.sizes.config.latents.levels
-        return lambda batch: self._apply(batch, lambda model, frames, z, motion: model.step(z, motion, only=only))
+    def seconds(self, matmul: float) -> tuple[float, bool]:
+        """Core-seconds here, and whether they were timed; `matmul` as `cpu_matmul` gives it."""
+        found = self._timed(matmul)
+        return (self.operations / (CPU_SHARE * matmul), False) if found is None else (found, True)
 
-    @cached_property
-    def decode(self) -> Make:
-        """The frame of a state."""
+    def _timed(self, matmul: float) -> float | None:
+        """Timed on one thread, at a smaller batch where this one takes long; None if a single row does."""
+        each = self.operations / self.batch
+        batch = self.batch
+        while batch > 1 and each * batch > TIMED_S * matmul:
+            batch = math.ceil(batch / 2)
+        if each * batch > 2 * TIMED_S * matmul:
+            return None
+        work = self.make(batch)
+        work()
+        times: list[float] = []
+        # The least of some: what else the machine does can only add.
+        while not times or (sum(times) < ENOUGH_S and len(times) < 10):
+            start = time.process_time()
+            work()
+            times.append(time.process_time() - start)
+        return min(times) * self.batch / batch
 
-        def make(batch: int) -> Run:
-            decoder = build(self.sizes.make_decoder).eval()
-            state = context(self.sizes, batch)[2]
-            return self._without_gradients(lambda: decoder(state))
 
-        return make
+def cpu_matmul() -> float:
+    """bfloat16 operations per second of one core in the product of two large matrices."""
+    a, b = torch.randn(2, MATRIX, MATRIX).bfloat16()
+    a @ b
+    start = time.process_time()
+    done = 0
+    while time.process_time() - start < 0.5:
+        a @ b
+        done += 1
+    return done * 2 * MATRIX**3 / (time.process_time() - start)
 
-    def sample(self, entry: str, sampler: Sampler) -> Make:
-        """One draw of the predictor of an entry."""
 
-        def make(batch: int) -> Run:
-            predictor = build(lambda: self.sizes.make_predictor(entry)).eval()
-            given = example(predictor.geometry, batch)[0]
-            noise = torch.Generator().manual_seed(0)
-            return self._without_gradients(lambda: predictor.sample(given, sampler, noise))
-
-        return self._samples.setdefault((entry, sampler), make)
-
-    def _apply(self, batch: int, use: Callable[..., object]) -> Run:
-        model, shape = build(self.sizes.make_midway).eval(), self.sizes.geometry
-        frames = images(self.sizes, batch)
-        z = tuple(
-            torch.randn(batch, 1 + shape.patches, self.sizes.midway.encoder.width) for _ in range(shape.levels + 1)
-        )
-        motion = torch.randn(batch, shape.levels, shape.tokens, shape.motion_width)
-        return self._without_gradients(lambda: use(model, frames, z, motion))
-
-    def _without_gradients(self, run: Run) -> Run:
-        @torch.no_grad()
-        def wrapped() -> object:
-            with mixed_precision(CPU, self.sizes.config.rollouts.mixed_precision):
-                return run()
-
-        return wrapped
+def gpu_matmul() -> float | None:
+    """The same of the GPU, in seconds that pass; None where there is none."""
+    if not torch.cuda.is_available():
+        return None
+    a, b = torch.randn(2, 8192, 8192, device="cuda").bfloat16()
+    for _ in range(3):
+        a @ b
+    torch.cuda.synchronize()
+    start = time.perf_counter()
+    for _ in range(20):
+        a @ b
+    torch.cuda.synchronize()
+    return 20 * 2 * 8192**3 / (time.perf_counter() - start)

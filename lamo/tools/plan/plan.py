@@ -1,28 +1,24 @@
 """The whole plan of a run: everything that can be said of it before it is started."""
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from lamo.config import Config
+from lamo.config import Config, load_config
+from lamo.tools.dry_run import Job
 from lamo.tools.plan.clips import Clips, plan_clips
-from lamo.tools.plan.decoding import Decoding, measure_decoding
-from lamo.tools.plan.disk import Need, Store, context_windows, free_bytes, machine_memory, plan_memory, plan_stores
-from lamo.tools.plan.flops import Counted, cpu_matmul, gpu_matmul, measure
-from lamo.tools.plan.geometry import Sizes, sizes_of
+from lamo.tools.plan.disk import Need, Store, free_bytes, machine_memory, plan_memory, plan_stores
+from lamo.tools.plan.earlier import earlier_runs
+from lamo.tools.plan.geometry import sizes_of
 from lamo.tools.plan.gpu import Gpu, choose_gpu
-from lamo.tools.plan.hours import RuleTime, plan_hours
-from lamo.tools.plan.inference import inference_units
-from lamo.tools.plan.jobs import count_jobs
-from lamo.tools.plan.moving_clip import write_clip
-from lamo.tools.plan.pieces import Pieces
+from lamo.tools.plan.jobs import planned_jobs
+from lamo.tools.plan.pieces import cpu_matmul, gpu_matmul
 from lamo.tools.plan.rates import Rates, measure_rates
-from lamo.tools.plan.training import training_units
-
-# Length of the clip that is made where there are no videos to decode.
-MADE_S = 8.0
+from lamo.tools.plan.times import Clock, RuleTime
+from lamo.tools.plan.work import Workload
 
 
 @dataclass(frozen=True)
@@ -39,16 +35,15 @@ class Options:
 
 @dataclass(frozen=True)
 class Plan:
-    """See the parts."""
+    """What a run needs; see the parts. `matmul`: operations per core-second; `disk`: a folder and its free bytes."""
 
-    sizes: Sizes
+    config: Config
+    jobs: Sequence[Job]
     clips: Clips
     stores: list[Store]
     memory: list[Need]
-    hours: list[RuleTime]
-    counted: list[Counted]
+    times: list[RuleTime]
     rates: Rates
-    decoding: Decoding
     matmul: float
     gpu: Gpu
     disk: tuple[Path, int]
@@ -69,49 +64,35 @@ class Plan:
             }
             for name, split in self.clips.splits.items()
         }  # fmt: skip
+        rules = [{**asdict(one), "core_s": one.core_s, "gpu_s": one.operations / self.gpu.flops} for one in self.times]
         return {
-            "run": self.sizes.config.run, "clips_from": self.clips.basis, "clips": clips,
+            "run": self.config.run, "clips_from": self.clips.basis, "clips": clips,
             "stores": [{**asdict(store), "bytes": store.bytes} for store in self.stores],
             "disk": {"place": str(self.disk[0]), "needed": self.disk_bytes, "free": self.disk[1]},
-            "rules": [{**asdict(one), "gpu_s": one.flops / self.gpu.flops} for one in self.hours],
-            "units": [
-                {"rule": one.unit.rule, "name": one.unit.name, "times": one.unit.times, "batch": one.unit.batch,
-                 "flops": one.flops, "core_s": one.core_s}
-                for one in self.counted
-            ],
-            "memory": [asdict(need) for need in self.memory], "rates": asdict(self.rates),
-            "decoding": asdict(self.decoding), "matmul_flops_per_core_s": self.matmul, "gpu": asdict(self.gpu),
+            "rules": rules, "memory": [asdict(need) for need in self.memory], "rates": asdict(self.rates),
+            "matmul_flops_per_core_s": self.matmul, "gpu": asdict(self.gpu), "cores": self.cores,
         }  # fmt: skip
 
 
-def make_plan(config: Config, options: Options) -> Plan:
-    """Estimate everything; raises `LamoError` where there is nothing to estimate from."""
-    clips, sizes = plan_clips(config, options.clips, options.seconds, options.sample), sizes_of(config)
-    jobs, pieces = count_jobs(config), Pieces(sizes)
+def make_plan(raw: Mapping[str, Any], options: Options) -> Plan:
+    """Plan the run of a configuration, as Snakemake is given it.
+
+    Raises:
+        LamoError: the configuration is wrong, or there is nothing to estimate from.
+    """
+    config = load_config(raw)
+    clips = plan_clips(config, options.clips, options.seconds, options.sample)
+    results = Path(options.results)
+    jobs = planned_jobs(raw, config, results)
+    workload = Workload(sizes_of(config), clips)
     with TemporaryDirectory(prefix="lamo-plan-") as folder:
-        rates = measure_rates(sizes, Path(folder))
-        decoding = measure_decoding(_samples(config, clips, Path(folder)), config.frames, Path(folder))
-    ratio = None if clips.basis == "options" else decoding.ratio
-    stores = plan_stores(sizes, clips, ratio, rates.drive_bytes)
+        rates = measure_rates(workload.sizes, clips, Path(folder))
     matmul = cpu_matmul()
-    frames = sum(split.frames for split in clips.splits.values())
-    units = training_units(sizes, pieces) + inference_units(sizes, pieces, frames, context_windows(sizes, clips))
-    counted = measure(units, matmul)
+    cores = len(os.sched_getaffinity(0))
+    clock = Clock(workload, earlier_runs(results), rates, matmul, cores)
     return Plan(
-        sizes, clips, stores, plan_memory(sizes, clips),
-        plan_hours(sizes, clips, jobs, stores, counted, rates, decoding, matmul), counted, rates, decoding, matmul,
-        choose_gpu(options.gpu_tflops, options.efficiency, gpu_matmul()),
-        free_bytes(Path(options.results) / config.run), machine_memory(), len(os.sched_getaffinity(0)),
+        config=config, jobs=jobs, clips=clips, stores=plan_stores(workload, rates), memory=plan_memory(workload),
+        times=clock.rules(jobs), rates=rates, matmul=matmul,
+        gpu=choose_gpu(options.gpu_tflops, options.efficiency, gpu_matmul()),
+        disk=free_bytes(results / config.run), machine_bytes=machine_memory(), cores=cores,
     )  # fmt: skip
-
-
-def _samples(config: Config, clips: Clips, folder: Path) -> list[tuple[str, float]]:
-    """Videos to decode, path and seconds: of the sample, the rendered drives, or a made clip."""
-    if clips.basis == "world":
-        drives = sorted((folder / "world" / "videos" / "val").iterdir())
-        return [(str(path), config.world.seconds) for path in drives]
-    if clips.basis == "options":
-        return [(str(write_clip(folder / "made.mp4", MADE_S)), MADE_S)]
-    sampled = {one.path: one.seconds for split in clips.splits.values() for one in split.sample if one.frames}
-    # Training clips first: there are more of them.
-    return list(sampled.items())

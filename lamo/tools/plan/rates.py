@@ -1,4 +1,4 @@
-"""Rates of this machine, each measured on the code that does the work.
+"""How long a unit of each kind of data work takes on this machine, each measured on the code that does the work.
 
 In core-seconds, the time of the processors, so that other work beside it matters little.
 """
@@ -14,38 +14,44 @@ from io import StringIO
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from lamo.config import Config
+from lamo.errors import LamoError
 from lamo.images import blur_frames
 from lamo.metrics.features.examples import render_examples
-from lamo.metrics.features.world import WorldNetTask
 from lamo.metrics.pixel import score_frames
 from lamo.metrics.samples import score_samples
 from lamo.predictors.statistics import compute_statistics
+from lamo.stores.frames import FramesWriter
 from lamo.stores.latents import LatentsStore, LatentsWriter
+from lamo.tools.plan.clips import ASSUMED_PIXELS, Clips
 from lamo.tools.plan.geometry import Sizes
-from lamo.training.fit import Optimisation
-from lamo.world.write import render_world
+from lamo.video.decode import decode_clip
+from lamo.world.simulation import WorldConfig
+from lamo.world.write import render_world, write_video
 
 # What a job imports before it does anything, measured in a process of its own.
 START = "import torch, torchvision, zarr, pandas, pyarrow.parquet, snakemake.script, lamo.jobs.job"
+DECODING_S = 8.0
+SCORED = 16
 
 
 @dataclass(frozen=True)
 class Rates:
-    """Core-seconds: `start` of a job; `latents` and `statistics` per byte of latents written and read again; `score`
-    and `blur` per frame; `render` per drive and `drive_bytes` of its video (synthetic world); `features` of all that
-    training the features of the Frechet distance takes."""
+    """Core-seconds of one job's `start`, and of a unit of the other kinds of work.
+
+    `ratio`: bytes of frames over those that they take on the disk. `video_bytes`: of a rendered drive. `decoded`:
+    videos that were decoded to measure this.
+    """
 
     start: float
-    latents: float
-    statistics: float
-    score: float
-    blur: float
-    render: float
-    drive_bytes: float
-    features: float
+    of: dict[str, float]
+    ratio: float
+    video_bytes: float
+    decoded: int
+
+    def seconds(self, amounts: dict[str, float]) -> float:
+        """Core-seconds of these amounts; of kinds that are not measured none."""
+        return sum(count * self.of.get(kind, 0.0) for kind, count in amounts.items())
 
 
 def core_seconds() -> float:
@@ -65,21 +71,39 @@ def timed(work: Callable[[], object], enough_s: float = 0.4) -> float:
     return min(times)
 
 
-def measure_rates(sizes: Sizes, folder: Path) -> Rates:
-    """All rates that depend on no video; writes below `folder`."""
+def measure_rates(sizes: Sizes, clips: Clips, folder: Path) -> Rates:
+    """Measure all that the configuration has a use for; writes below `folder`.
+
+    Raises:
+        LamoError: no video of the sample can be decoded.
+    """
     config = sizes.config
     start = timed(lambda: subprocess.run([sys.executable, "-c", START], check=True, capture_output=True), 0.0)
-    latents, statistics = _latents(sizes, folder)
-    # The bars of stages that only give a sample here would say nothing.
-    with redirect_stderr(StringIO()):
-        render, drive_bytes = _rendering(config, folder) if config.videos.root is None else (0.0, 0.0)
-        features = 0.0 if config.metrics.fid.weights else _features(config)
-    return Rates(start, latents, statistics, _scoring(sizes), _blurring(sizes), render, drive_bytes, features)
+    written, read = _latents(sizes, folder)
+    rates = {"bytes of latents": written, "bytes of latents read": read}
+    rates |= {"frames scored": _scoring(sizes), "frames blurred": _blurring(sizes)}
+    videos: list[tuple[str, float]] = []
+    video_bytes = 0.0
+    with redirect_stderr(StringIO()):  # the bars of samples would say nothing
+        if clips.basis == "world":
+            rates["frames rendered"], videos = _rendering(config.world, folder)
+            video_bytes = sum(Path(path).stat().st_size for path, _ in videos) / len(videos)
+        if config.metrics.fid.weights is None:
+            rates["examples rendered"] = _examples(sizes)
+    if clips.basis == "videos":
+        # Training clips first: there are more of them.
+        sampled = {one.path: one.pixels for split in clips.splits.values() for one in split.sample if one.frames}
+        videos = list(sampled.items())
+    if clips.basis == "options":
+        videos = [made_video(folder / "made.mp4")]
+    decoding, ratio, decoded = _decoding(sizes, videos, folder)
+    return Rates(start, rates | decoding, ratio, video_bytes, decoded)
 
 
 def _latents(sizes: Sizes, folder: Path) -> tuple[float, float]:
-    """Core-seconds per byte of writing latents, and of computing their statistics."""
-    shape, frames = sizes.geometry, max(2, min(200, 2**25 // sizes.latent_bytes))
+    """Per byte of latents: writing them, and computing their statistics."""
+    shape = sizes.geometry
+    frames = max(2, min(200, 2**25 // sizes.latent_bytes))
     draw = np.random.default_rng(0)
     state = draw.standard_normal((frames, shape.patches, shape.state_width), dtype=np.float32)
     motion = draw.standard_normal((frames, shape.levels, shape.tokens, shape.motion_width), dtype=np.float32)
@@ -95,34 +119,72 @@ def _latents(sizes: Sizes, folder: Path) -> tuple[float, float]:
 
 
 def _scoring(sizes: Sizes) -> float:
-    frames = np.random.default_rng(0).integers(0, 256, (2, 4, 1, 1, *sizes.image, 3), dtype=np.uint8)
-    predicted, truth = frames
-    return timed(lambda: score_samples(predicted, truth, score_frames(predicted, truth))) / frames.shape[1]
+    frames = np.random.default_rng(0).integers(0, 256, (2, SCORED, 1, 1, *sizes.image, 3), dtype=np.uint8)
+    predicted = frames[0]
+    truth = frames[1]
+    return timed(lambda: score_samples(predicted, truth, score_frames(predicted, truth))) / SCORED
 
 
 def _blurring(sizes: Sizes) -> float:
-    """Of the mean over all blurs."""
+    """The mean over all blurs."""
     frame = np.zeros((*sizes.image, 3), dtype=np.uint8)
     sigmas = sizes.config.rollouts.blur_sigmas
     return timed(lambda: [blur_frames(frame, sigma) for sigma in sigmas]) / len(sigmas)
 
 
-def _rendering(config: Config, folder: Path) -> tuple[float, float]:
-    """Core-seconds and bytes of one rendered drive, the mean of two."""
-    spent = timed(lambda: render_world(config.world, "val", range(2), folder / "world"), 0.0)
-    files = list((folder / "world" / "videos" / "val").iterdir())
-    return spent / 2, sum(file.stat().st_size for file in files) / len(files)
+def _rendering(world: WorldConfig, folder: Path) -> tuple[float, list[tuple[str, float]]]:
+    """Of a frame of the world; and two drives that were rendered, with their pixels."""
+    spent = timed(lambda: render_world(world, "val", range(2), folder / "world"), 0.0)
+    frames = world.seconds * world.fps
+    files = sorted((folder / "world" / "videos" / "val").iterdir())
+    return spent / 2 / frames, [(str(file), frames * world.height * world.width) for file in files]
 
 
-def _features(config: Config) -> float:
-    """Rendering the examples and all training steps, from one drive and a step on its frames."""
-    wanted = config.metrics.world_features
+def _examples(sizes: Sizes) -> float:
+    """Of a frame that the features of the Frechet distance are trained on."""
+    wanted = sizes.config.metrics.world_features
     one = wanted.model_copy(update={"frames": min(wanted.frames_per_drive, wanted.frames)})
-    size, draws = (config.frames.height, config.frames.width), []
-    render = timed(lambda: draws.append(render_examples(config.world, one, "train", *size)), 0.0)
-    task = WorldNetTask(wanted, size, len(draws[-1].names), torch.device("cpu"))
-    batch = wanted.training.batch
-    optimisation, rows = Optimisation(task), task.example_rows(batch)
-    step = timed(lambda: optimisation.step(0, rows, batch))
-    drives = (wanted.frames + wanted.held_out_frames) / wanted.frames_per_drive
-    return drives * render + wanted.training.steps * step
+    spent = timed(lambda: render_examples(sizes.config.world, one, "train", *sizes.image), 0.0)
+    return spent / one.frames
+
+
+def made_video(path: Path) -> tuple[str, float]:
+    """A video to decode where there is none: two seconds of textures that move, of the assumed size."""
+    draw = np.random.default_rng(0)
+    coarse = draw.integers(0, 256, (104, 168, 3), dtype=np.uint8).repeat(8, axis=0).repeat(8, axis=1)
+    fine = draw.integers(-12, 13, (832, 1344, 3), dtype=np.int16)
+    scene = np.clip(coarse * 0.8 + fine + 20, 0, 255).astype(np.uint8)
+    frames = np.stack([scene[step : step + 720, step : step + 1280] for step in range(60)])
+    write_video(path, frames, 30, 23)
+    return str(path), 2 * ASSUMED_PIXELS
+
+
+def _decoding(sizes: Sizes, videos: list[tuple[str, float]], folder: Path) -> tuple[dict[str, float], float, int]:
+    """Of a decoded pixel and of a byte of frames written; the ratio of compression; how many videos were decoded."""
+    config = sizes.config.frames
+    spent = pixels = 0.0
+    decoded = []
+    reasons = []
+    for path, count in videos:
+        start = core_seconds()
+        one = decode_clip(path, config.model_copy(update={"min_frames": 1}))
+        if len(one.frames) == 0:
+            reasons.append(f"{path} ({one.reason})")
+            continue
+        spent += core_seconds() - start
+        pixels += count
+        decoded.append(one)
+        if spent > DECODING_S:
+            break
+    if not decoded:
+        raise LamoError(f"none of {len(videos)} videos can be decoded, e.g. {reasons[0]}; give other videos")
+    store = folder / "frames.zarr"
+    start = core_seconds()
+    with FramesWriter(store, folder / "frames.manifest.json", config.height, config.width) as writer:
+        for index, one in enumerate(decoded):
+            writer.add_clip(str(index), one.frames, one.times)
+    written = core_seconds() - start
+    raw = sum(one.frames.nbytes for one in decoded)
+    on_disk = sum(file.stat().st_size for file in store.rglob("*") if file.is_file())
+    rates = {"pixels decoded": spent / max(pixels, 1.0), "bytes of frames": written / raw}
+    return rates, raw / on_disk, len(decoded)

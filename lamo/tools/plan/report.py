@@ -1,19 +1,20 @@
 """The plan as text."""
 
 from lamo.tools.plan.disk import Store
-from lamo.tools.plan.hours import CPU_SHARE, RuleTime
+from lamo.tools.plan.pieces import CPU_SHARE
 from lamo.tools.plan.plan import Plan
 from lamo.tools.plan.text import duration, operations, size, table
+from lamo.tools.plan.times import RuleTime
 from lamo.tools.plan.warnings import warnings_of
 
 NOT_COUNTED = (
-    "Not counted: reading of stores, validation of decoder and predictors, the bootstrap, figures, videos and probes\n"
-    "(minutes), the optimiser's arithmetic on GPUs, retries, and waiting of any kind."
+    "Not counted: retries, waiting of any kind; in estimates also validations of trainings, reading of stores, the\n"
+    "bootstrap, figures and videos (minutes)."
 )
 DECODED = {
     "videos": "videos of the sample",
     "world": "rendered drives",
-    "options": "made 720p clip, H.264 at 4 Mbit/s",
+    "options": "made 720p video",
 }
 
 
@@ -25,16 +26,19 @@ def report(plan: Plan, title: str) -> str:
 
 
 def _videos(plan: Plan) -> str:
-    clips, shards = plan.clips, plan.sizes.config.frames.shards.counts()
-    splits, rows = clips.splits.values(), []
+    clips = plan.clips
+    shards = plan.config.frames.shards.counts()
+    rows = []
     for name, split in clips.splits.items():
         error = f"± {split.error('frames'):,.0f}" if split.error("frames") else ""
         time = duration(split.total("stored_s"))
         rows.append((name, f"{split.clips:,}", time, f"{split.frames:,}", error, f"{shards[name]:,}"))
-    count, frames = sum(split.clips for split in splits), sum(split.frames for split in splits)
+    splits = clips.splits.values()
+    count = sum(split.clips for split in splits)
+    frames = sum(split.frames for split in splits)
     time = duration(sum(split.total("stored_s") for split in splits))
     rows += [("",) * 6, ("all", f"{count:,}", time, f"{frames:,}", "", f"{sum(shards.values()):,}")]
-    return f"Videos: {_source(plan)}\n" + table(("split", "clips", "time", "frames", "95 %", "shards"), rows, 1)
+    return f"Videos: {_source(plan)}\n" + table(("split", "clips", "time", "frames", "95 %", "shards"), rows, "l")
 
 
 def _source(plan: Plan) -> str:
@@ -56,73 +60,57 @@ def _disk(plan: Plan) -> str:
     rows = [*map(row, plan.stores), ("",) * 6]
     rows.append(("all", "", size(sum(store.raw for store in plan.stores)), "", size(plan.disk_bytes), ""))
     rows.append(("free", str(place), "", "", size(free), "measured"))
-    return "Disk\n" + table(("stage", "content", "raw", "ratio", "on disk", "ratio by"), rows, 2)
+    return "Disk\n" + table(("stage", "content", "raw", "ratio", "on disk", "ratio by"), rows, "ll")
 
 
 def _time(plan: Plan) -> str:
-    def cells(cpu_s: float, flops: float, model_s: float, timed: bool) -> tuple[str, ...]:
-        cpu = duration(cpu_s)
-        if not flops:
-            return cpu, "", "", ""
-        return cpu, operations(flops), ("" if timed else "~") + duration(model_s), duration(flops / plan.gpu.flops)
-
     def row(one: RuleTime) -> tuple[str, ...]:
-        return one.stage, one.rule, f"{one.jobs:,}", *cells(one.cpu_s, one.flops, one.model_s, one.timed)
+        gpu = duration(one.operations / plan.gpu.flops) if one.operations else ""
+        return (one.stage, one.rule, f"{one.jobs:,}", f"{one.threads}", duration(one.seconds),
+                operations(one.operations), gpu, one.source)  # fmt: skip
 
-    sums = [sum(getattr(one, name) for one in plan.hours) for name in ("cpu_s", "flops", "model_s")]
-    jobs, timed = sum(one.jobs for one in plan.hours), all(one.timed for one in plan.hours)
-    rows = [*map(row, plan.hours), ("",) * 7, ("all", "", f"{jobs:,}", *cells(sums[0], sums[1], sums[2], timed))]
-    head = ("stage", "rule", "jobs", "core time", "+ models", "on cores", "or on a GPU")
-    return "Jobs and time\n" + table(head, rows, 2)
+    jobs = sum(one.jobs for one in plan.times)
+    flops = sum(one.operations for one in plan.times)
+    seconds = duration(sum(one.seconds for one in plan.times))
+    rows = [*map(row, plan.times), ("",) * 8]
+    rows.append(("all", "", f"{jobs:,}", "", seconds, operations(flops), duration(flops / plan.gpu.flops), ""))
+    head = ("stage", "rule", "jobs", "cores", "one by one", "models", "on a GPU", "time from")
+    return "Jobs and time\n" + table(head, rows, "llrrrrrl")
 
 
 def _summary(plan: Plan) -> str:
-    cpu, model, flops = (sum(getattr(one, name) for one in plan.hours) for name in ("cpu_s", "model_s", "flops"))
-    cores, gpu = duration(cpu + model).strip(), duration(flops / plan.gpu.flops).strip()
-    best = duration((cpu + model) / plan.cores).strip()
+    core_s = sum(one.core_s for one in plan.times)
+    beside = duration(sum(one.beside_s for one in plan.times)).strip()
+    gpu = duration(sum(one.operations for one in plan.times) / plan.gpu.flops).strip()
+    cores = duration(core_s).strip()
+    best = duration(core_s / plan.cores).strip()
     return (
         f"Without a GPU {cores} of a core, at best {best} on the {plan.cores} cores of this machine; "
-        f"with one GPU {gpu} of it and {duration(cpu).strip()} of a core."
+        f"with one GPU {gpu} of it and {beside} of a core."
     )
 
 
 def _basis(plan: Plan) -> str:
-    decoding, rates, gpu = plan.decoding, plan.rates, plan.gpu
-    decoded = f"{decoding.clips} {DECODED[plan.clips.basis]}, {decoding.seconds:,.0f} s"
-    frames, latents, read = (1e-6 / rate for rate in (decoding.per_byte, rates.latents, rates.statistics))
+    gpu = plan.gpu
+    rates = plan.rates
+    of = rates.of
+    frames, latents, read = (
+        1e-6 / of[kind] for kind in ("bytes of frames", "bytes of latents", "bytes of latents read")
+    )
     lines = [
-        ("measured", f"decoding: {1 / decoding.per_second:,.1f} s of video per core-second ({decoded})"),
-        ("measured", f"stores: frames written at {frames:,.0f} MB/s per core, latents at {latents:,.0f} MB/s"),
-        (
-            "measured",
-            f"statistics of latents: {read:,.0f} MB/s per core; scores: {1 / rates.score:,.0f} frames/s per core",
-        ),
-        ("measured", f"start of a job: {rates.start:.1f} core-seconds"),
-        *_models(plan),
-        (
-            "counted",
-            "jobs, clips and bytes from the configuration; work of models: all their products and convolutions",
-        ),
-        (
-            "assumed",
-            f"GPU: bfloat16 peak {gpu.peak / 1e12:,.0f} TFLOP/s ({gpu.name}) x {gpu.efficiency:g} of it reached",
-        ),
-    ]
+        ("run ...", "seconds of that run on this machine, by its benchmark files; scaled where its work was another"),
+        ("estimated", "from the rates below; work of models is timed on one core if it is small, else it takes"),
+        ("", f"{CPU_SHARE:g} of the speed of matrix products, which is {plan.matmul / 1e9:,.0f} GFLOP/s per core"),
+        ("measured", f"decoding: {1e-6 / of['pixels decoded']:,.0f} megapixels per core-second "
+         f"({rates.decoded} {DECODED[plan.clips.basis]})"),
+        ("measured", f"stores: frames written at {frames:,.0f} MB/s per core, latents at {latents:,.0f} MB/s, "
+         f"their statistics at {read:,.0f} MB/s"),
+        ("measured", f"scores: {1 / of['frames scored']:,.0f} frames/s per core; start of a job: {rates.start:.1f} s"),
+        ("counted", "jobs by Snakemake's dry run; clips and bytes; all products and convolutions of the models"),
+        ("assumed", f"GPU: bfloat16 peak {gpu.peak / 1e12:,.0f} TFLOP/s ({gpu.name}), {gpu.efficiency:g} of it used"),
+    ]  # fmt: skip
     if plan.clips.basis == "options":
         lines.append(("assumed", "frames and rollouts are not compressed at all: there are none to measure it on"))
     else:
-        lines.append(("measured", f"compression of frames: {decoding.ratio:.2f}; that of rollouts is assumed the same"))
-    return "What this rests on\n" + "\n".join(f"{kind:8}  {text}" for kind, text in lines) + f"\n{NOT_COUNTED}"
-
-
-def _models(plan: Plan) -> list[tuple[str, str]]:
-    reached = [one.flops / one.core_s / plan.matmul for one in plan.counted if one.core_s]
-    lines = [("measured", f"matrix products in bfloat16: {plan.matmul / 1e9:,.0f} GFLOP/s per core")]
-    if reached:
-        share = f"{min(reached):.2f} to {max(reached):.2f}"
-        lines.append(
-            ("measured", f"models on cores: {len(reached)} of {len(plan.counted)} kinds of work timed, {share} of it")
-        )
-    if len(reached) < len(plan.counted):
-        lines.append(("assumed", f"models on cores, where too large to be timed (~): {CPU_SHARE:g} of it"))
-    return lines
+        lines.append(("measured", f"compression of frames: {rates.ratio:.2f}; that of rollouts is assumed the same"))
+    return "What this rests on\n" + "\n".join(f"{kind:9}  {text}" for kind, text in lines) + f"\n{NOT_COUNTED}"

@@ -26,17 +26,17 @@ def operations(flops: float) -> str:
     return f"{flops / 1e9:,.1f} GFLOP" if flops else ""
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> str:
-    """Aligned columns, the first `left` of them to the left; a row of empty cells is a line."""
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], sides: str) -> str:
+    """Aligned columns, by `sides` l to the left and all others to the right; a row of empty cells is a line."""
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    sides = sides.ljust(len(head), "r")
     lines = []
     for row in [head, [], *rows]:
+        cells = ["-" * width for width in widths]
         if any(row):
             cells = [
-                cell.ljust(width) if i < left else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+                cell.ljust(width) if side == "l" else cell.rjust(width)
+                for cell, width, side in zip(row, widths, sides, strict=True)
             ]
-        else:
-            cells = ["-" * width for width in widths]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)

@@ -1,8 +1,8 @@
 """Units of work of the stages that train: the Midway Network, the decoder, the predictors."""
 
-import itertools
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,67 +10,66 @@ from torch._subclasses.fake_tensor import unset_fake_temporarily
 
 from lamo.decoder.training import DecoderTask
 from lamo.images import normalise
+from lamo.metrics.features.world import WorldNetTask
 from lamo.midway.learning.augmentation import Augmentation
-from lamo.midway.learning.config import VALIDATED_STEPS
 from lamo.midway.learning.dino import DinoTask
 from lamo.midway.learning.objective import DynamicsObjective
 from lamo.midway.learning.pretraining import PretrainingTask
-from lamo.midway.learning.readout import FIT_FRAMES, PixelReadout
-from lamo.midway.learning.validation import WINDOWS
+from lamo.midway.learning.readout import PixelReadout
 from lamo.midway.network import Midway
-from lamo.nn.flops import Make, Run, build, with_fake_weights
+from lamo.nn.flops import Run, build, with_fake_weights
 from lamo.predictors.cost import example
 from lamo.tools.plan.geometry import Sizes
-from lamo.tools.plan.pieces import Pieces
-from lamo.tools.plan.units import CPU, Unit, images
+from lamo.tools.plan.pieces import Piece
 from lamo.training.device import mixed_precision
-from lamo.training.fit import Optimisation
+from lamo.training.fit import Optimisation, Task
 from lamo.training.optim import adamw, descend
 
-
-def training_units(sizes: Sizes, pieces: Pieces) -> list[Unit]:
-    """Units of stages 02, 04 and 05: a step of every training, and the validations of the dynamics."""
-    config = sizes.config
-    units = [] if config.midway.checkpoint else _midway_units(sizes, pieces)
-    decoder = config.decoder.training
-    units.append(Unit("decoder_train", "step", decoder.steps, decoder.batch, lambda batch: decoder_step(sizes, batch)))
-    for name in config.predictors.entries:
-        training = config.predictors.of(name).settings.training
-        times = training.steps * len(config.predictors.seeds)
-        make = lambda batch, name=name: predictor_step(sizes, name, batch)  # noqa: E731
-        # Not every window of a batch need take as many operations (`shortcut_share` of a flow).
-        whole = lambda _, make=make, batch=training.batch: make(batch)  # noqa: E731
-        units.append(Unit("predictors_train", f"{name}, step", times, training.batch, make, ((1, whole),)))
-    return units
+CPU = torch.device("cpu")
 
 
-def _midway_units(sizes: Sizes, pieces: Pieces) -> list[Unit]:
-    training, units = sizes.config.midway.training, []
+def midway_steps(sizes: Sizes) -> dict[Piece, float]:
+    """Of the pre-training and of the training of the dynamics."""
+    training = sizes.config.midway.training
+    first = training.pretraining
+    steps: dict[Piece, float] = {}
     if sizes.midway.made_of().pretrained:
-        first = training.pretraining
-        make = lambda batch: pretraining_step(sizes, batch)  # noqa: E731
-        units.append(Unit("midway_train", "pre-training, step", first.steps, first.batch, make))
+        make_first = lambda: PretrainingTask(build(sizes.make_midway).student, first, CPU)  # noqa: E731
+        steps[Piece("pre-training, step", first.batch, lambda batch: step_of(make_first, batch))] = first.steps
     parts = len(training.unroll)
     unrolled = Counter(training.unroll[min(i * parts // training.steps, parts - 1)] for i in range(training.steps))
-    for unroll, steps in sorted(unrolled.items()):
+    for unroll, count in sorted(unrolled.items()):
         windows = max(1, 2 * training.batch // (unroll + 1))
         make = lambda batch, unroll=unroll: dynamics_step(sizes, batch, unroll)  # noqa: E731
-        units.append(Unit("midway_train", f"dynamics, {unroll} unrolled, step", steps, windows, make))
-    every = training.validate_every
-    times = 1 + ((training.steps - 2) // every if every else 0)
-    make = lambda batch: validation(sizes, batch)  # noqa: E731
-    return [*units, Unit("midway_train", "validation", times, WINDOWS, make, _validation_parts(sizes, pieces))]
+        steps[Piece(f"dynamics, {unroll} unrolled, step", windows, make)] = count
+    return steps
 
 
-def _validation_parts(sizes: Sizes, pieces: Pieces) -> tuple[tuple[int, Make], ...]:
-    longest = max(VALIDATED_STEPS)
-    encoded = WINDOWS * (longest + 1) + _fitted(sizes)
-    return (encoded, pieces.encode), (WINDOWS * longest, pieces.inverse), (2 * WINDOWS * longest, pieces.step)
+def decoder_steps(sizes: Sizes) -> dict[Piece, float]:
+    """Of the training of the decoder."""
+    config = sizes.config.decoder
+    shape = sizes.geometry
+    make = lambda: DecoderTask(config, shape.state_width, shape.grid, sizes.midway.encoder.patch, CPU)  # noqa: E731
+    return {Piece("decoder, step", config.training.batch, lambda batch: step_of(make, batch)): config.training.steps}
 
 
-def _fitted(sizes: Sizes) -> int:
-    """Frames that the readout of a validation is fitted on; once and for all if the encoder is frozen."""
-    return 0 if sizes.midway.made_of().pretrained else FIT_FRAMES
+def predictor_steps(sizes: Sizes, entry: str) -> dict[Piece, float]:
+    """Of the training of a predictor."""
+    training = sizes.config.predictors.of(entry).settings.training
+    return {Piece(f"{entry}, step", training.batch, lambda batch: predictor_step(sizes, entry, batch)): training.steps}
+
+
+def features_steps(sizes: Sizes) -> dict[Piece, float]:
+    """Of the training of the features of the Frechet distance."""
+    config = sizes.config.metrics.world_features
+    # It has some outputs more, which do not count beside its convolutions.
+    make = lambda: WorldNetTask(config, sizes.image, 1, CPU)  # noqa: E731
+    return {Piece("features, step", config.training.batch, lambda batch: step_of(make, batch)): config.training.steps}
+
+
+def images(sizes: Sizes, *leading: int) -> Tensor:
+    """Random images [..., 3, H, W] in 0..1."""
+    return torch.rand(*leading, 3, *sizes.image)
 
 
 def _learner(*modules: nn.Module) -> Callable[[Tensor], object]:
@@ -78,14 +77,6 @@ def _learner(*modules: nn.Module) -> Callable[[Tensor], object]:
     optimizer = adamw(modules, 1e-4, 0.01)
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     return lambda loss: descend(optimizer, loss, parameters, 1.0)
-
-
-def pretraining_step(sizes: Sizes, batch: int) -> Run:
-    """A step of `lamo.midway.learning.pretraining`."""
-    encoder = build(lambda: sizes.make_midway().student).train()
-    task = PretrainingTask(encoder, sizes.config.midway.training.pretraining, CPU)
-    optimisation, rows = Optimisation(task), task.example_rows(batch)
-    return lambda: optimisation.step(0, rows, batch)
 
 
 def dynamics_step(sizes: Sizes, batch: int, unroll: int) -> Run:
@@ -138,32 +129,12 @@ def _dino(sizes: Sizes, model: Midway) -> DinoTask | None:
     return task
 
 
-def validation(sizes: Sizes, batch: int) -> Run:
-    """A validation of `batch` windows; the readout is fitted anew if the encoder trains."""
-    model, longest = build(sizes.make_midway).eval(), max(VALIDATED_STEPS)
-    fitted = _fitted(sizes) * batch // WINDOWS
-
-    @torch.no_grad()
-    def run() -> None:
-        with mixed_precision(CPU, sizes.config.midway.training.mixed_precision):
-            # The frames of all steps and of the readout, a batch at a time as there.
-            states = [model.encode(images(sizes, batch)) for _ in range(longest + 1)]
-            for begin in range(0, fitted, 64):
-                model.encode(images(sizes, min(64, fitted - begin)))
-            oracle = shuffled = states[0]
-            for source, target in itertools.pairwise(states):
-                motion = model.inverse(source, target)
-                oracle, shuffled = model.step(oracle, motion), model.step(shuffled, motion)
-
-    return run
-
-
-def decoder_step(sizes: Sizes, batch: int) -> Run:
-    """A step of `lamo.decoder.training`."""
-    shape = sizes.geometry
-    task = DecoderTask(sizes.config.decoder, shape.state_width, shape.grid, sizes.midway.encoder.patch, CPU)
-    optimisation, rows = Optimisation(task), task.example_rows(batch)
-    return lambda: optimisation.step(0, rows, batch)
+def step_of(make: Callable[[], Task[Any]], batch: int, index: int = 0) -> Run:
+    """What takes a step of a training, on example rows."""
+    task = make()
+    optimisation = Optimisation(task)
+    rows = task.example_rows(batch)
+    return lambda: optimisation.step(index, rows, batch)
 
 
 def predictor_step(sizes: Sizes, name: str, batch: int) -> Run:

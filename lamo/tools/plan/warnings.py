@@ -1,6 +1,6 @@
 """What this machine, or a job as the workflow asks for it, is too small for."""
 
-from lamo.tools.plan.jobs import asked_for
+from lamo.tools.dry_run import Job
 from lamo.tools.plan.plan import Plan
 from lamo.tools.plan.text import duration, size
 
@@ -23,7 +23,7 @@ def _disk(plan: Plan) -> list[str]:
 def _memory(plan: Plan) -> list[str]:
     found = []
     for need in plan.memory:
-        asked = asked_for(need.rule).memory
+        asked = _asked(plan, need.rule).resources["mem_mb"] * 10**6
         if need.bytes > min(asked, plan.machine_bytes):
             found.append(
                 f"memory of {need.rule}: it holds all rollouts of a method at once, {size(need.bytes)}; the workflow "
@@ -36,11 +36,12 @@ def _memory(plan: Plan) -> list[str]:
 def _runtime(plan: Plan) -> list[str]:
     """A job that models take part in is taken to have a GPU."""
     found = []
-    for one in plan.hours:
-        asked = asked_for(one.rule)
-        needed = (one.cpu_s / asked.threads + one.flops / plan.gpu.flops) / one.jobs
-        if needed > asked.seconds:
-            found.append(f"{one.rule} {duration(needed).strip()} of {duration(asked.seconds).strip()}")
+    for one in plan.times:
+        asked = _asked(plan, one.rule)
+        limit = 60 * asked.resources["runtime"]
+        needed = (one.beside_s / asked.threads + one.operations / plan.gpu.flops) / one.jobs
+        if needed > limit:
+            found.append(f"{one.rule} {duration(needed).strip()} of {duration(limit).strip()}")
     if not found:
         return []
     return [f"longer than the runtime that the workflow asks a cluster for, with a GPU: {', '.join(found)}"]
@@ -54,3 +55,8 @@ def _headers(plan: Plan) -> list[str]:
         f"{len(clips.failed)} of {clips.looked_at} headers looked at cannot be read, e.g. {clips.failed[0]}; they "
         "count as clips without frames"
     ]
+
+
+def _asked(plan: Plan, rule: str) -> Job:
+    """A job of the rule, which asks for as much as the others do."""
+    return next(job for job in plan.jobs if job.rule == rule)

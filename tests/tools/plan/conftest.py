@@ -6,7 +6,6 @@ import pytest
 from lamo.jobs.code_hash import ROOT
 from lamo.tools.overlay import read_config
 from lamo.tools.plan.geometry import sizes_of
-from lamo.tools.plan.pieces import Pieces
 from lamo.world.write import write_video
 
 CONFIGS = ROOT / "config"
@@ -26,11 +25,6 @@ def tiny(config_of):
 @pytest.fixture(scope="session")
 def sizes(tiny):
     return sizes_of(tiny)
-
-
-@pytest.fixture(scope="session")
-def pieces(sizes):
-    return Pieces(sizes)
 
 
 @pytest.fixture(scope="session")

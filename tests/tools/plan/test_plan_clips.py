@@ -86,7 +86,9 @@ def test_files(config_of, make_video, tmp_path):
 
 
 def test_header(make_video, tmp_path):
-    assert read_header(make_video(tmp_path / "a.mp4", 2)) == pytest.approx(2)
+    header = read_header(make_video(tmp_path / "a.mp4", 2))
+    assert header.seconds == pytest.approx(2)
+    assert header.pixels_per_s == 64 * 128 * 10
     assert read_header(tmp_path) is None
     assert read_header(tmp_path / "missing.mp4") is None
 

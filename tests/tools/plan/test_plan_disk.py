@@ -6,17 +6,18 @@ import pytest
 from lamo.errors import LamoError
 from lamo.midway.network import Midway
 from lamo.stores.latents import LatentsWriter
-from lamo.tools.plan.clips import plan_clips
-from lamo.tools.plan.decoding import measure_decoding
-from lamo.tools.plan.disk import context_windows, free_bytes, plan_memory, plan_stores
+from lamo.tools.plan.clips import Clips, SampledClip, Split, plan_clips
+from lamo.tools.plan.disk import free_bytes, plan_memory, plan_stores
 from lamo.tools.plan.geometry import sizes_of, weight_bytes
-from lamo.tools.plan.moving_clip import write_clip
+from lamo.tools.plan.rates import Rates, measure_rates
+from lamo.tools.plan.work import Workload
 from lamo.video.decode import decode_clip
 
 
-def stores_of(config, ratio=None):
-    clips = plan_clips(config, None, None, 64)
-    return {(store.stage, store.name): store for store in plan_stores(sizes_of(config), clips, ratio, 1000.0)}
+def stores_of(config, clips=None):
+    rates = Rates(start=1.0, of={}, ratio=2.0, video_bytes=1000.0, decoded=2)
+    workload = Workload(sizes_of(config), clips or plan_clips(config, None, None, 64))
+    return {(store.stage, store.name): store for store in plan_stores(workload, rates)}
 
 
 def bytes_below(path):
@@ -32,7 +33,7 @@ def test_sizes_by_hand(config_of):
 
 
 def test_stores_by_hand(tiny):
-    stores = stores_of(tiny, ratio=2.0)
+    stores = stores_of(tiny)
     frame = 16 * 32 * 3
     assert stores["01_frames", "rendered videos"].bytes == 6 * 1000
     assert stores["01_frames", "frames train"].raw == 80 * frame
@@ -44,14 +45,15 @@ def test_stores_by_hand(tiny):
 
 
 def test_without_frames_to_measure_on_nothing_is_compressed(tiny):
-    store = stores_of(tiny)["01_frames", "frames val"]
+    store = stores_of(tiny, plan_clips(tiny, {"train": 1, "val": 2}, 8.0, 64))["01_frames", "frames val"]
     assert (store.ratio, store.basis) == (1.0, "assumed")
 
 
 def test_latents_are_as_large_as_said(sizes, tiny, tmp_path):
     shape, frames = sizes.geometry, 20
     draw = np.random.default_rng(0)
-    with LatentsWriter(tmp_path / "0.zarr", tmp_path / "0.manifest.json", shape.grid, (0,)) as writer:
+    paths = tmp_path / "0.zarr", tmp_path / "0.manifest.json"
+    with LatentsWriter(*paths, shape.grid, tiny.latents.levels) as writer:
         for clip in range(4):
             state = draw.normal(size=(frames, shape.patches, shape.state_width))
             motion = draw.normal(size=(frames, shape.levels, shape.tokens, shape.motion_width))
@@ -62,16 +64,6 @@ def test_latents_are_as_large_as_said(sizes, tiny, tmp_path):
     assert bytes_below(tmp_path / "0.zarr") - rows < 4000
 
 
-def test_frames_are_as_large_as_said(config_of, make_video, tmp_path):
-    videos = [(str(make_video(tmp_path / f"{i}.mp4", 10)), 10.0) for i in range(4)]
-    config = config_of(None).frames
-    half = measure_decoding(videos[:2], config, tmp_path / "half")
-    whole = measure_decoding(videos, config, tmp_path / "whole")
-    raw = sum(decode_clip(path, config).frames.nbytes for path, _ in videos)
-    assert (whole.clips, whole.seconds) == (4, 40.0)
-    assert raw / half.ratio == pytest.approx(bytes_below(tmp_path / "whole" / "frames.zarr"), rel=0.05)
-
-
 def test_weights_are_as_large_as_said(sizes, tmp_path):
     Midway(sizes.midway, sizes.image).save(tmp_path)
     assert weight_bytes(sizes.make_midway) == pytest.approx((tmp_path / "model.safetensors").stat().st_size, rel=0.2)
@@ -80,10 +72,10 @@ def test_weights_are_as_large_as_said(sizes, tmp_path):
 
 
 def test_memory_of_rollouts_by_hand(sizes, tiny):
-    clips = plan_clips(tiny, None, None, 64)
-    assert context_windows(sizes, clips) == 4
+    workload = Workload(sizes, plan_clips(tiny, None, None, 64))
+    assert workload.windows == 4
     one = 4 * 8 * 16 * 32 * 3
-    needs = {need.rule: need.bytes for need in plan_memory(sizes, clips)}
+    needs = {need.rule: need.bytes for need in plan_memory(workload)}
     assert needs == {"rollouts_predict": 4 * one, "rollouts_controls": 2 * one, "metrics_score": 3 * one}
 
 
@@ -93,11 +85,31 @@ def test_free_space_of_a_folder_that_is_not_there_yet(tmp_path):
     assert free > 0
 
 
-def test_made_clip_is_720p_at_30_frames_and_4_mbit(tiny, tmp_path):
-    path, seconds = write_clip(tmp_path / "made.mp4", 8.0), 8.0
-    source = decode_clip(path, tiny.frames).source
+@pytest.fixture
+def quick_start(monkeypatch):
+    """Nothing is imported to time the start of a job."""
+    monkeypatch.setattr("lamo.tools.plan.rates.START", "pass")
+
+
+@pytest.mark.usefixtures("quick_start")
+def test_frames_are_compressed_as_the_sample_is(config_of, make_video, tmp_path):
+    paths = [str(make_video(tmp_path / f"{i}.mp4", 10)) for i in range(2)]
+    clip = [SampledClip(path, 10.0, 10.0, 50, 64 * 128 * 100.0) for path in paths]
+    splits = {"train": Split(1, (clip[0],)), "val": Split(1, (clip[1],))}
+    config = config_of("tiny.yaml", videos={"root": str(tmp_path)})
+    rates = measure_rates(sizes_of(config), Clips("videos", splits), tmp_path)
+    raw = sum(decode_clip(path, config.frames).frames.nbytes for path in paths)
+    assert rates.decoded == 2
+    assert raw / rates.ratio == pytest.approx(bytes_below(tmp_path / "frames.zarr"), rel=0.05)
+    assert all(rate > 0 for rate in rates.of.values())
+
+
+@pytest.mark.usefixtures("quick_start")
+def test_rates_without_videos_are_those_of_a_made_one(tiny, sizes, tmp_path):
+    rates = measure_rates(sizes, plan_clips(tiny, {"train": 1, "val": 2}, 8.0, 64), tmp_path)
+    source = decode_clip(tmp_path / "made.mp4", tiny.frames).source
     assert (source.width, source.height, source.source_fps, source.codec) == (1280, 720, 30.0, "h264")
-    assert (tmp_path / "made.mp4").stat().st_size * 8 / seconds == pytest.approx(4e6, rel=0.3)
+    assert 1e-10 < rates.of["pixels decoded"] < 1e-6
 
 
 def test_an_imported_network_brings_its_own_sizes(sizes, config_of, tmp_path):

@@ -1,0 +1,104 @@
+"""What the jobs of earlier runs took on this machine, from their benchmark files and records."""
+
+import csv
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lamo.config import load_config
+from lamo.errors import LamoError
+from lamo.jobs.provenance import FOLDER, device
+from lamo.stores.atomic import read_json
+from lamo.tools.plan.clips import clips_of_run
+from lamo.tools.plan.geometry import sizes_of
+from lamo.tools.plan.work import Workload
+
+MOST_RUNS = 5
+
+
+@dataclass(frozen=True)
+class FinishedJob:
+    """A job that ran on this machine: what it was, the seconds that passed, and the configuration of its run."""
+
+    rule: str
+    wildcards: dict[str, str]
+    seconds: float
+    config: str
+
+
+@dataclass
+class EarlierRun:
+    """The finished jobs of a run."""
+
+    folder: Path
+    jobs: list[FinishedJob]
+    _workloads: dict[str, Workload | None] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return self.folder.name
+
+    def measured(self, rule: str) -> tuple[float, float, int]:
+        """Seconds of the jobs of a rule, the amount of their work, and how many they are; 0 jobs if it is not known."""
+        seconds = amount = 0.0
+        count = 0
+        for job in self.jobs:
+            if job.rule != rule:
+                continue
+            workload = self._workload(job.config)
+            if workload is None:
+                continue
+            seconds += job.seconds
+            amount += workload.of(rule, job.wildcards).amount[0]
+            count += 1
+        return seconds, amount, count
+
+    def _workload(self, config: str) -> Workload | None:
+        """What the run did under a configuration; None if that is one of another version of the code."""
+        if config not in self._workloads:
+            self._workloads[config] = self._make_workload(config)
+        return self._workloads[config]
+
+    def _make_workload(self, config: str) -> Workload | None:
+        clips = clips_of_run(self.folder)
+        if clips is None:
+            return None
+        try:
+            return Workload(sizes_of(load_config(json.loads(config))), clips)
+        except LamoError:
+            return None
+
+
+def earlier_runs(results: Path) -> list[EarlierRun]:
+    """The runs below `results` with jobs that ran on this machine, the newest first, some at most."""
+    runs = [(run, _finished(run)) for run in results.iterdir() if (run / FOLDER).is_dir()] if results.is_dir() else []
+    newest = sorted(runs, key=lambda run: (run[0] / FOLDER).stat().st_mtime, reverse=True)
+    return [EarlierRun(folder, jobs) for folder, jobs in newest if jobs][:MOST_RUNS]
+
+
+def _finished(run: Path) -> list[FinishedJob]:
+    """Of those whose record and benchmark file can be read: half-written ones are no reason not to plan."""
+    here = device(1)
+    jobs = []
+    for path in sorted((run / FOLDER).glob("*/*.json")):
+        benchmark = run / "benchmarks" / path.parent.name / f"{path.stem}.tsv"
+        if not benchmark.is_file():
+            continue
+        record = read_json(path)
+        made_on = record["device"]
+        if "config" not in record or (made_on["cpu"], made_on["gpus"]) != (here["cpu"], here["gpus"]):
+            continue
+        config = json.dumps(record["config"], sort_keys=True)
+        jobs.append(FinishedJob(record["rule"], record["wildcards"], _seconds(benchmark), config))
+    return jobs
+
+
+def _seconds(benchmark: Path) -> float:
+    """The time that passed; the time of the processors is only sampled every half minute there."""
+    with benchmark.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    try:
+        return float(rows[-1]["s"])
+    except (IndexError, KeyError, ValueError):
+        raise LamoError(f"{benchmark}: expected a column s with a number, as Snakemake writes it; remove it") from None

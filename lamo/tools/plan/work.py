@@ -1,0 +1,151 @@
+"""What each job has to do: pieces of model work on the stages' own objects, and amounts of data."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+
+from lamo.rollout.control_names import CONTROLS
+from lamo.tools.plan.clips import Clips
+from lamo.tools.plan.geometry import Sizes
+from lamo.tools.plan.pieces import Piece
+from lamo.tools.plan.rollouts import Calls, control_calls, predictor_calls
+from lamo.tools.plan.stages import Pieces
+from lamo.tools.plan.training import decoder_steps, features_steps, midway_steps, predictor_steps
+
+Wildcards = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a job does.
+
+    Attributes:
+        models: how often each piece of model work is done.
+        data: amounts of other work by kind, the kind that counts most first (`lamo.tools.plan.rates` times each).
+    """
+
+    models: Mapping[Piece, float] = field(default_factory=dict)
+    data: Mapping[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def operations(self) -> float:
+        """Floating-point operations of the models."""
+        return sum(times * piece.operations for piece, times in self.models.items())
+
+    @property
+    def amount(self) -> tuple[float, str]:
+        """How much work it is, and in which unit: what the seconds of another run are scaled by."""
+        if self.models:
+            return self.operations, "operations"
+        for kind, count in self.data.items():
+            return count, kind
+        return 1.0, "jobs"
+
+
+class Workload:
+    """The work of the jobs of one run; its methods are named by the rules. Validations of trainings are left out."""
+
+    def __init__(self, sizes: Sizes, clips: Clips) -> None:
+        self.sizes = sizes
+        self.clips = clips
+        self.config = sizes.config
+        self.pieces = Pieces(sizes)
+        # The same pieces for jobs that do the same, so that each is counted once.
+        self.midway_steps = cache(lambda: midway_steps(sizes))
+        self.decoder_steps = cache(lambda: decoder_steps(sizes))
+        self.features_steps = cache(lambda: features_steps(sizes))
+        self.predictor_steps = cache(lambda entry: predictor_steps(sizes, entry))
+        self.predictor_calls = cache(lambda entry, label: predictor_calls(sizes, entry, label))
+        self.control_calls = cache(lambda: control_calls(sizes))
+
+    def of(self, rule: str, wildcards: Wildcards) -> Work:
+        """The work of a job. Of a rule without a method here it is not known, and counts as one job."""
+        find: Callable[[Wildcards], Work] | None = getattr(self, f"_{rule}", None)
+        return find(wildcards) if find else Work()
+
+    @property
+    def windows(self) -> int:
+        """Windows of the held-out clips that every method is rolled out from."""
+        return self._windows("val")
+
+    @property
+    def futures(self) -> int:
+        """Rolled-out futures of a window, of all methods."""
+        return len(CONTROLS) + sum(self.sizes.samples(entry, label) for entry, label, _ in self.sizes.rows)
+
+    def _windows(self, split: str) -> int:
+        rollouts = self.config.rollouts
+        stride = rollouts.stride_steps(self.config.frames.rate_hz)
+        return self.clips.splits[split].windows(self.sizes.plan.length, stride, rollouts.windows_per_clip)
+
+    def _shards(self, wildcards: Wildcards) -> int:
+        return self.config.frames.shards.counts()[wildcards["split"]]
+
+    def _world_render(self, wildcards: Wildcards) -> Work:
+        world = self.config.world
+        drives = self.clips.splits[wildcards["split"]].clips
+        return Work(data={"frames rendered": drives * world.seconds * world.fps})
+
+    def _frames_decode(self, wildcards: Wildcards) -> Work:
+        split = self.clips.splits[wildcards["split"]]
+        share = 1 / self._shards(wildcards)
+        written = share * split.frames * self.sizes.frame_bytes
+        return Work(data={"pixels decoded": share * split.total("pixels"), "bytes of frames": written})
+
+    def _frames_stills(self, wildcards: Wildcards) -> Work:
+        return Work(data={"clips": self.clips.splits[wildcards["split"]].clips / self._shards(wildcards)})
+
+    def _every_clip(self, wildcards: Wildcards) -> Work:
+        return Work(data={"clips": sum(split.clips for split in self.clips.splits.values())})
+
+    _frames_find = _frames_collect = _frames_info = _every_clip
+
+    def _midway_train(self, wildcards: Wildcards) -> Work:
+        return Work(self.midway_steps())
+
+    def _latents_encode(self, wildcards: Wildcards) -> Work:
+        frames = self.clips.splits[wildcards["split"]].frames / self._shards(wildcards)
+        models = self.pieces.of({"encode": frames, "inverse": frames}, self.config.latents.batch)
+        return Work(models, {"bytes of latents": frames * self.sizes.latent_bytes})
+
+    def _latents_statistics(self, wildcards: Wildcards) -> Work:
+        return Work(data={"bytes of latents read": self.clips.splits["train"].frames * self.sizes.latent_bytes})
+
+    def _decoder_train(self, wildcards: Wildcards) -> Work:
+        return Work(self.decoder_steps())
+
+    def _predictors_train(self, wildcards: Wildcards) -> Work:
+        return Work(self.predictor_steps(wildcards["predictor"]))
+
+    def _rollouts_predict(self, wildcards: Wildcards) -> Work:
+        entry = wildcards["predictor"]
+        label = wildcards["sampler"]
+        models = self._rolled(self.predictor_calls(entry, label), (entry, label))
+        return Work(models, {"bytes of frames": self._bytes(self.sizes.samples(entry, label))})
+
+    def _rollouts_controls(self, wildcards: Wildcards) -> Work:
+        # The true frames are written too. The blur is fitted on training clips with every sigma, and then applied.
+        rollouts = self.config.rollouts
+        fitted = min(rollouts.blur_windows, self._windows("train")) * len(rollouts.blur_sigmas)
+        blurred = fitted + self.windows * self.sizes.plan.steps
+        data = {"bytes of frames": self._bytes(len(CONTROLS) + 1), "frames blurred": blurred}
+        return Work(self._rolled(self.control_calls()), data)
+
+    def _rolled(self, calls: Calls, drawn: tuple[str, str] | None = None) -> dict[Piece, float]:
+        total = {name: self.windows * rows for name, rows in calls.items()}
+        return self.pieces.of(total, self.sizes.plan.batch, drawn)
+
+    def _bytes(self, futures: int) -> float:
+        return self.windows * futures * self.sizes.plan.steps * self.sizes.frame_bytes
+
+    def _metrics_features(self, wildcards: Wildcards) -> Work:
+        config = self.config.metrics.world_features
+        return Work(self.features_steps(), {"examples rendered": config.frames + config.held_out_frames})
+
+    def _metrics_score(self, wildcards: Wildcards) -> Work:
+        return Work(data={"frames scored": self.windows * self.sizes.plan.steps * self.futures})
+
+    def _metrics_probe(self, wildcards: Wildcards) -> Work:
+        most = self.config.metrics.probe.clips
+        splits = self.clips.splits.values()
+        return Work(data={"frames probed": sum(split.frames * min(1, most / split.clips) for split in splits)})

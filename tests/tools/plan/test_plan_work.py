@@ -1,0 +1,149 @@
+"""The work of the jobs against a real counter on the stages' own code."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from lamo.midway.learning.training import DynamicsTraining
+from lamo.midway.network import Midway
+from lamo.rollout.autoregressive import roll_out
+from lamo.rollout.controls import CONTROLS, roll_out_control
+from lamo.rollout.frozen_models import FrozenModels
+from lamo.stores.windows import ShardArray
+from lamo.tools.plan.clips import plan_clips
+from lamo.tools.plan.geometry import sizes_of
+from lamo.tools.plan.pieces import Piece, cpu_matmul
+from lamo.tools.plan.rollouts import WINDOWS, _Blank, _Models, control_calls, predictor_calls
+from lamo.tools.plan.work import Workload
+from lamo.training.session import Session
+
+CPU = torch.device("cpu")
+
+
+def counted(work):
+    with FlopCounterMode(display=False) as counter:
+        work()
+    return counter.get_total_flops()
+
+
+def workload_of(config):
+    return Workload(sizes_of(config), plan_clips(config, None, None, 64))
+
+
+@pytest.fixture(scope="module")
+def workload(tiny):
+    return workload_of(tiny)
+
+
+def shards(sizes, clips=3, frames=20):
+    rows = np.random.default_rng(0).integers(0, 256, (clips * frames, *sizes.image, 3), dtype=np.uint8)
+    return [ShardArray(rows, np.arange(clips + 1) * frames)]
+
+
+PUBLISHED = {
+    "encoder": {"levels": [0, 1, 3], "drop_path": 0.1},
+    "form": "published",
+    "forward": {"depth": 2},
+    "training": {
+        "unroll": [1], "batch": 4, "both_directions": True, "augmentation": {"scale": [0.2, 0.4], "light": True},
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("midway", [{}, PUBLISHED], ids=["compact", "published"])
+def test_a_step_of_the_dynamics_is_that_of_the_training(config_of, midway):
+    workload = workload_of(config_of("tiny.yaml", midway=midway))
+    sizes = workload.sizes
+    model = Midway(sizes.midway, sizes.image)
+    model.student.requires_grad_(not model.form.pretrained)
+    config = sizes.config.midway.training
+    training = DynamicsTraining(model, config, shards(sizes), shards(sizes), 0, Session(CPU), 5.0)
+    model.train()
+    steps = {piece.name: piece for piece in workload.of("midway_train", {}).models}
+    # The first steps are those without unrolling; in the very first the prototypes of DINO are frozen.
+    assert steps["dynamics, 1 unrolled, step"].operations == counted(lambda: training._step(1))
+
+
+def frozen_of(sizes):
+    """Real models in a rollout's frozen ones, with the statistics of those that only count."""
+    counting = _Models(sizes, sizes.plan).frozen
+    midway = Midway(sizes.midway, sizes.image).eval().requires_grad_(False)
+    decoder = sizes.make_decoder().eval().requires_grad_(False)
+    return FrozenModels(midway, decoder, counting.statistics, counting.levels, counting.role, CPU)
+
+
+@pytest.mark.parametrize(("entry", "label"), [("flow", "flow-4"), ("gmm", "gmm"), ("state", "state-2")])
+def test_a_rollout_is_counted_as_it_runs(sizes, entry, label, workload):
+    predictor = sizes.make_predictor(entry).eval().requires_grad_(False)
+    sampler = sizes.sampler(entry, label)
+    models = frozen_of(sizes)
+    run = counted(lambda: roll_out(models, predictor, sampler, _Blank(sizes), WINDOWS, sizes.plan))
+    work = workload.of("rollouts_predict", {"predictor": entry, "sampler": label, "seed": "0"})
+    assert work.operations / workload.windows == pytest.approx(run / len(WINDOWS))
+
+
+def test_the_controls_are_counted_as_they_run(sizes, workload):
+    models = frozen_of(sizes)
+    sigmas = [0.0] * sizes.plan.steps
+    run = sum(
+        counted(lambda: roll_out_control(name, models, _Blank(sizes), WINDOWS, sizes.plan, sigmas))  # noqa: B023
+        for name in CONTROLS
+    )
+    assert workload.of("rollouts_controls", {}).operations / workload.windows == pytest.approx(run / len(WINDOWS))
+
+
+def test_calls_by_hand(sizes):
+    # Three observed motions and twelve frames, two samples of eight steps.
+    assert predictor_calls(sizes, "flow", "flow-4") == {
+        "encode": 12, "inverse": 2 * 3, "sample": 16, "advance": 16, "decode": 16
+    }  # fmt: skip
+    assert "advance" not in predictor_calls(sizes, "state", "state-2")
+    calls = control_calls(sizes)
+    # Of seven controls five decode and three advance.
+    assert (calls["decode"], calls["advance"]) == (5 * 8, 3 * 8)
+
+
+def test_data_by_hand(workload):
+    # Two clips of 4 s at the world's 10 frames per second in one shard.
+    world = workload.config.world
+    assert workload.of("world_render", {"split": "val"}).data == {"frames rendered": 2 * 4 * world.fps}
+    decode = workload.of("frames_decode", {"split": "val", "shard": "0"}).data
+    assert decode == {
+        "pixels decoded": 2 * 4 * world.fps * world.height * world.width, "bytes of frames": 40 * 16 * 32 * 3
+    }  # fmt: skip
+    # Windows x steps x (4 samplers x 2 samples + 7 controls).
+    assert workload.of("metrics_score", {}).data == {"frames scored": 4 * 8 * (4 * 2 + 7)}
+
+
+def test_a_rule_that_is_not_known_counts_its_jobs(workload):
+    assert workload.of("of_a_stage_of_ones_own", {}).amount == (1.0, "jobs")
+
+
+def test_a_linear_layer_by_hand():
+    def make(batch):
+        layer, inputs = nn.Linear(3, 5), torch.zeros(batch, 3)
+        return lambda: layer(inputs)
+
+    piece = Piece("linear", 4, make)
+    assert piece.operations == 2 * 4 * 3 * 5
+    seconds, timed = piece.seconds(1e9)
+    assert timed
+    assert seconds > 0
+
+
+def test_what_is_too_large_is_counted_and_not_timed(config_of):
+    config = config_of("bdd100k.yaml")
+    workload = Workload(sizes_of(config), plan_clips(config, {"train": 2, "val": 2}, 40.0, 64))
+    ((step, times),) = workload.of("predictors_train", {"predictor": "state", "seed": "0"}).models.items()
+    assert (times, step.batch) == (82_000, 256)
+    # Three passes of two operations for each weight of the trunk and each of the 5 x 196 tokens, and of attention.
+    tokens, depth, width = 5 * 196, 12, 1152
+    expected = 3 * 256 * tokens * depth * (2 * 12 * width**2 + 4 * tokens * width)
+    assert step.operations == pytest.approx(expected, rel=0.05)
+    assert step.seconds(1e9) == (step.operations / 0.5e9, False)
+
+
+def test_matrix_products_are_timed():
+    assert cpu_matmul() > 1e8
