@@ -4,7 +4,6 @@ import inspect
 import json
 import textwrap
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -125,8 +124,3 @@ def generated_files() -> dict[str, str]:
         "config/README.md": readme_text(),
         "workflow/schemas/config.schema.json": schema,
     }
-
-
-if __name__ == "__main__":
-    for name, text in generated_files().items():
-        Path(__file__).resolve().parents[2].joinpath(name).write_text(text, encoding="utf-8")

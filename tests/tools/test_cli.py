@@ -149,7 +149,6 @@ def test_the_command_is_installed_with_the_package():
     assert scripts == {"lamo": "lamo.cli:main"}
 
 
-@pytest.mark.skip(reason="until all have moved to the command")
 def test_there_is_no_other_way_to_start_a_program():
     files = (ROOT / "lamo" / "tools").rglob("*.py")
     assert [path for path in files if '__name__ == "__main__"' in path.read_text(encoding="utf-8")] == []

@@ -3,7 +3,7 @@
 import copy
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from snakemake.cli import parse_config
 from snakemake.utils import update_config
@@ -13,16 +13,16 @@ from lamo.errors import LamoError
 from lamo.jobs.code_hash import ROOT
 from lamo.tools.overlay import lay_over, parse_overrides, read_config, read_yaml
 
-KEYS = st.sampled_from("abc")
-VALUES = st.recursive(
-    st.none() | st.integers(0, 3) | st.lists(st.integers(0, 3), max_size=2),
-    lambda inner: st.dictionaries(KEYS, inner, max_size=3),
-    max_leaves=6,
-)
-SECTIONS = st.dictionaries(KEYS, VALUES, max_size=3)
+KEYS = st.sampled_from("ab")
+VALUES = st.none() | st.integers(0, 3) | st.lists(st.integers(0, 3), max_size=2)
+# Sections of sections of sections.
+SECTIONS = VALUES
+for _ in range(3):
+    SECTIONS = st.dictionaries(KEYS, VALUES | SECTIONS, max_size=2)
 
 
 @given(SECTIONS, SECTIONS)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_sections_are_merged_as_in_snakemake(below, above):
     expected = copy.deepcopy(below)
     update_config(expected, copy.deepcopy(above))
