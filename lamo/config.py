@@ -18,6 +18,7 @@ from lamo.decoder.config import DecoderConfig
 from lamo.errors import LamoError
 from lamo.metrics.config import EVERY_LEARNED, MetricsConfig, split_comparison
 from lamo.midway.config import MidwayConfig
+from lamo.midway.contradictions import encoder_contradictions, forward_contradictions
 from lamo.midway.learning.config import VALIDATED_STEPS
 from lamo.midway.network_config import EncoderConfig, InverseConfig
 from lamo.predictors.entries import DEFAULTS, PredictorsConfig, default_entries, entry_model, over_defaults
@@ -196,7 +197,7 @@ def contradictions(config: Config) -> Iterator[str]:
         )
     yield from unknown_rows(config)
     if config.midway.checkpoint is None:
-        yield from encoder_contradictions(config)
+        yield from encoder_contradictions(config.midway, config.frames, config.latents)
         yield from forward_contradictions(config.midway)
     widths: tuple[tuple[str, EncoderConfig | InverseConfig | DecoderConfig], ...] = (
         ("midway.encoder", encoder),
@@ -238,31 +239,3 @@ def _could_be(label: str, entry: str, kind: str) -> bool:
     except LamoError:
         return False
     return True
-
-
-def encoder_contradictions(config: Config) -> Iterator[str]:
-    """What frames and latents demand of an encoder that is trained; one that is imported brings its own geometry."""
-    encoder = config.midway.encoder
-    for key in ("height", "width"):
-        size = getattr(config.frames, key)
-        if size % encoder.patch:
-            yield f"frames.{key}: found {size}, expected a multiple of midway.encoder.patch {encoder.patch}"
-    if list(encoder.levels) != sorted(set(encoder.levels)) or not 0 <= max(encoder.levels) < encoder.depth:
-        yield f"midway.encoder.levels: found {list(encoder.levels)}, expected rising blocks below depth {encoder.depth}"
-    if not all(0 <= level < len(encoder.levels) for level in config.latents.levels):
-        yield (
-            f"latents.levels: found {list(config.latents.levels)}, expected numbers of pyramid levels, "
-            f"0 to {len(encoder.levels) - 1}"
-        )
-
-
-def forward_contradictions(midway: MidwayConfig) -> Iterator[str]:
-    """What the width of the encoder demands of the attention heads of the forward model."""
-    width = midway.encoder.width
-    forward = midway.forward_
-    keys = {"heads": forward.heads}
-    if midway.made_of().laterals:
-        keys["lateral_heads"] = forward.lateral_heads
-    for key, heads in keys.items():
-        if width % heads:
-            yield f"midway.forward.{key}: found {heads}, expected a divisor of midway.encoder.width {width}"

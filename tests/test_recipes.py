@@ -63,6 +63,54 @@ def test_code_of_the_recipes_has_the_style_of_the_repository(recipe, repository)
         assert done.returncode == 0, done.stdout
 
 
+PREDICTOR = """
+import torch
+from lamo.config import load_config
+from lamo.jobs.code_hash import code_modules
+from lamo.predictors.build import build_predictor, load_predictor, save_predictor
+from lamo.predictors.interface import Context, Geometry
+from lamo.predictors.kinds import find_kind, kind_module
+
+entry = {"kind": "gaussian", "samplers": ["sample", "mean"], "log_sigma_min": -3.0, "history": 2}
+backbone = {"depth": 1, "width": 16, "heads": 2}
+predictors = load_config({"predictors": {"entries": {"mine": entry}, "backbone": backbone}}).predictors
+print([row.label for row in predictors.rows() if row.entry == "mine"])
+
+config = predictors.of("mine")
+geometry = Geometry(history=2, levels=2, tokens=3, motion_width=4, grid=(2, 3), state_width=5)
+model = build_predictor(config, geometry)
+context = Context(torch.randn(4, 2, 2, 3, 4), torch.randn(4, 3, 6, 5))
+target = torch.randn(4, 2, 3, 4)
+optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+losses = []
+for step in range(60):
+    optimizer.zero_grad()
+    loss = model.loss(context, target, torch.Generator().manual_seed(step))
+    loss.backward()
+    optimizer.step()
+    losses.append(loss.item())
+assert losses[-1] < losses[0] - 0.3, losses
+
+save_predictor("saved", model, config, geometry)
+loaded = load_predictor("saved")
+kind = find_kind("gaussian")
+for name in ("sample", "mean"):
+    sampler = kind.parse(name, "mine")
+    draws = [m.sample(context, sampler, torch.Generator().manual_seed(1)) for m in (model.eval(), loaded)]
+    assert torch.equal(*draws)
+    assert draws[0].shape == target.shape
+print(kind_module("gaussian"))
+"""
+
+
+def test_a_predictor_head(repository):
+    touched = carry_out("predictor", repository)
+    assert all(path.startswith("lamo/predictors/gaussian/") for path in touched)
+    labels, module = python(repository, PREDICTOR).splitlines()
+    assert labels == "['mine', 'mine-mean']"
+    assert module == "lamo.predictors.gaussian.kind"
+
+
 DATA_SET = """
 import yaml
 from lamo.config import load_config

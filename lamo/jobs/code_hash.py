@@ -74,7 +74,7 @@ def _code_modules(script: Path, modules: tuple[str, ...], root: Path) -> tuple[t
     found = {shown: source.digest}
     # With the packages that the named modules lie in, whose `__init__` runs before them.
     todo = [parent for name in modules for parent in _with_parents(name, packages)]
-    todo += _imported(source, "", packages)
+    todo += imported_modules(source, "", packages)
     seen = set()
     while todo:
         name = todo.pop()
@@ -85,13 +85,8 @@ def _code_modules(script: Path, modules: tuple[str, ...], root: Path) -> tuple[t
         shown = path.relative_to(dict(packages)[name.split(".")[0]]).as_posix()
         source = _read(path, shown)
         found[shown] = source.digest
-        todo += _imported(source, name if path.name == "__init__.py" else name.rpartition(".")[0], packages)
+        todo += imported_modules(source, name if path.name == "__init__.py" else name.rpartition(".")[0], packages)
     return tuple(sorted(found.items()))
-
-
-def imported_modules(source: Source, parent: str) -> list[str]:
-    """Names of the modules of `PACKAGE` that a module inside the package `parent` imports, with their packages."""
-    return _imported(source, parent, _packages((), ROOT))
 
 
 def _outside(name: str) -> bool:
@@ -132,7 +127,8 @@ def _place(package: str) -> Path | None:
     return Path(spec.origin).resolve().parent if spec.origin else None
 
 
-def _imported(source: Source, parent: str, packages: Packages) -> list[str]:
+def imported_modules(source: Source, parent: str, packages: Packages) -> list[str]:
+    """Names of the modules of `packages` that a module inside the package `parent` imports, with their packages."""
     found: dict[str, None] = {}
     followed = {package for package, _ in packages}
     for level, module, names in source.imports:

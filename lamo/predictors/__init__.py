@@ -7,6 +7,7 @@ from lamo.lazy import on_demand
 LAZY = {
     "Context": "lamo.predictors.interface",
     "Geometry": "lamo.predictors.interface",
+    "Kind": "lamo.predictors.kinds",
     "Predictor": "lamo.predictors.interface",
     "Statistics": "lamo.predictors.statistics",
     "load_predictor": "lamo.predictors.build",
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from lamo.predictors.interface import Context as Context
     from lamo.predictors.interface import Geometry as Geometry
     from lamo.predictors.interface import Predictor as Predictor
+    from lamo.predictors.kinds import Kind as Kind
     from lamo.predictors.statistics import Statistics as Statistics
 else:
     __getattr__ = on_demand(__name__, LAZY)

@@ -1,87 +1,42 @@
 """The cases of the matrix of re-runs: an edit, and the jobs that follow from it by the messages of their rules."""
 
-import os
-import random
 import re
-import shutil
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
 
-Edit = Callable[[str], str]
-
-
-@dataclass(frozen=True)
-class Case:
-    """Edits of files of the repository, config values or a change of the results; and the jobs expected then."""
-
-    name: str
-    expected: set[str]
-    config: tuple[str, ...] = ()
-    edits: dict[str, Edit] = field(default_factory=dict)
-    change: Callable[[Path], None] | None = None
-
-
-def configured(value: str, expected: set[str]) -> Case:
-    """Another config value."""
-    return Case(value, expected, config=(value,))
-
-
-def line_in(file: str, expected: set[str]) -> Case:
-    """A new line of code at the end of a file."""
-    return Case(f"a line in {file}", expected, edits={file: lambda text: text + "\n_NEW_LINE = 1\n"})
-
-
-def edited(name: str, file: str, old: str, new: str, expected: set[str]) -> Case:
-    """Other text in a file."""
-    return Case(name, expected, edits={file: lambda text: text.replace(old, new)})
-
-
-def changed(name: str, change: Callable[[Path], None], expected: set[str]) -> Case:
-    """Other files in the results."""
-    return Case(name, expected, change=change)
-
-
-# ---- The jobs of the tiny run, from the last to the first ------------------------------------------------------------
-TABLE = {"the table"}
-CURVES = {"curves of metrics and losses"}
-COMPARED = {"comparisons on the same windows"}
-MATCHED = {"what every method was given and what it costs"}
-SCORED = {"scoring all rollouts", *TABLE, *COMPARED, *CURVES}
-SHEET = {"contact sheet and videos of rollouts"}
-GROUPS = {"which patches move when a group of motion tokens is swapped"}
-PROBE = {"reading the world's true motion from motion tokens"}
-FEATURES = {"training the features that stand in for Inception's"}
-FLOW = {f"rollouts of flow, seed 0, sampler flow-{steps}" for steps in (2, 4)}
-GMM = {"rollouts of gmm, seed 0, sampler gmm"}
-STATE = {"rollouts of state, seed 0, sampler state-2"}
-CONTROLS = {"controls and true frames"}
-SHOWN = SCORED | SHEET
-PREDICTED = FLOW | GMM | STATE
-ROLLED = PREDICTED | CONTROLS | SHOWN
-
-
-def training(*predictors: str) -> set[str]:
-    return {f"training predictor {predictor}, seed 0" for predictor in predictors} | MATCHED
-
-
-TRAINED_FLOW = training("flow") | FLOW | SHOWN
-TRAINED_GMM = training("gmm") | GMM | SHOWN
-TRAINED_STATE = training("state") | STATE | SHOWN
-TRAINED = TRAINED_FLOW | TRAINED_GMM | TRAINED_STATE
-DECODER = {"training the pixel decoder"} | ROLLED | GROUPS | MATCHED
-STATISTICS = {"statistics of latents and motion tokens"} | TRAINED | ROLLED | GROUPS
-SHARDS = {"train shard 0", "train shard 1", "val shard 0"}
-ENCODED = {f"latents and motion tokens of {shard}" for shard in SHARDS} | STATISTICS | DECODER | PROBE
-MIDWAY = {"training the Midway Network"} | ENCODED
-COLLECTED = {"accounting for every video found"}
-FRAMES_SHEET = {"contact sheet of decoded frames"}
-FRAMES = {f"decoding {shard}" for shard in SHARDS} | COLLECTED | FRAMES_SHEET | MIDWAY
-FOUND = {"finding the videos"} | FRAMES
-RENDERED = {f"rendering the synthetic driving world, {split}" for split in ("train", "val")} | FOUND
-EVERYTHING = RENDERED | FEATURES
-NOTHING: set[str] = set()
-PICTURES = CURVES | SHEET | GROUPS | PROBE
+from rerun_files import FILES
+from rerun_jobs import (
+    COLLECTED,
+    COMPARED,
+    CONTROLS,
+    CURVES,
+    DECODER,
+    ENCODED,
+    EVERYTHING,
+    FEATURES,
+    FRAMES,
+    GROUPS,
+    MATCHED,
+    MIDWAY,
+    NOTHING,
+    PICTURES,
+    PREDICTED,
+    PROBE,
+    RENDERED,
+    ROLLED,
+    SCORED,
+    SHEET,
+    SHOWN,
+    STATISTICS,
+    TABLE,
+    TRAINED,
+    TRAINED_FLOW,
+    TRAINED_GMM,
+    TRAINED_STATE,
+    Case,
+    configured,
+    edited,
+    line_in,
+    training,
+)
 
 VALUES = [
     configured("predictors={entries: {flow: {training: {learning_rate: 0.01}}}}", TRAINED_FLOW),
@@ -282,57 +237,5 @@ IDLE = [
     line_in("lamo/tools/config_docs.py", NOTHING),
 ]
 
-
-def touch_everything(results: Path) -> None:
-    """A time of its own for every file and folder, in an order that has nothing to do with that of the jobs."""
-    paths = [path for path in results.parents[1].rglob("*") if not path.is_symlink() and ".snakemake/" not in str(path)]
-    random.Random(0).shuffle(paths)
-    for number, path in enumerate(paths):
-        os.utime(path, (1.9e9 + number, 1.9e9 + number))
-
-
-def copy_without_times(results: Path) -> None:
-    """The results as a copy leaves them that keeps no times."""
-    copy = results.with_name("copy")
-    shutil.copytree(results, copy, copy_function=shutil.copyfile)
-    shutil.rmtree(results)
-    copy.rename(results)
-
-
-def flip(*names: str) -> Callable[[Path], None]:
-    """Another byte in each of these files."""
-
-    def change(results: Path) -> None:
-        for name in names:
-            path = results / name
-            content = bytearray(path.read_bytes())
-            content[len(content) // 2] ^= 1
-            path.write_bytes(content)
-
-    return change
-
-
-def remove(name: str) -> Callable[[Path], None]:
-    return lambda results: (results / name).unlink()
-
-
-FILES = [
-    changed("all files touched", touch_everything, NOTHING),
-    changed("a copy without times", copy_without_times, NOTHING),
-    changed("a byte of the Midway Network", flip("02_midway/model.safetensors"), ENCODED),
-    changed("a byte of the decoder", flip("04_decoder/model.safetensors"), ROLLED | GROUPS),
-    changed("a byte of a predictor", flip("05_predictors/gmm/seed0/model.safetensors"), GMM | SHOWN),
-    changed("a byte of the statistics", flip("03_latents/statistics.safetensors"), TRAINED | ROLLED | GROUPS),
-    changed(
-        "another manifest of a shard of frames", flip("01_frames/frames/val/0.manifest.json"), {*MIDWAY, *FRAMES_SHEET}
-    ),
-    changed("another manifest of rollouts", flip("06_rollouts/gmm/seed0/gmm.manifest.json"), SHOWN),
-    changed("another manifest of rendered videos", flip("01_frames/world/videos/val.manifest.json"), FOUND),
-    changed("other labels", flip("01_frames/world/labels/val.parquet"), PROBE),
-    changed("no table", remove("07_metrics/table.csv"), TABLE),
-    changed("no comparisons", remove("07_metrics/comparisons.md"), COMPARED),
-    changed("no logs", lambda results: shutil.rmtree(results / "logs"), NOTHING),
-    changed("no benchmarks", lambda results: shutil.rmtree(results / "benchmarks"), NOTHING),
-]
 
 CASES = [*VALUES, *CODE, *IDLE, *FILES]

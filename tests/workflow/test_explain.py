@@ -4,7 +4,7 @@ import subprocess
 from dataclasses import replace
 
 import pytest
-from rerun_cases import flip
+from rerun_files import flip
 from test_reruns import copy_repository
 
 from lamo.tools.dry_run import Job

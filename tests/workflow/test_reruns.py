@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 from dry_run import called, processes
-from rerun_cases import CASES, FEATURES, FOUND, FRAMES, SHARDS, Case, flip
+from rerun_cases import CASES
+from rerun_files import flip
+from rerun_jobs import FEATURES, FOUND, FRAMES, SHARDS, Case
 from workflow.conftest import environment, listed
 
 ROOT = Path(__file__).resolve().parents[2]
