@@ -16,7 +16,7 @@ from lamo.midway.learning.dino import DinoTask
 from lamo.midway.learning.objective import DynamicsObjective
 from lamo.midway.learning.pretraining import PretrainingTask
 from lamo.midway.learning.readout import PixelReadout
-from lamo.midway.network import Midway
+from lamo.midway.network import Midway, Role
 from lamo.nn.flops import Run, build, with_fake_weights
 from lamo.predictors.cost import example
 from lamo.tools.plan.geometry import Sizes
@@ -91,7 +91,7 @@ def dynamics_step(sizes: Sizes, batch: int, unroll: int) -> Run:
     frames = images(sizes, batch, unroll + 1)
     learn = _learner(model, *([dino.student_head] if dino else []))
 
-    def encode(inputs: Tensor, role: str) -> tuple[Tensor, ...]:
+    def encode(inputs: Tensor, role: Role) -> tuple[Tensor, ...]:
         with torch.set_grad_enabled(role == "student" and not frozen):
             levels = model.encode(inputs.flatten(0, 1), role)
         levels = tuple(level.unflatten(0, inputs.shape[:2]) for level in levels)
