@@ -1,6 +1,7 @@
 """docs/predictors.md says what the code and the configuration are."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from lamo.config import Config
@@ -21,7 +22,8 @@ def test_every_key_exists():
     for key in keys:
         section = Config()
         for part in key.split("."):
-            section = getattr(section, part)
+            # The entries of predictors are a mapping by name.
+            section = section[part] if isinstance(section, Mapping) else getattr(section, part)
 
 
 def test_every_file_exists():
