@@ -32,7 +32,7 @@ class Program:
 
 
 PROGRAMS = {
-    "plan": Program("lamo.tools.plan.__main__", "estimate time, disk and memory of a run before it is started"),
+    "plan": Program("lamo.tools.plan.command", "estimate time, disk and memory of a run before it is started"),
     "explain": Program("lamo.tools.explain", "say in words why Snakemake would run each job"),
     "results": Program("lamo.tools.results", "show the table of a finished run and where its files lie"),
     "verify": Program("lamo.tools.verify", "check every file of a run against the record of how it was made"),

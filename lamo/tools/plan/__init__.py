@@ -1,4 +1,4 @@
-"""What a run will cost, estimated before anything is started: `make plan`, `python -m lamo.tools.plan`.
+"""What a run will cost, estimated before anything is started: `lamo plan`.
 
 Nothing that the workflow does is written here a second time. The jobs come from Snakemake's dry run, the work of the
 models from the stages' own training tasks and rollouts, and the seconds from the benchmark files of earlier runs where

@@ -11,8 +11,8 @@ from lamo.errors import LamoError
 from lamo.jobs.code_hash import ROOT
 from lamo.tools.dry_run import Job
 from lamo.tools.overlay import lay_over, read_yaml
-from lamo.tools.plan.__main__ import main
 from lamo.tools.plan.clips import plan_clips
+from lamo.tools.plan.command import main
 from lamo.tools.plan.disk import plan_memory, plan_stores
 from lamo.tools.plan.gpu import choose_gpu
 from lamo.tools.plan.pieces import Piece
