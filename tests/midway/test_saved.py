@@ -63,7 +63,7 @@ def test_weights_of_before_load_and_are_saved_as_this_version_saves(folder, tmp_
     assert new.keys() == {"form", "encoder", "inverse", "forward", "training"}
     assert new["training"] == settings(folder)["training"]
     assert read_saved(tmp_path / "new").config == model.config
-    imported = import_checkpoint(MidwayConfig(checkpoint=str(folder)), (32, 64), [0, 1])
+    imported = import_checkpoint(MidwayConfig(checkpoint=str(folder)), (32, 64))
     assert imported.config == model.config
 
 

@@ -25,7 +25,6 @@ if CHECKPOINT:
         params:
             midway=section("midway", include={"checkpoint", "checkpoint_heads"}),
             image=(CONFIG.frames.height, CONFIG.frames.width),
-            levels=CONFIG.latents.levels,
             code=code("02_midway_import.py"),
         message:
             "Stage 02: importing the Midway Network"

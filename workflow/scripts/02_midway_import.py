@@ -9,7 +9,7 @@ from lamo.midway.config import MidwayConfig
 
 def main(output, params):
     config = MidwayConfig.model_validate(params.midway)
-    model = import_checkpoint(config, tuple(params.image), params.levels)
+    model = import_checkpoint(config, tuple(params.image))
     model.save(Path(output.model).parent)
 
 

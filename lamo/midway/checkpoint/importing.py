@@ -1,6 +1,5 @@
 """The Midway Network of `midway.checkpoint`, which takes the place of training."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from lamo.errors import LamoError
@@ -9,11 +8,10 @@ from lamo.midway.config import MidwayConfig
 from lamo.midway.network import Midway
 
 
-def import_checkpoint(config: MidwayConfig, image: tuple[int, int], levels: Sequence[int]) -> Midway:
+def import_checkpoint(config: MidwayConfig, image: tuple[int, int]) -> Midway:
     """The model of `config.checkpoint`: a published checkpoint, or a folder (or its model.safetensors) of ours.
 
-    Raises `LamoError` if the file is not what it should be, or does not fit frames of size `image` (height, width) or
-    the latent state of `levels`.
+    Raises `LamoError` if the file is not what it should be, or does not fit frames of size `image` (height, width).
     """
     if config.checkpoint is None:
         raise LamoError("midway.checkpoint: found null, expected the path of a model; there is nothing to import")
@@ -25,6 +23,4 @@ def import_checkpoint(config: MidwayConfig, image: tuple[int, int], levels: Sequ
     if model.image != image:
         needed = f"{{height: {model.image[0]}, width: {model.image[1]}}}"
         raise LamoError(f"frames: found {image[0]} x {image[1]}, but the model in {path} needs {needed}")
-    if not all(0 <= level <= model.levels for level in levels):
-        raise LamoError(f"latents.levels: found {list(levels)}, but the model in {path} has levels 0 to {model.levels}")
     return model

@@ -95,7 +95,7 @@ def _midway(config: Config) -> NetworkConfig:
     if config.midway.checkpoint is None:
         return config.midway
     image = (config.frames.height, config.frames.width)
-    return import_checkpoint(config.midway, image, config.latents.levels).config
+    return import_checkpoint(config.midway, image).config
 
 
 def weight_bytes(make: Callable[[], nn.Module]) -> int:

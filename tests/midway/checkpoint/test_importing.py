@@ -26,7 +26,7 @@ def config(path) -> MidwayConfig:
 
 
 def test_a_published_model_is_taken_with_its_sizes(path):
-    model = import_checkpoint(config(path), IMAGE, [0, 3])
+    model = import_checkpoint(config(path), IMAGE)
     assert model.form.name == "published"
     assert model.config.encoder.heads == 2
     z = model.encode(torch.randn(1, 3, *IMAGE), "student")
@@ -35,7 +35,7 @@ def test_a_published_model_is_taken_with_its_sizes(path):
 
 def test_the_heads_are_asked_for_where_the_architecture_is_unknown(path):
     with pytest.raises(LamoError, match="its architecture 'vit_odd' is none of"):
-        import_checkpoint(MidwayConfig(checkpoint=str(path)), IMAGE, [0])
+        import_checkpoint(MidwayConfig(checkpoint=str(path)), IMAGE)
 
 
 @pytest.mark.parametrize("form", ["compact", "published"])
@@ -43,7 +43,7 @@ def test_a_model_of_this_project_keeps_its_weights(make_midway, tmp_path, form):
     model = make_midway(form)
     model.save(tmp_path)
     for path in (tmp_path, tmp_path / "model.safetensors"):
-        found = import_checkpoint(config(path), IMAGE, [0])
+        found = import_checkpoint(config(path), IMAGE)
         assert found.form is model.form
         for name, tensor in model.state_dict().items():
             assert torch.equal(found.state_dict()[name], tensor)
@@ -51,10 +51,7 @@ def test_a_model_of_this_project_keeps_its_weights(make_midway, tmp_path, form):
 
 def test_what_does_not_fit_the_run_is_refused(path):
     with pytest.raises(LamoError, match=r"frames: found 16 x 32, but the model in .* needs \{height: 16, width: 24\}"):
-        import_checkpoint(config(path), (16, 32), [0])
-    for levels in ([4], [-1, 0]):
-        with pytest.raises(LamoError, match=r"latents\.levels: found .* has levels 0 to 3"):
-            import_checkpoint(config(path), IMAGE, levels)
+        import_checkpoint(config(path), (16, 32))
 
 
 def test_a_checkpoint_brings_its_own_geometry():

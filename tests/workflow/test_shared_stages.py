@@ -1,0 +1,120 @@
+"""Runs over the stages of the finished tiny run: what they compute, and that they leave that run as it is."""
+
+import hashlib
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from rerun_cases import CONTROLS, CURVES, ENCODED, FEATURES, FRAMES_SHEET, MIDWAY, SHOWN
+from workflow.conftest import Workflow
+
+from lamo.tools.verify import Verification, report
+
+STAGES = "frames, midway, latents, decoder, features"
+ENTRY = "{kind: flow, samplers: [2], width: 16, blocks: 1, training: {steps: 4, batch: 4}%s}"
+VARIANTS = (
+    "run=variants",
+    f"share={{run: tiny, stages: [{STAGES}]}}",
+    "predictors={entries: {flow: null, gmm: null, state: null, "
+    f"with: {ENTRY % ''}, without: {ENTRY % ', guess: none'}}}}}",
+    "metrics={comparisons: [without-2 over with-2]}",
+)
+
+
+def content(folder: Path) -> dict[str, str]:
+    """Hash of every file below a folder."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def refusal(workflow: Workflow, *config: str) -> str:
+    """The one line with which a run is refused."""
+    output = workflow.run("--dry-run", config=config, succeeds=False)
+    assert "Traceback" not in output
+    (line,) = [line for line in output.splitlines() if line.startswith("config:")]
+    return line
+
+
+@pytest.fixture(scope="module")
+def variants(tiny, tmp_path_factory):
+    """A finished run of two entries over a copy of the tiny run, and what that copy held before."""
+    workflow = tiny.copied(tmp_path_factory.mktemp("shared") / "run")
+    before = content(workflow.results)
+    workflow.run(config=VARIANTS)
+    return workflow, before
+
+
+def test_only_what_differs_is_computed_and_the_base_run_stays_as_it_is(variants):
+    workflow, before = variants
+    run = workflow.results.with_name("variants")
+    logs = {path.relative_to(run / "logs").with_suffix("").as_posix() for path in (run / "logs").rglob("*.log")}
+    assert {name for name in logs if not name.startswith("07_metrics/")} == {
+        "05_predictors/predictors_train.with.seed0",
+        "05_predictors/predictors_train.without.seed0",
+        "05_predictors/predictors_matched",
+        "06_rollouts/rollouts_predict.with.seed0.with-2",
+        "06_rollouts/rollouts_predict.without.seed0.without-2",
+        "06_rollouts/rollouts_controls",
+    }
+    assert "07_metrics/metrics_table" in logs
+    assert "07_metrics/metrics_features" not in logs
+    assert content(workflow.results) == before
+    table = pd.read_csv(run / "07_metrics" / "table.csv")
+    assert {"with-2", "without-2"} <= set(table["sampler"])
+    compared = pd.read_csv(run / "07_metrics" / "comparisons.csv")
+    assert set(zip(compared["first"], compared["second"], strict=True)) == {("without-2", "with-2")}
+    assert "Nothing to be done" in workflow.run(config=VARIANTS)
+
+
+def test_verify_follows_the_shared_stages_into_the_base_run(variants):
+    workflow, _ = variants
+    run = workflow.results.with_name("variants")
+    text, agrees = report(Verification(run))
+    assert agrees, text
+    assert "../tiny/02_midway/model.safetensors" in text
+    assert "../tiny/05_predictors" not in text
+    assert not any(".." in finding.path for finding in Verification(workflow.results).findings())
+
+
+def test_verify_tells_what_descends_from_a_shared_file_that_was_changed(variants, tmp_path):
+    workflow, _ = variants
+    copy = workflow.copied(tmp_path / "run")
+    weights = copy.results / "02_midway" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes() + b" ")
+    found = {one.path: one.kind for one in Verification(copy.results.with_name("variants"), quick=True).findings()}
+    assert found["../tiny/02_midway/model.safetensors"] == "its content was changed after it was made"
+    assert found["07_metrics/table.md"] == "downstream of"
+
+
+def test_a_change_of_a_shared_stage_is_refused(tiny):
+    line = refusal(tiny, *VARIANTS, "frames={fit: stretch}")
+    assert "frames is that of the run tiny, but frames.fit is 'stretch' here and 'crop' there" in line
+    assert "seed is 1 here and 0 there" in refusal(tiny, *VARIANTS, "seed=1")
+
+
+def test_a_base_run_that_is_not_there_is_refused(new_workflow):
+    assert "share.run: found tiny, but there is no results/tiny/config.json" in refusal(new_workflow(), *VARIANTS)
+
+
+def test_a_stage_is_shared_with_all_that_it_reads(tiny):
+    line = refusal(tiny, "run=variants", "share={run: tiny, stages: [midway]}")
+    assert "share.stages: found midway without frames, which it reads" in line
+
+
+def test_another_midway_network_shares_the_frames_only(tiny):
+    jobs = tiny.jobs("run=another", "share={run: tiny, stages: [frames]}", "midway={training: {motion_noise: 0.5}}")
+    assert jobs == MIDWAY | FEATURES
+
+
+def test_other_latents_share_frames_and_midway(tiny):
+    jobs = tiny.jobs("run=other", "share={run: tiny, stages: [frames, midway, features]}", "latents={levels: [0, 1]}")
+    assert jobs == ENCODED
+
+
+def test_longer_rollouts_share_the_predictors(tiny):
+    share = f"share={{run: tiny, stages: [{STAGES}, predictors]}}"
+    jobs = tiny.jobs("run=longer", share, "rollouts={samples: 3}")
+    trained = {job for job in jobs if job.startswith("training")}
+    assert not trained
+    assert jobs >= CONTROLS | SHOWN | CURVES
+    assert not FRAMES_SHEET & jobs
