@@ -23,7 +23,7 @@ from lamo.tools.plan.work import Workload
 
 @dataclass(frozen=True)
 class Options:
-    """What is asked for beside the configuration; see `python -m lamo.tools.plan --help`."""
+    """What is asked for beside the configuration; see `lamo plan --help`."""
 
     clips: dict[str, int] | None = None
     seconds: float | None = None
