@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 
 from lamo.errors import LamoError
 from lamo.section import Section
-from lamo.training.config import OptimisationConfig
+from lamo.training.config import OptimisationConfig, ValidatedConfig
 
 Range = tuple[float, float]
 
@@ -73,7 +73,7 @@ VALIDATED_STEPS = (1, 3, 8)
 """Steps of the rollouts that measure a training; at 5 frames per second the horizons of the table, 0.2, 0.6, 1.6 s."""
 
 
-class MidwayTrainingConfig(Section):
+class MidwayTrainingConfig(ValidatedConfig):
     """Training of the dynamics."""
 
     pretraining: PretrainingConfig = PretrainingConfig()
@@ -85,15 +85,26 @@ class MidwayTrainingConfig(Section):
         ge=1,
         description="pairs of frames per step; where steps are unrolled, fewer windows of as many frames in all",
     )
-    learning_rate: float = Field(2e-3, gt=0, description="peak learning rate; published: 5e-4 x batch / 256")
-    final_learning_rate: float = Field(1e-5, ge=0, description="learning rate at the end of the cosine")
-    warmup_steps: int = Field(60, ge=0, description="steps of linear warm-up; published: 10 of 300 epochs")
-    weight_decay: float = Field(0.04, ge=0, description="AdamW weight decay at the start; as published")
+    learning_rate: float = Field(2e-3, gt=0, description="peak learning rate of AdamW; published: 5e-4 x batch / 256")
+    final_learning_rate: float = Field(1e-5, ge=0, description="learning rate at the last step (cosine decay)")
+    warmup_steps: int = Field(
+        60,
+        ge=0,
+        description="steps in which the learning rate rises linearly to its peak; published: 10 of 300 epochs",
+    )
+    weight_decay: float = Field(
+        0.04, ge=0, description="weight decay of AdamW, on matrices only, at the start; as published"
+    )
     final_weight_decay: float = Field(
         0.04, ge=0, description="weight decay at the end of a half cosine; published: 0.4, in a training of 300 epochs"
     )
     clip_gradient: float = Field(
-        1.0, gt=0, description="norm of all gradients above which they are scaled down; published: 3"
+        1.0, ge=0, description="norm of all gradients above which they are scaled down; 0: never; published: 3"
+    )
+    validate_every: int = Field(
+        100,
+        ge=0,
+        description="steps between two validations (oracle against shuffled motion); 0: only at the end",
     )
     both_directions: bool = Field(
         False,
@@ -118,8 +129,14 @@ class MidwayTrainingConfig(Section):
         "units of the tokens (in the compact form 1 per dimension); it bounds what tokens carry and prepares the "
         "forward model for sampled ones; published: 0",
     )
-    mixed_precision: bool = Field(True, description="bfloat16 autocast")
-    validate_every: int = Field(100, ge=0, description="steps between validations (oracle against shuffled motion)")
+
+    def unroll_at(self, step: int) -> int:
+        """Forward steps that training step `step` unrolls."""
+        return self.unroll[min(step * len(self.unroll) // self.steps, len(self.unroll) - 1)]
+
+    def windows_at(self, step: int) -> int:
+        """Windows of training step `step`: as many frames in every one, so longer windows are fewer."""
+        return max(1, 2 * self.batch // (self.unroll_at(step) + 1))
 
     def gaps(self, rate_hz: float | None) -> tuple[int, ...]:
         """The gaps of `gap_s` in stored frames at `rate_hz`, rising; one frame where there is no `gap_s`.

@@ -11,6 +11,7 @@ from lamo.images import normalise
 from lamo.midway.encoder import Encoder
 from lamo.midway.learning.augmentation import PUBLISHED_LIGHT, WHOLE, Boxes, crop, photometric, random_boxes
 from lamo.midway.learning.config import DinoConfig, Range
+from lamo.nn.flops import build
 from lamo.nn.share import batch_mean
 from lamo.training.ema import update_ema
 
@@ -46,6 +47,15 @@ class DinoHead(nn.Module):
         return F.linear(F.normalize(self.mlp(features), dim=-1), prototypes)
 
 
+class _Heads(nn.Module):
+    """The student's head and its copy for the teacher, made together: both can then be built without memory."""
+
+    def __init__(self, student: DinoHead) -> None:
+        super().__init__()
+        self.student = student
+        self.teacher = copy.deepcopy(student).requires_grad_(False)
+
+
 def dino_loss(student: list[Tensor], teacher: list[Tensor], centre: Tensor) -> Tensor:
     """Cross-entropy of the student's logits under the teacher's centred, sharpened distribution.
 
@@ -67,8 +77,9 @@ class DinoTask:
         self.config = config
         self.student = student
         self.teacher = teacher
-        self.student_head = DinoHead(student.config.width, config).to(device)
-        self.teacher_head = copy.deepcopy(self.student_head).requires_grad_(False)
+        heads = build(lambda: _Heads(DinoHead(student.config.width, config)), device)
+        self.student_head = heads.student
+        self.teacher_head = heads.teacher
         self.centre = torch.zeros(1, config.prototypes, device=device)
 
     def crops(self, frames: Tensor, generator: Generator) -> list[Tensor]:
@@ -104,13 +115,11 @@ class DinoTask:
         return loss
 
     def state_dict(self) -> dict[str, Any]:
-        """Both heads and the centre."""
-        heads = {"student_head": self.student_head.state_dict(), "teacher_head": self.teacher_head.state_dict()}
-        return {**heads, "centre": self.centre}
+        """The teacher's head and the centre; the student's head is a trained module of its own."""
+        return {"teacher_head": self.teacher_head.state_dict(), "centre": self.centre}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """What `state_dict` returned."""
-        self.student_head.load_state_dict(state["student_head"])
         self.teacher_head.load_state_dict(state["teacher_head"])
         self.centre.copy_(state["centre"])
 

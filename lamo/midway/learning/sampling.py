@@ -53,24 +53,19 @@ class WindowSampler:
         self._order = ShuffledOrder(len(self.windows), seed + 1)
         self._seed = seed
 
-    def size(self, step: int) -> int:
-        """Windows of a step: as many frames in every one, so longer windows are fewer."""
-        return max(1, 2 * self.config.batch // (self._unroll(step) + 1))
+    def draws(self, first: int = 0, mine: Callable[[int], slice] = lambda size: slice(None)) -> Iterator[Draw]:
+        """What each training step reads, from step `first` on: windows of unrolled steps + 1 frames.
 
-    def draws(self, first: int = 0, rows: Callable[[int], slice] = lambda size: slice(None)) -> Iterator[Draw]:
-        """What each training step reads, from step `first` on: windows of unrolled steps + 1 frames; of the windows of
-        a step those that `rows(size)` says (a process's share)."""
+        `mine(size)`: those of the `size` windows of a step that this process reads.
+        """
         place = 0
         for step in range(self.config.steps):
-            count = self.size(step)
+            count = self.config.windows_at(step)
             if step >= first:
-                mine = rows(count)
-                yield Draw(self._order.draw(place, count)[mine], self._rows(place, count, self._unroll(step))[mine])
+                chosen = mine(count)
+                rows = self._rows(place, count, self.config.unroll_at(step))
+                yield Draw(self._order.draw(place, count)[chosen], rows[chosen])
             place += count
-
-    def _unroll(self, step: int) -> int:
-        unroll = self.config.unroll
-        return unroll[min(step * len(unroll) // self.config.steps, len(unroll) - 1)]
 
     def read(self, draw: Draw) -> FrameWindows:
         """The frames of a draw, and only those."""

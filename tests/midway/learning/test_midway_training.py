@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from midway.learning.steps import Dynamics
 
 from lamo.errors import LamoError
 from lamo.images import to_input
-from lamo.midway.learning import training as training_module
+from lamo.midway.learning import dynamics as dynamics_module
 from lamo.midway.learning.objective import DynamicsObjective
-from lamo.midway.learning.training import DynamicsTraining, train_midway
+from lamo.midway.learning.training import train_midway
 from lamo.midway.losses import motion_loss
 from lamo.midway.network import Midway
 from lamo.training.session import Session
@@ -30,12 +31,9 @@ def train(make_config, clips):
 
 @pytest.fixture
 def dynamics(make_config, clips):
-    def make(form, training=None, **changes) -> DynamicsTraining:
-        """Training of the dynamics; the encoder is frozen in the compact form and trains along in the published one."""
+    def make(form, training=None, **changes) -> Dynamics:
         config = make_config(form, training=training or {}, **changes)
-        model = Midway(config, IMAGE)
-        model.student.requires_grad_(not model.form.pretrained)
-        return DynamicsTraining(model, config.training, clips(3, 12), clips(2, 12, 50), 0, Session())
+        return Dynamics(Midway(config, IMAGE), config.training, clips(3, 12), clips(2, 12, 50))
 
     return make
 
@@ -80,14 +78,14 @@ def test_training_is_bitwise_reproducible_by_its_seed(train):
 
 
 def test_teacher_moves_by_its_formula_after_one_step(dynamics, monkeypatch):
-    monkeypatch.setattr(training_module, "TEACHER_MOMENTUM", 0.75)
+    monkeypatch.setattr(dynamics_module, "TEACHER_MOMENTUM", 0.75)
     run = dynamics("published")
     model = run.model
     with torch.no_grad():  # apart from the start, so that the momentum shows
         for parameter in (*model.teacher.parameters(), *model.target_laterals.parameters()):
             parameter.add_(0.1)
     before = snapshot(model)
-    run._step(0)
+    run.step(0)
     after = snapshot(model)
     pairs = [
         ("teacher.", "student."),
@@ -106,13 +104,14 @@ def test_teacher_moves_by_its_formula_after_one_step(dynamics, monkeypatch):
 
 def test_momentum_of_the_teacher_rises_to_one(dynamics):
     run = dynamics("published", {"steps": 10})
-    momenta = [run._schedule(index)["momentum"] for index in range(11)]
+    momenta = [run.task.before_step(index, run.optimisation.optimizer)["momentum"] for index in range(11)]
     assert momenta[0] == 0.996
     assert momenta == sorted(momenta)
     assert momenta[10] == 1.0
-    run._step(0)
+    run.step(0)
     before = snapshot(run.model.teacher)
-    run._update_teacher(1.0)
+    run.task.momentum = 1.0
+    run.task.after_step(10)
     assert all(torch.equal(before[name], value) for name, value in run.model.teacher.state_dict().items())
 
 
@@ -141,7 +140,7 @@ def test_losses_are_those_of_all_pairs_and_of_the_unrolled_steps(dynamics, form)
     images, model = to_input(run.sampler.windows.read([0, 5])), run.model
     model.form = replace(model.form, distance="squared", change_weight=0.0)
     objective = DynamicsObjective(model, None)
-    terms = objective(run._encode(images, "student"), run._encode(images, "teacher")).terms
+    terms = objective(run.task.encode(images, "student"), run.task.encode(images, "teacher")).terms
     student, teacher = ([model.encode(images[:, t], role) for t in range(3)] for role in ("student", "teacher"))
 
     def loss(predictions, t):
@@ -165,7 +164,7 @@ def test_contrast_counts_from_its_share_of_the_steps_on(dynamics):
         torch.manual_seed(0)
         run = dynamics("compact")
         run.model.form = replace(run.model.form, contrast_from=share)
-        steps = [run._step(index) for index in range(3)]
+        steps = [run.step(index) for index in range(3)]
         assert all(float(step[name]) > 0 for step in steps for name in ("pixel", "contrast"))
         losses[share] = [float(step["loss"]) for step in steps]
     assert losses[0.5][:2] == losses[1.0][:2]
@@ -174,12 +173,12 @@ def test_contrast_counts_from_its_share_of_the_steps_on(dynamics):
 
 def test_joint_training_with_dino(dynamics, table):
     run = dynamics("published")
-    heads = snapshot(run.dino.student_head), snapshot(run.dino.teacher_head)
+    heads = snapshot(run.task.dino.student_head), snapshot(run.task.dino.teacher_head)
     log = table(run.run())
     assert (log["dino"].dropna() > 0).all()
-    for head, before in zip((run.dino.student_head, run.dino.teacher_head), heads, strict=True):
+    for head, before in zip((run.task.dino.student_head, run.task.dino.teacher_head), heads, strict=True):
         assert not torch.equal(head.prototypes.weight, before["prototypes.weight"])
-    assert run.dino.centre.any()
+    assert run.task.dino.centre.any()
 
 
 def test_dino_trains_the_student_beside_the_motion_loss(dynamics):
@@ -188,8 +187,8 @@ def test_dino_trains_the_student_beside_the_motion_loss(dynamics):
         torch.manual_seed(0)
         run = dynamics("published", {"clip_gradient": 1e9})
         if not with_dino:
-            run.dino = None
-        run._step(0)
+            run.task.dino = None
+        run.step(0)
         gradients.append(run.model.student.patch_embed.weight.grad.clone())
     assert float((gradients[1] - gradients[0]).abs().max()) > 1e-6
 
@@ -199,8 +198,8 @@ def test_stochastic_depth_is_off_in_the_teacher(dynamics):
     run.run()
     run.model.train()
     images = to_input(run.sampler.windows.read([0, 1]))
-    assert not torch.equal(run._encode(images, "student")[3], run._encode(images, "student")[3])
-    assert torch.equal(run._encode(images, "teacher")[3], run._encode(images, "teacher")[3])
+    assert not torch.equal(run.task.encode(images, "student")[3], run.task.encode(images, "student")[3])
+    assert torch.equal(run.task.encode(images, "teacher")[3], run.task.encode(images, "teacher")[3])
 
 
 def test_clips_that_are_too_short_are_an_error(make_config, clips):

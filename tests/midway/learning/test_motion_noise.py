@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from lamo.midway.learning.dynamics import there_and_back as both_ways
 from lamo.midway.learning.objective import DynamicsObjective
-from lamo.midway.learning.training import _there_and_back
 from lamo.midway.network import Midway
 from lamo.nn.share import Share, sharing
 
@@ -98,7 +98,7 @@ def test_parts_of_a_batch_draw_what_the_batch_draws(noisy, monkeypatch, there_an
         torch.manual_seed(1)
         levels = tuple(level[rows] for level in windows)
         with torch.no_grad():
-            DynamicsObjective(noisy, None)(*[_there_and_back(levels) if there_and_back else levels] * 2)
+            DynamicsObjective(noisy, None)(*[both_ways(levels) if there_and_back else levels] * 2)
         return calls[0].flatten(1)
 
     whole = finest(slice(None))

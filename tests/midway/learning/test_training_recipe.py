@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from midway.learning.steps import Dynamics
 
 from lamo.errors import LamoError
 from lamo.images import normalise, to_unit
 from lamo.midway.config import MidwayConfig
 from lamo.midway.learning.sampling import FrameWindows
-from lamo.midway.learning.training import DynamicsTraining, train_midway
+from lamo.midway.learning.training import train_midway
 from lamo.midway.network import Midway
 from lamo.nn.transformer import Block
 from lamo.stores.windows import ShardArray
@@ -27,18 +28,16 @@ CONFIG = Path(__file__).resolve().parents[3] / "config" / "bdd100k.yaml"
 
 @pytest.fixture
 def make_run(make_config, clips):
-    def make(form="published", training=None, session=None, seed=0, **changes) -> DynamicsTraining:
+    def make(form="published", training=None, session=None, seed=0, **changes) -> Dynamics:
         torch.manual_seed(seed)
         config = make_config(form, training=training or {}, **changes)
         data = clips(3, 12), clips(2, 12, 50)
-        model = Midway(config, IMAGE)
-        model.student.requires_grad_(not model.form.pretrained)
-        return DynamicsTraining(model, config.training, *data, seed, session or Session(), 5.0)
+        return Dynamics(Midway(config, IMAGE), config.training, *data, seed, session, 5.0)
 
     return make
 
 
-def weights(run: DynamicsTraining) -> dict[str, torch.Tensor]:
+def weights(run: Dynamics) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in run.model.state_dict().items()}
 
 
@@ -51,10 +50,10 @@ def test_every_step_takes_both_directions_where_asked(make_run, form, unroll):
     for name in ("forth", "back", "both"):
         settings = {"both_directions": name == "both", "unroll": [unroll]}
         run = make_run(form, settings)
-        run.objective.readout = None  # losses of pixels are relative to the batch, and so not the mean of both
+        run.task.objective.readout = None  # losses of pixels are relative to the batch, and so not the mean of both
         frames = next(run.batches).frames
         run.batches = iter([FrameWindows(frames.flip(1) if name == "back" else frames)])
-        losses[name] = float(run._step(0)["loss"])
+        losses[name] = float(run.step(0)["loss"])
     assert losses["forth"] != pytest.approx(losses["back"], rel=1e-3)
     assert losses["both"] == pytest.approx((losses["forth"] + losses["back"]) / 2, rel=1e-4)
 
@@ -65,7 +64,7 @@ def test_every_step_takes_both_directions_where_asked(make_run, form, unroll):
 def test_both_frames_of_a_pair_have_the_same_box_and_light(make_run):
     run = make_run(training={"augmentation": {"scale": [0.2, 0.4], "light": True}})
     still = np.random.default_rng(0).integers(0, 256, (4, 1, *IMAGE, 3), dtype=np.uint8).repeat(2, axis=1)
-    images, _ = run._inputs(still)
+    images, _ = run.task.inputs(still)
     assert images.shape == (4, 2, 3, *IMAGE)
     torch.testing.assert_close(images[:, 1], images[:, 0], rtol=0, atol=1e-5)
     assert not torch.allclose(images, normalise(to_unit(still)), atol=0.1)
@@ -74,7 +73,7 @@ def test_both_frames_of_a_pair_have_the_same_box_and_light(make_run):
 def test_frames_are_untouched_without_augmentation(make_run):
     run = make_run("compact")
     frames = next(run.batches).frames
-    images, crops = run._inputs(frames)
+    images, crops = run.task.inputs(frames)
     assert torch.equal(images, normalise(to_unit(frames)))
     assert crops == []
 
@@ -82,7 +81,7 @@ def test_frames_are_untouched_without_augmentation(make_run):
 def test_augmentation_draws_nothing_that_the_network_draws(make_run):
     run = make_run(training={"augmentation": {"scale": [0.2, 0.4]}})
     before = torch.get_rng_state()
-    run._inputs(next(run.batches).frames)
+    run.task.inputs(next(run.batches).frames)
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -91,21 +90,22 @@ def test_augmentation_draws_nothing_that_the_network_draws(make_run):
 
 def test_weight_decay_runs_from_its_start_to_its_end(make_run, table):
     run = make_run(training={"weight_decay": 0.04, "final_weight_decay": 0.4, "steps": 21, "warmup_steps": 10})
-    log = table(run.run())
     last = 0.4 - 0.18 * (1.0 - np.cos(np.pi / 21))
+    log = table(run.run())
     assert log["weight_decay"].dropna().tolist() == pytest.approx([0.04, last], abs=1e-6)
-    decayed, kept = run.optimizer.param_groups
+    run.task.before_step(20, run.optimisation.optimizer)
+    decayed, kept = run.optimisation.optimizer.param_groups
     assert decayed["weight_decay"] == pytest.approx(last)
     assert kept["weight_decay"] == 0.0
 
 
 def test_prototypes_are_frozen_for_the_first_share_of_the_training(make_run, monkeypatch):
-    monkeypatch.setattr("lamo.midway.learning.training.FROZEN_SHARE", 0.5)
+    monkeypatch.setattr("lamo.midway.learning.dynamics.FROZEN_SHARE", 0.5)
     run = make_run(training={"steps": 4})
-    prototypes = run.dino.student_head.prototypes.weight
+    prototypes = run.task.dino.student_head.prototypes.weight
     start = prototypes.clone()
     for index in range(4):
-        run._step(index)
+        run.step(index)
         assert torch.equal(prototypes, start) == (index < 2)
 
 
@@ -117,14 +117,14 @@ def test_stochastic_depth_is_active_in_the_student_in_training_and_nowhere_else(
     assert {name for name in dropping if run.model.get_submodule(name).training} == {
         name for name in dropping if name.startswith("student.")
     }
-    images, _ = run._inputs(next(run.batches).frames)
-    assert not torch.equal(run._encode(images, "student")[-1], run._encode(images, "student")[-1])
-    z = run._encode(images, "teacher")
-    assert torch.equal(z[-1], run._encode(images, "teacher")[-1])
+    images, _ = run.task.inputs(next(run.batches).frames)
+    assert not torch.equal(run.task.encode(images, "student")[-1], run.task.encode(images, "student")[-1])
+    z = run.task.encode(images, "teacher")
+    assert torch.equal(z[-1], run.task.encode(images, "teacher")[-1])
     pair = [tuple(level[:, t] for level in z) for t in (0, 1)]
     assert torch.equal(run.model.infer(*pair).predictions[0], run.model.infer(*pair).predictions[0])
     run.model.eval()
-    assert torch.equal(run._encode(images, "student")[-1], run._encode(images, "student")[-1])
+    assert torch.equal(run.task.encode(images, "student")[-1], run.task.encode(images, "student")[-1])
 
 
 # --- the log and runs that break down ---
@@ -143,11 +143,11 @@ def test_every_term_and_sign_of_health_is_logged(make_run, table):
 
 def test_the_spread_logged_is_that_of_the_batch_and_none_of_too_few_samples(make_run):
     run = make_run(training={"batch": 4})
-    spread = float(run._step(0)["feature_spread"])
+    spread = float(run.step(0)["feature_spread"])
     frames = next(run.batches).frames
     run.batches = iter([FrameWindows(frames[[0, 0, 0, 0], :1].repeat_interleave(2, 1)), FrameWindows(frames[:3])])
-    assert float(run._step(1)["feature_spread"]) < 1e-3 < spread
-    assert "feature_spread" not in run._step(2)
+    assert float(run.step(1)["feature_spread"]) < 1e-3 < spread
+    assert "feature_spread" not in run.step(2)
 
 
 def test_reading_ahead_changes_nothing_and_ends_with_the_run(make_run):
@@ -155,7 +155,7 @@ def test_reading_ahead_changes_nothing_and_ends_with_the_run(make_run):
     ahead.run()
     behind.model.train()
     for index in range(behind.config.steps):
-        behind._step(index)
+        behind.step(index)
     assert all(torch.equal(value, weights(behind)[name]) for name, value in weights(ahead).items())
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("prefetch")]
 
@@ -163,20 +163,17 @@ def test_reading_ahead_changes_nothing_and_ends_with_the_run(make_run):
 def test_a_run_that_collapses_stops_and_keeps_its_last_good_state(make_run, tmp_path):
     session = Session(checkpoints=Checkpoints(tmp_path, every_s=0.0))
     run = make_run(training={"steps": 30, "validate_every": 2}, session=session)
-    step, good = run._step, {}
+    before_step, good = run.task.before_step, {}
 
-    def collapsing(index):
-        if index == 2:
-            values = step(index)
-            good.update(weights(run))
-            return values
+    def collapsing(index, optimizer):
         if index == 3:
+            good.update(weights(run))
             with torch.no_grad():  # all frames alike: nothing of the picture enters
                 for encoder in (run.model.student, run.model.teacher):
                     encoder.patch_embed.weight.zero_()
-        return step(index)
+        return before_step(index, optimizer)
 
-    run._step = collapsing
+    run.task.before_step = collapsing
     place = tmp_path / "step-000000003"
     message = rf"training step 4: feature_spread is .*tells frames apart.* last good state, of step 3, lies in {place}$"
     with pytest.raises(LamoError, match=message):
@@ -189,15 +186,15 @@ def test_a_run_that_collapses_stops_and_keeps_its_last_good_state(make_run, tmp_
 def test_a_run_that_meets_a_nan_stops_and_says_where_its_last_good_state_lies(make_run, tmp_path):
     session = Session(checkpoints=Checkpoints(tmp_path, every_s=0.0))
     run = make_run(training={"steps": 30, "validate_every": 1}, session=session)
-    step = run._step
+    before_step = run.task.before_step
 
-    def breaking(index):
+    def breaking(index, optimizer):
         if index == 3:
             with torch.no_grad():
                 run.model.motion_proj.weight.fill_(torch.nan)
-        return step(index)
+        return before_step(index, optimizer)
 
-    run._step = breaking
+    run.task.before_step = breaking
     with pytest.raises(LamoError, match=r"training step 3: \w+ is nan; .*the last good state, of step 3,"):
         run.run()
     kept = read_state(tmp_path / "step-000000003")["parts"]["model"]

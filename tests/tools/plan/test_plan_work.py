@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from midway.learning.steps import Dynamics
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from lamo.midway.learning.training import DynamicsTraining
 from lamo.midway.network import Midway
 from lamo.rollout.autoregressive import roll_out
 from lamo.rollout.controls import CONTROLS, roll_out_control
@@ -17,7 +17,6 @@ from lamo.tools.plan.geometry import sizes_of
 from lamo.tools.plan.pieces import Piece, cpu_matmul
 from lamo.tools.plan.rollouts import WINDOWS, _Blank, _Models, control_calls, predictor_calls
 from lamo.tools.plan.work import Workload
-from lamo.training.session import Session
 
 CPU = torch.device("cpu")
 
@@ -57,13 +56,12 @@ def test_a_step_of_the_dynamics_is_that_of_the_training(config_of, midway):
     workload = workload_of(config_of("tiny.yaml", midway=midway))
     sizes = workload.sizes
     model = Midway(sizes.midway, sizes.image)
-    model.student.requires_grad_(not model.form.pretrained)
     config = sizes.config.midway.training
-    training = DynamicsTraining(model, config, shards(sizes), shards(sizes), 0, Session(CPU), 5.0)
+    training = Dynamics(model, config, shards(sizes), shards(sizes), rate_hz=5.0)
     model.train()
     steps = {piece.name: piece for piece in workload.of("midway_train", {}).models}
     # The first steps are those without unrolling; in the very first the prototypes of DINO are frozen.
-    assert steps["dynamics, 1 unrolled, step"].operations == counted(lambda: training._step(1))
+    assert steps["dynamics, 1 unrolled, step"].operations == counted(lambda: training.step(1))
 
 
 def frozen_of(sizes):
