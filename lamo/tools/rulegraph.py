@@ -34,11 +34,14 @@ def workflow_graph() -> tuple[set[str], Edges]:
 
 
 def stages() -> dict[str, list[str]]:
-    """The rules in each rule file, in their order, by the name of the file: `01_frames`, `02_midway` ..."""
-    return {
-        path.stem: re.findall(r"^ *rule (\w+):", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
-        for path in sorted((ROOT / "workflow" / "rules").glob("0*.smk"))
-    }
+    """The rules of each stage by its name, `01_frames`, `02_midway` ..., in the order of its rule files."""
+    found: dict[str, list[str]] = {}
+    for path in sorted((ROOT / "workflow" / "rules").glob("0*.smk")):
+        rules = re.findall(r"^ *rule (\w+):", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        # A second file of a stage has a longer name: 01_frames.smk, 01_frames_beside.smk.
+        stage = next((name for name in found if path.stem.startswith(f"{name}_")), path.stem)
+        found.setdefault(stage, []).extend(rules)
+    return found
 
 
 def reduced(edges: Edges) -> Edges:
