@@ -56,3 +56,8 @@ def horizon_steps(horizons_s: Sequence[float], rate_hz: float, steps: int) -> li
                 f"{steps / rate_hz:g} s, the length of the rollouts; change it or the rollouts' steps"
             )
     return found
+
+
+def readable(label: str) -> str:
+    """A row's label as shown to people: "oracle motion", "flow-20"."""
+    return label.replace("_", " ")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lamo.metrics.catalogue import metric
 from lamo.metrics.comparisons import Difference
-from lamo.report.style import readable
+from lamo.metrics.rows import readable
 from lamo.report.table import csv_table, markdown_table, number_text, text_table
 
 COLUMNS = (

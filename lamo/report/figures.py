@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 from lamo.errors import LamoError
 from lamo.metrics.catalogue import metric as metric_of
-from lamo.metrics.rows import row_label
-from lamo.report.style import LineStyle, line_styles, readable
+from lamo.metrics.rows import readable, row_label
+from lamo.report.style import LineStyle, line_styles
 from lamo.stores.atomic import replacing
 
 _FEW = 4

@@ -10,7 +10,7 @@ from lamo.drawing import draw_text, enlarge, fit_text
 from lamo.errors import LamoError
 from lamo.images import psnr
 from lamo.metrics.pixel import PSNR_CAP, to_images
-from lamo.report.style import readable
+from lamo.metrics.rows import readable
 from lamo.stores.atomic import replacing
 from lamo.stores.rollouts import Window
 

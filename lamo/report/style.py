@@ -64,8 +64,3 @@ def line_styles(rows: Sequence[tuple[str, str]]) -> dict[tuple[str, str], LineSt
 def control_style(name: str) -> LineStyle:
     """Style of a control."""
     return LineStyle(_CONTROL_COLOURS.get(name, "#444444"), _DASHES.get(name, (2, 1)), None, 1.4)
-
-
-def readable(label: str) -> str:
-    """A row's label as shown to people: "oracle motion", "flow-20"."""
-    return label.replace("_", " ")

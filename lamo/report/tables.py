@@ -13,9 +13,8 @@ from lamo.errors import LamoError
 from lamo.metrics.catalogue import Better, Metric, metric
 from lamo.metrics.long_form import Scores
 from lamo.metrics.motion_check import MotionCheck
-from lamo.metrics.rows import row_label
+from lamo.metrics.rows import readable, row_label
 from lamo.report.captions import main_caption, samples_caption
-from lamo.report.style import readable
 from lamo.report.table import csv_table, latex_row, latex_text, markdown_table, number_text, text_table
 from lamo.statistics.intervals import Interval
 

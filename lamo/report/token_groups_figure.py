@@ -10,8 +10,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from lamo.metrics.config import BootstrapConfig
+from lamo.metrics.rows import readable
 from lamo.probing.token_groups import Change, Concentration, Swaps, concentration
-from lamo.report.style import COLOURS, readable
+from lamo.report.style import COLOURS
 from lamo.report.table import csv_table, number_text
 from lamo.statistics.intervals import ClipBootstrap
 from lamo.stores.atomic import replacing

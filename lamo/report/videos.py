@@ -11,7 +11,7 @@ from PIL import Image
 
 from lamo.drawing import draw_text, enlarge, fit_text
 from lamo.errors import LamoError
-from lamo.report.style import readable
+from lamo.metrics.rows import readable
 from lamo.stores.atomic import replacing
 
 _BAR, _GAP, _FOOT = 26, 6, 28

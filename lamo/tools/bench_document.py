@@ -8,8 +8,7 @@ from PIL import Image
 from lamo.config import Config
 from lamo.jobs.code_hash import ROOT
 from lamo.metrics.catalogue import metric as metric_of
-from lamo.metrics.rows import row_label
-from lamo.report.style import readable
+from lamo.metrics.rows import readable, row_label
 from lamo.report.table import markdown_table
 from lamo.tools.documents import replace_between
 

@@ -23,7 +23,7 @@ def hashes(root: Path) -> dict[str, str]:
     return {path.stem: code_hash(path, root=root) for path in sorted((root / "workflow/scripts").glob("*.py"))}
 
 
-FIGURES = {"07_metrics_figures", "07_metrics_videos", "07_metrics_probe", "07_metrics_token_groups"}
+FIGURES = {"07_metrics_figures", "07_metrics_probe", "07_metrics_token_groups"}
 
 
 @pytest.mark.parametrize(

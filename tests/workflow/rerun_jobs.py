@@ -77,4 +77,4 @@ FOUND = {"finding the videos"} | FRAMES
 RENDERED = {f"rendering the synthetic driving world, {split}" for split in ("train", "val")} | FOUND
 EVERYTHING = RENDERED | FEATURES
 NOTHING: set[str] = set()
-PICTURES = CURVES | SHEET | GROUPS | PROBE
+FIGURES = CURVES | GROUPS | PROBE
