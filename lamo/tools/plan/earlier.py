@@ -5,6 +5,8 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from lamo.config import load_config
 from lamo.errors import LamoError
 from lamo.jobs.provenance import FOLDER, device
@@ -90,8 +92,21 @@ def _finished(run: Path) -> list[FinishedJob]:
         if "config" not in record or (made_on["cpu"], made_on["gpus"]) != (here["cpu"], here["gpus"]):
             continue
         config = json.dumps(record["config"], sort_keys=True)
-        jobs.append(FinishedJob(record["rule"], record["wildcards"], _seconds(benchmark), config))
+        # Of a training that was interrupted, the benchmark file has the last attempt alone, its log has all.
+        logged = sum(_logged_s(run / Path(*Path(output).parts[2:])) for output in record["outputs"])
+        seconds = max(_seconds(benchmark), logged)
+        jobs.append(FinishedJob(record["rule"], record["wildcards"], seconds, config))
     return jobs
+
+
+def _logged_s(output: Path) -> float:
+    """Seconds that the steps of a training took, over all attempts, if `output` (results/RUN/...) is its log."""
+    if output.suffix != ".parquet" or not output.is_file():
+        return 0.0
+    table = pq.ParquetFile(output)
+    if "minutes" not in table.schema_arrow.names:
+        return 0.0
+    return 60.0 * max(table.read(["minutes"])["minutes"].drop_null().to_pylist(), default=0.0)
 
 
 def _seconds(benchmark: Path) -> float:

@@ -15,6 +15,7 @@ from lamo.predictors.build import build_predictor
 from lamo.predictors.interface import Geometry, Predictor
 from lamo.predictors.kinds import find_kind
 from lamo.predictors.sampler import Sampler, sampler_name
+from lamo.predictors.statistics import Statistics
 from lamo.rollout.autoregressive import Plan
 
 
@@ -43,6 +44,14 @@ class Sizes:
         """Bytes of one frame's latent state and motion tokens in float16."""
         shape = self.geometry
         return 2 * (shape.patches * shape.state_width + shape.slots * shape.motion_width)
+
+    @property
+    def statistics(self) -> Statistics:
+        """Statistics that change nothing, in place of those of stage 03."""
+        shape = self.geometry
+        motion = torch.ones(shape.levels, shape.tokens, shape.motion_width)
+        state = torch.ones(shape.state_width)
+        return Statistics(0 * motion, motion, 0 * state, state)
 
     def make_midway(self) -> Midway:
         """The Midway Network, untrained."""

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from lamo.predictors.interface import Context, Predictor, Randomness
 from lamo.predictors.sampler import Sampler
-from lamo.predictors.statistics import Statistics
 from lamo.rollout.autoregressive import Plan, roll_out
 from lamo.rollout.control_names import CONTROLS
 from lamo.rollout.controls import roll_out_control
@@ -72,11 +71,8 @@ class _Models:
     def __init__(self, sizes: Sizes, plan: Plan) -> None:
         self.sizes = sizes
         self.rows: Counter[str] = Counter()
-        shape = sizes.geometry
-        motion = torch.ones(shape.levels, shape.tokens, shape.motion_width)
-        state = torch.ones(shape.state_width)
         self.frozen = FrozenModels(
-            dynamics=self, decoder=self.decode, statistics=Statistics(0 * motion, motion, 0 * state, state),
+            dynamics=self, decoder=self.decode, statistics=sizes.statistics,
             levels=sizes.config.latents.levels, role="teacher", device=torch.device("cpu"),
         )  # fmt: skip
 

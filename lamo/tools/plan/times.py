@@ -11,6 +11,9 @@ from lamo.tools.plan.pieces import Piece
 from lamo.tools.plan.rates import Rates
 from lamo.tools.plan.work import Work, Workload
 
+# Kinds of data work that a job divides among its cores, as it does the work of models; other kinds take one core.
+DIVIDED = {"frames rendered", "frames scored"}
+
 
 @dataclass(frozen=True)
 class RuleTime:
@@ -70,7 +73,8 @@ class Clock:
             seconds, source = found
         else:
             models, timed = self._models(works)
-            seconds = (beside + models) / threads
+            divided = sum(self.rates.seconds({k: v for k, v in work.data.items() if k in DIVIDED}) for work in works)
+            seconds = beside - divided + (divided + models) / threads
             source = "estimated" if timed else "estimated, models not timed"
         operations = sum(work.operations for work in works) if on_gpu else 0.0
         beside = beside if operations else seconds * threads

@@ -10,7 +10,7 @@ from lamo.tools.plan.geometry import Sizes
 from lamo.tools.plan.pieces import Piece
 from lamo.tools.plan.rollouts import Calls, control_calls, predictor_calls
 from lamo.tools.plan.stages import Pieces
-from lamo.tools.plan.training import decoder_steps, features_steps, midway_steps, predictor_steps
+from lamo.tools.plan.trainings import decoder_steps, features_steps, midway_steps, predictor_steps
 
 Wildcards = Mapping[str, str]
 

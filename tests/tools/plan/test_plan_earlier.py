@@ -20,9 +20,10 @@ def tiny_raw():
     return read_raw([ROOT / "config" / "tiny.yaml"])
 
 
-def write_job(run, job, config, seconds=12.5, **made_on):
+def write_job(run, job, config, seconds=12.5, outputs=(), **made_on):
     stage, stem, rule, wildcards = job
     record = {"rule": rule, "wildcards": wildcards, "config": config, "device": {**device(1), **made_on}}
+    record["outputs"] = {f"results/{run.name}/{output}": "hash" for output in outputs}
     for folder in ("provenance", "benchmarks"):
         (run / folder / stage).mkdir(parents=True, exist_ok=True)
     (run / "provenance" / stage / f"{stem}.json").write_text(json.dumps(record))
@@ -45,6 +46,18 @@ def test_jobs_with_their_work(tmp_path, tiny_raw):
     # Of the clips that the run had, not of those that the configuration says.
     assert run.measured("world_render") == (12.5, FRAMES, 1)
     assert run.measured("decoder_train") == (0.0, 0.0, 0)
+
+
+def test_a_training_that_was_interrupted_took_all_its_attempts(tmp_path, tiny_raw):
+    write_clips(tmp_path / "a")
+    log = tmp_path / "a" / "04_decoder" / "log.parquet"
+    log.parent.mkdir()
+    pd.DataFrame({"step": [0, 1, 2], "minutes": [0.5, 2.0, None]}).to_parquet(log)
+    job = ("04_decoder", "decoder_train", "decoder_train", {})
+    write_job(tmp_path / "a", job, tiny_raw, outputs=["04_decoder/log.parquet", "04_decoder/model.safetensors"])
+    seconds, operations, count = earlier_runs(tmp_path)[0].measured("decoder_train")
+    assert (seconds, count) == (120.0, 1)
+    assert operations > 0
 
 
 def test_what_says_nothing_of_this_machine_or_this_code_is_left_out(tmp_path, tiny_raw):

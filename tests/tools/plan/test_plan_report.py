@@ -85,12 +85,12 @@ def test_times_by_hand(plan):
     rules = {one.rule: one for one in plan.times}
     render = rules["world_render"]
     assert (render.jobs, render.source) == (2, "estimated")
-    assert render.seconds == pytest.approx((2 * 2 + 0.1 * 6 * 4 * 30) / render.threads)
+    assert render.seconds == pytest.approx(2 * 2 + 0.1 * 6 * 4 * 30 / render.threads)
     # Windows x steps x (4 samplers x 2 samples + 7 controls), on two cores.
-    assert rules["metrics_score"].seconds == (2 + 4 * 8 * 15 * 0.5) / 2
-    assert rules["metrics_score"].core_s == 2 + 4 * 8 * 15 * 0.5
+    assert rules["metrics_score"].seconds == 2 + 4 * 8 * 15 * 0.5 / 2
+    assert rules["metrics_score"].core_s == 2 * rules["metrics_score"].seconds
     decoder = rules["decoder_train"]
-    assert (decoder.seconds, decoder.operations, decoder.beside_s) == ((2 + 10 * 3) / 2, 10 * GIGA, 2)
+    assert (decoder.seconds, decoder.operations, decoder.beside_s) == (2 + 10 * 3 / 2, 10 * GIGA, 2)
 
 
 class Finished:

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from midway.learning.steps import Dynamics
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -52,16 +51,24 @@ PUBLISHED = {
 
 
 @pytest.mark.parametrize("midway", [{}, PUBLISHED], ids=["compact", "published"])
-def test_a_step_of_the_dynamics_is_that_of_the_training(config_of, midway):
-    workload = workload_of(config_of("tiny.yaml", midway=midway))
-    sizes = workload.sizes
-    model = Midway(sizes.midway, sizes.image)
-    config = sizes.config.midway.training
-    training = Dynamics(model, config, shards(sizes), shards(sizes), rate_hz=5.0)
-    model.train()
-    steps = {piece.name: piece for piece in workload.of("midway_train", {}).models}
-    # The first steps are those without unrolling; in the very first the prototypes of DINO are frozen.
-    assert steps["dynamics, 1 unrolled, step"].operations == counted(lambda: training.step(1))
+def test_steps_of_trainings_are_counted_as_they_run(config_of, midway):
+    # Some windows of a batch of this flow are more work than others.
+    flow = {"coupling": "attention", "shortcut_share": 0.25}
+    workload = workload_of(config_of("tiny.yaml", midway=midway, predictors={"entries": {"flow": flow}}))
+    jobs = [("midway_train", {}), ("decoder_train", {}), ("metrics_features", {})]
+    jobs += [("predictors_train", {"predictor": entry}) for entry in ("flow", "gmm", "state")]
+    for rule, wildcards in jobs:
+        for piece in workload.of(rule, wildcards).models:
+            step = piece.make(piece.batch)
+            assert piece.operations == counted(step) > 0, piece.name
+
+
+def test_the_dynamics_take_each_kind_of_step_as_often_as_the_training(workload):
+    training = workload.config.midway.training
+    steps = {piece.name: (piece.batch, times) for piece, times in workload.of("midway_train", {}).models.items()}
+    assert sum(times for name, (_, times) in steps.items() if name.startswith("dynamics")) == training.steps
+    assert steps["dynamics, 1 unrolled"][0] == training.batch
+    assert steps["pre-training"] == (training.pretraining.batch, training.pretraining.steps)
 
 
 def frozen_of(sizes):

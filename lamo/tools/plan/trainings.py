@@ -1,0 +1,86 @@
+"""The trainings of a run as pieces of model work: steps of the stages' own tasks."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from lamo.decoder.training import DecoderTask
+from lamo.metrics.features.world import WorldNetTask
+from lamo.midway.learning.dynamics import DynamicsTask
+from lamo.midway.learning.pretraining import PretrainingTask
+from lamo.midway.learning.readout import PixelReadout
+from lamo.nn.flops import Run, build
+from lamo.predictors.train import PredictorTask
+from lamo.tools.plan.geometry import Sizes
+from lamo.tools.plan.pieces import Piece
+from lamo.training.config import OptimisationConfig
+from lamo.training.fit import Optimisation, Task
+
+CPU = torch.device("cpu")
+# The very first step can be less work than the others: DINO's prototypes are frozen then.
+TYPICAL = 1
+Steps = dict[Piece, float]
+"""How often each kind of step is taken."""
+
+
+def midway_steps(sizes: Sizes) -> Steps:
+    """Of the pre-training and of the training of the dynamics."""
+    training = sizes.config.midway.training
+    first = training.pretraining
+    steps: Steps = {}
+    if sizes.midway.made_of().pretrained:
+        steps |= _steps("pre-training", first, lambda: PretrainingTask(build(sizes.make_midway).student, first, CPU))
+    kinds = Counter((training.unroll_at(index), training.windows_at(index)) for index in range(training.steps))
+    for (unroll, windows), count in sorted(kinds.items()):
+        make = lambda rows, unroll=unroll: _step(lambda: _dynamics(sizes), rows, unroll=unroll)  # noqa: E731
+        steps[Piece(f"dynamics, {unroll} unrolled", windows, make)] = count
+    return steps
+
+
+def _dynamics(sizes: Sizes) -> DynamicsTask:
+    model = build(sizes.make_midway).train()
+    model.student.requires_grad_(not model.form.pretrained)
+    encoder = sizes.midway.encoder
+    pixels = 3 * encoder.patch**2
+    readout = PixelReadout(torch.zeros(encoder.width, pixels), torch.zeros(pixels), sizes.geometry.grid, encoder.patch)
+    return DynamicsTask(model, sizes.config.midway.training, readout if model.form.pixel_weight else None, 0)
+
+
+def decoder_steps(sizes: Sizes) -> Steps:
+    """Of the training of the decoder."""
+    config = sizes.config.decoder
+    shape = sizes.geometry
+    patch = sizes.midway.encoder.patch
+    return _steps("decoder", config.training, lambda: DecoderTask(config, shape.state_width, shape.grid, patch, CPU))
+
+
+def features_steps(sizes: Sizes) -> Steps:
+    """Of the training of the features of the Frechet distance."""
+    config = sizes.config.metrics.world_features
+    # It has some outputs more, which do not count beside its convolutions.
+    return _steps("features", config.training, lambda: WorldNetTask(config, sizes.image, 1, CPU))
+
+
+def predictor_steps(sizes: Sizes, entry: str) -> Steps:
+    """Of the training of a predictor."""
+    settings = sizes.config.predictors.of(entry).settings.training
+
+    def make() -> PredictorTask:
+        model = build(lambda: sizes.make_predictor(entry))
+        return PredictorTask(entry, model, model.geometry, sizes.statistics, settings, 0, CPU)
+
+    return _steps(entry, settings, make)
+
+
+def _steps(name: str, config: OptimisationConfig, make: Callable[[], Task[Any]]) -> Steps:
+    return {Piece(name, config.batch, lambda rows: _step(make, rows)): config.steps}
+
+
+def _step(make: Callable[[], Task[Any]], rows: int, **kind: int) -> Run:
+    """What takes a step on example rows; `kind` is for the task's `example_rows`."""
+    task = make()
+    optimisation = Optimisation(task)
+    examples = task.example_rows(rows, **kind)
+    return lambda: optimisation.step(TYPICAL, examples, rows)
