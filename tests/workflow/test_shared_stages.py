@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from rerun_cases import CONTROLS, CURVES, ENCODED, FEATURES, FRAMES_SHEET, MIDWAY, SHOWN
+from rerun_jobs import CONTROLS, CURVES, ENCODED, FEATURES, FRAMES_SHEET, MIDWAY, SHOWN
 from workflow.conftest import Workflow
 
 from lamo.tools.verify import Verification, report
