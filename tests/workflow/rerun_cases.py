@@ -52,8 +52,6 @@ VALUES = [
     configured("predictors={entries: {state: null}}", SHOWN | MATCHED),
     configured("predictors={entries: {flow: {history: 2}}}", TRAINED_FLOW),
     configured("predictors={entries: {gmm: {backbone: {depth: 2}}}}", TRAINED_GMM),
-    # Windows begin after the longest history, for all rows.
-    configured("predictors={entries: {gmm: {history: 4}}}", TRAINED_GMM | ROLLED),
     # What later stages need of a clip stands in frames.min_frames: within it, they change no frames.
     configured("predictors={history: 2}", TRAINED | ROLLED),
     configured("rollouts={horizons_s: [0.2, 0.6, 1.0, 1.6]}", ROLLED),
