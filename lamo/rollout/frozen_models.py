@@ -5,7 +5,7 @@ Shapes: B windows, F frames of a window (K + 1 observed, T to predict), P patche
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -19,13 +19,12 @@ from lamo.rollout.windows import ClipFrames
 from lamo.stores.rollouts import Window
 
 Pyramid = tuple[Tensor, ...]
-Role = Literal["student", "teacher"]
 
 
 class LatentDynamics(Protocol):
     """What a rollout needs of the Midway Network; z is a tuple of levels [B, 1 + P, D]."""
 
-    def encode(self, images: Tensor, role: Role) -> Pyramid: ...
+    def encode(self, images: Tensor) -> Pyramid: ...
 
     def inverse(self, z_source: Pyramid, z_target: Pyramid) -> Tensor: ...
 
@@ -41,7 +40,6 @@ class FrozenModels:
         decoder: unnormalised state [B, P, D_z] -> images [B, 3, H, W] in 0..1.
         statistics: normalisation of motion tokens and states, on `device`.
         levels: pyramid levels that make up the state of decoder and predictors.
-        role: encoder of the observed frames, student or teacher.
         device: where the models are.
     """
 
@@ -49,7 +47,6 @@ class FrozenModels:
     decoder: Callable[[Tensor], Tensor]
     statistics: Statistics
     levels: tuple[int, ...]
-    role: Role
     device: torch.device
 
     def state(self, z: Pyramid) -> Tensor:
@@ -89,9 +86,7 @@ class Scene:
     def z(self, index: int) -> Pyramid:
         """Pyramid of frame `index` of each window."""
         if self._pyramids is None:
-            levels = self.models.dynamics.encode(
-                to_input(self.frames, self.models.device).flatten(0, 1), role=self.models.role
-            )
+            levels = self.models.dynamics.encode(to_input(self.frames, self.models.device).flatten(0, 1))
             self._pyramids = tuple(level.unflatten(0, self.frames.shape[:2]) for level in levels)
         return tuple(level[:, index] for level in self._pyramids)
 

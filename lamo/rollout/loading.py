@@ -22,4 +22,4 @@ def load_models(
     dynamics = Midway.load(midway).to(device)
     pixels = PixelDecoder.load(decoder).to(device)
     normalisation = Statistics.load(statistics).to(device)
-    return FrozenModels(dynamics, pixels, normalisation, tuple(levels), "teacher", device)
+    return FrozenModels(dynamics, pixels, normalisation, tuple(levels), device)

@@ -53,7 +53,7 @@ def make_world(form: str = "compact", levels: int = 3, tokens: int = 4) -> Froze
             parameter.add_(0.1 * torch.randn_like(parameter))
     motion, state = torch.zeros(levels, tokens, 8), torch.zeros(WIDTH)
     statistics = Statistics(motion, motion + 1, state, state + 1)
-    return FrozenModels(model.eval(), decoder.eval(), statistics, (0,), "teacher", torch.device("cpu"))
+    return FrozenModels(model.eval(), decoder.eval(), statistics, (0,), torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +167,7 @@ def test_one_level_of_many_tokens(clips, windows, tmp_path):
     token_groups_figure(tmp_path / "groups.png", swaps, measured)
     with Image.open(tmp_path / "groups.png") as picture:
         assert picture.size[0] < 1500
-    # Seven anchors over six columns of patches: one has no patch nearest to it, so there is no share to give.
+    # Seven centres over six columns of patches: one has no patch nearest to it, so there is no share to give.
     patches = [found.region_patches for change, found in measured if change.group.kind == "token"]
     assert np.isnan(patches).sum() == 2
     assert np.nansum(patches) == pytest.approx(1)

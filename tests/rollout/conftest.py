@@ -21,7 +21,7 @@ class LinearDynamics:
     def __init__(self) -> None:
         self.encoded = 0
 
-    def encode(self, images: Tensor, role: str = "teacher") -> tuple[Tensor]:
+    def encode(self, images: Tensor) -> tuple[Tensor]:
         self.encoded += len(images)
         unit = images * images.new_tensor(STD)[:, None, None] + images.new_tensor(MEAN)[:, None, None]
         tokens = torch.nn.functional.avg_pool2d(unit, SIDE // 2).flatten(2).transpose(1, 2)
@@ -87,7 +87,7 @@ def models() -> FrozenModels:
     statistics = Statistics(
         torch.randn(1, 4, 3), 0.5 + torch.rand(1, 4, 3), torch.full((3,), 0.5), torch.tensor([0.1, 0.2, 0.3])
     )
-    return FrozenModels(LinearDynamics(), decode, statistics, (0,), "teacher", torch.device("cpu"))
+    return FrozenModels(LinearDynamics(), decode, statistics, (0,), torch.device("cpu"))
 
 
 @pytest.fixture

@@ -73,10 +73,10 @@ class _Models:
         self.rows: Counter[str] = Counter()
         self.frozen = FrozenModels(
             dynamics=self, decoder=self.decode, statistics=sizes.statistics,
-            levels=sizes.config.latents.levels, role="teacher", device=torch.device("cpu"),
+            levels=sizes.config.latents.levels, device=torch.device("cpu"),
         )  # fmt: skip
 
-    def encode(self, images: Tensor, role: str) -> tuple[Tensor, ...]:
+    def encode(self, images: Tensor) -> tuple[Tensor, ...]:
         self.rows["encode"] += len(images)
         tokens = (len(images), 1 + self.sizes.geometry.patches, self.sizes.midway.encoder.width)
         return tuple(torch.randn(tokens) for _ in range(1 + self.sizes.geometry.levels))
