@@ -35,8 +35,8 @@ def test_it_is_ridge_regression(lags):
     penalty = 0.03 * 400 * np.eye(x.shape[1])
     penalty[-1, -1] = 0
     found = np.linalg.solve(x.T @ x + penalty, x.T @ y)
-    guess = (x @ found).reshape(400, 2, 3)
-    np.testing.assert_allclose(guess(past).numpy(), guess, atol=1e-4)
+    expected = (x @ found).reshape(400, 2, 3)
+    np.testing.assert_allclose(guess(past).numpy(), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("noise", [0.1, 0.0])
