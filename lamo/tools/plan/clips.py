@@ -64,11 +64,6 @@ class Split:
         """Frames stored."""
         return round(self.total("frames"))
 
-    @property
-    def longest(self) -> int:
-        """Frames of the longest clip of the sample."""
-        return max(one.frames for one in self.sample)
-
     def windows(self, length: int, stride: int, per_clip: int) -> int:
         """Context windows as `lamo.rollout.windows.choose_windows` takes them."""
         counts = [min(per_clip, max(0, (one.frames - length) // stride + 1)) for one in self.sample]

@@ -109,6 +109,7 @@ def test_rates_without_videos_are_those_of_a_made_one(tiny, sizes, tmp_path):
     rates = measure_rates(sizes, plan_clips(tiny, {"train": 1, "val": 2}, 8.0, 64), tmp_path)
     source = decode_clip(tmp_path / "made.mp4", tiny.frames).source
     assert (source.width, source.height, source.source_fps, source.codec) == (1280, 720, 30.0, "h264")
+    assert (tmp_path / "made.mp4").stat().st_size * 8 / 2 == pytest.approx(4e6, rel=0.3)
     assert 1e-10 < rates.of["pixels decoded"] < 1e-6
 
 
@@ -117,5 +118,5 @@ def test_an_imported_network_brings_its_own_sizes(sizes, config_of, tmp_path):
     midway = {"checkpoint": str(tmp_path)}
     imported = sizes_of(config_of(None, midway=midway, frames={"height": 16, "width": 32}))
     assert imported.geometry == sizes.geometry
-    with pytest.raises(LamoError, match=r"frames: found 32 x 64, but the model in .* needs 16 x 32"):
+    with pytest.raises(LamoError, match=r"frames: found 32 x 64, but the model in .* needs {height: 16, width: 32}"):
         sizes_of(config_of(None, midway=midway))
