@@ -39,7 +39,7 @@ def test_a_training_has_the_common_settings_under_their_names(name):
     assert not FORMER & section.model_fields.keys()
 
 
-@pytest.mark.parametrize("name", TRAININGS.keys() - {"OptimisationConfig", "ValidatedConfig"})
+@pytest.mark.parametrize("name", sorted(TRAININGS.keys() - {"OptimisationConfig", "ValidatedConfig"}))
 def test_every_setting_of_a_training_has_a_default_and_a_description(name):
     for key, field in TRAININGS[name].model_fields.items():
         assert not field.is_required(), key
