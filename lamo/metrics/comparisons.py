@@ -114,7 +114,6 @@ def compare(
     horizons_s: Sequence[float],
     comparisons: Sequence[str],
     resamples: int,
-    seed: int,
 ) -> tuple[list[Difference], list[str]]:
     """All differences, by pair, horizon and metric, and the comparisons that were left out.
 
@@ -127,20 +126,18 @@ def compare(
         difference
         for first, second in pairs
         for horizon, one in scored
-        for difference in _differences(one, first, second, horizon, resamples, seed)
+        for difference in _differences(one, first, second, horizon, resamples)
     ]
     return found, missing
 
 
-def _differences(
-    scored: Scored, first: str, second: str, horizon: float, resamples: int, seed: int
-) -> Iterator[Difference]:
+def _differences(scored: Scored, first: str, second: str, horizon: float, resamples: int) -> Iterator[Difference]:
     for metric in scored.metrics:
         a, b = scored.windows(first, metric), scored.windows(second, metric)
         if not a.index.equals(b.index):
             raise LamoError(f"metrics: {first} and {second} were scored on other windows; run stages 06 and 07 again")
         one, other = _paired(first, a.T, second, b.T)
-        bootstrap = ClipBootstrap(list(a.index.get_level_values("clip")), resamples, seed)
+        bootstrap = ClipBootstrap(list(a.index.get_level_values("clip")), resamples)
         interval = bootstrap.mean((one - other).T, seeded=True)
         yield Difference(
             first, second, horizon, metric, one.mean(), other.mean(), interval, bootstrap.clips, one.shape[0]
@@ -156,7 +153,7 @@ def _frechet_difference(
     apart = one - other
     # The influence of a clip on both rows cancels in the difference.
     found = LeftOut(apart.mean(keepdims=True), (without_a - without_b).to_numpy()[:, None], apart[:, None])
-    units = ClipBootstrap(without_a.index.tolist(), len(bootstrap.counts), bootstrap.seed)
+    units = ClipBootstrap(without_a.index.tolist(), len(bootstrap.counts))
     (interval,) = units.intervals(units.linear(found))
     return Difference(
         first, second, horizon, scored.frechet, one.mean(), other.mean(), interval, bootstrap.clips, one.shape[0]

@@ -5,7 +5,6 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from lamo.section import Section
-from lamo.training.config import OptimisationConfig
 
 RowLabel = Annotated[str, Field(min_length=1)]
 """A row of the table: the label of a sampler, as flow-20, or the name of a control (`lamo.rollout.control_names`)."""
@@ -47,9 +46,6 @@ class BootstrapConfig(Section):
         description="intervals of distances of distributions are made by leaving clips out one by one, or where there "
         "are more than this, in so many groups; count; own choice",
     )
-    seed: int = Field(
-        0, ge=0, description="seed of resamples, groups and halves of clips, the same for all methods; own choice"
-    )
 
 
 class FidConfig(Section):
@@ -62,15 +58,11 @@ class FidConfig(Section):
     )
 
 
-class WorldFeaturesTraining(OptimisationConfig):
-    """Training of the feature network."""
+class WorldFeaturesTraining(Section):
+    """Length of the training of the feature network; `lamo.metrics.features.world` has the rest of its settings."""
 
     steps: int = Field(600, ge=1, description="optimiser steps; measured")
     batch: int = Field(64, ge=2, description="frames per step; measured")
-    learning_rate: float = Field(4e-3, gt=0, description="peak learning rate of AdamW; measured")
-    warmup_steps: int = Field(30, ge=0, description="steps in which the learning rate rises linearly to its peak")
-    weight_decay: float = Field(0.2, ge=0, description="weight decay of AdamW, on matrices only; own choice")
-    mixed_precision: bool = Field(False, description="bfloat16 autocast in training; own choice")
 
 
 class WorldFeaturesConfig(Section):
@@ -79,9 +71,7 @@ class WorldFeaturesConfig(Section):
     frames: int = Field(6000, ge=64, description="frames rendered for training; count; measured")
     held_out_frames: int = Field(600, ge=32, description="frames of other drives that measure R2; count; own choice")
     frames_per_drive: int = Field(10, ge=1, description="frames taken from one simulated drive; count; measured")
-    drive_seconds: float = Field(6.0, gt=0, description="length of a simulated drive; s; measured")
     width: int = Field(16, ge=4, description="channels of the first convolution; count; measured")
-    seed: int = Field(0, ge=0, description="seed of the training; the drives' seeds follow from the world's")
     training: WorldFeaturesTraining = Field(WorldFeaturesTraining(), description="training of the network")
 
 
@@ -109,36 +99,12 @@ class RolloutVideosConfig(Section):
     tile_width: int = Field(256, ge=32, description="width to enlarge frames to, by whole factors; pixels; own choice")
 
 
-class CurvesConfig(Section):
-    """Curves of the metrics against time."""
-
-    frechet_every_step: bool = Field(
-        False, description="compute the Frechet distance at every step and not only at the horizons; cost; own choice"
-    )
-
-
 class ProbeConfig(Section):
-    """What motion tokens mean: a linear probe of ego motion (synthetic world only), and what each group of tokens
-    moves."""
+    """What each group of motion tokens moves; the linear probe of ego motion has no settings (`lamo.probing.probe`)."""
 
-    clips: int = Field(
-        300,
-        ge=1,
-        description="clips that the regression is fitted on, and held-out clips that it is scored on, at most; count; "
-        "own choice",
-    )
-    ridges: tuple[Annotated[float, Field(gt=0)], ...] = Field(
-        (1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1000.0),
-        min_length=1,
-        description="ridges to choose from, for features of unit variance and the mean squared error; own choice",
-    )
-    selection_share: float = Field(
-        0.2, gt=0, lt=1, description="share of the training clips on which the ridge is chosen; own choice"
-    )
     windows: int = Field(
         64, ge=2, description="held-out steps in which groups of motion tokens are swapped, at most; count; own choice"
     )
-    seed: int = Field(0, ge=0, description="seed of which other clip's tokens are swapped in; own choice")
 
 
 class MetricsConfig(Section):
@@ -149,7 +115,6 @@ class MetricsConfig(Section):
         min_length=1,
         description="horizons of the table; s after the context; paper section 5",
     )
-    batch: int = Field(256, ge=1, description="frames scored at a time; count; memory only")
     bootstrap: BootstrapConfig = Field(BootstrapConfig(), description="intervals")
     comparisons: tuple[Comparison, ...] = Field(
         (
@@ -167,5 +132,4 @@ class MetricsConfig(Section):
     world_features: WorldFeaturesConfig = Field(WorldFeaturesConfig(), description="Frechet distance without Inception")
     sheet: SheetConfig = Field(SheetConfig(), description="contact sheet")
     videos: RolloutVideosConfig = Field(RolloutVideosConfig(), description="videos of rollouts")
-    curves: CurvesConfig = Field(CurvesConfig(), description="curves against time")
     probe: ProbeConfig = Field(ProbeConfig(), description="what motion tokens mean")

@@ -32,7 +32,7 @@ class MotionCheck:
     sharpness: Interval
 
 
-def motion_checks(values: pa.Table, horizons_s: Sequence[float], resamples: int, seed: int) -> list[MotionCheck]:
+def motion_checks(values: pa.Table, horizons_s: Sequence[float], resamples: int) -> list[MotionCheck]:
     """The checks at each horizon, from the long form of single values. Raises `LamoError` if a control is missing."""
     wanted = pc.and_(
         pc.is_in(values["method"], pa.array([ORACLE, SHUFFLED, BLURRED])),
@@ -46,7 +46,7 @@ def motion_checks(values: pa.Table, horizons_s: Sequence[float], resamples: int,
         missing = {("psnr", name) for name in (ORACLE, SHUFFLED, BLURRED)} - set(table.columns)
         if missing:
             raise LamoError(f"metrics: found no {sorted(missing)} at {horizon:g} s; run rollouts and scoring again")
-        bootstrap = ClipBootstrap(table.index.get_level_values("clip"), resamples, seed)
+        bootstrap = ClipBootstrap(table.index.get_level_values("clip"), resamples)
         psnr = table["psnr"]
         measures = (psnr[ORACLE] - psnr[SHUFFLED], psnr[ORACLE] - psnr[BLURRED], table["sharpness"][ORACLE])
         checks.append(MotionCheck(horizon, *(bootstrap.mean(measure.to_numpy()) for measure in measures)))

@@ -54,19 +54,19 @@ def score_rollouts(
     """
     steps = truth.frames.shape[2]
     horizons = horizon_steps(config.horizons_s, rate_hz, steps)
-    frechet_steps = list(range(1, steps + 1)) if config.curves.frechet_every_step else sorted(set(horizons))
+    frechet_steps = sorted(set(horizons))
     true_features = _features(truth.frames, frechet_steps, extractor)[:, 0]
     scored = []
     for one in tqdm(sets, desc="scoring rollouts", unit="set"):
         _check_windows(one, truth)
         features = _features(one.rollouts.frames, frechet_steps, extractor)
-        single, joint = _scores(one.rollouts, truth, config.batch)
+        single, joint = _scores(one.rollouts, truth)
         scored.append(ScoredSet(one.method, one.sampler, one.seed, single, joint, features))
     if not scored:
         raise LamoError("scoring: found no rollouts, expected at least one store")
     rows, settings = _rows(scored), config.bootstrap
     clips = [window.clip_id for window in truth.windows]
-    bootstrap = ClipBootstrap(clips, settings.resamples, settings.seed)
+    bootstrap = ClipBootstrap(clips, settings.resamples)
     entries = [entry for row in rows for entry in mean_summary(row, bootstrap)] + skill_summary(rows, bootstrap)
     distances = DistanceSummary(rows, extractor.metric, clips, settings)
     for index, step in enumerate(tqdm(frechet_steps, desc="distances of distributions", unit="step")):
@@ -89,11 +89,11 @@ def _check_windows(one: RolloutSet, truth: Rollouts) -> None:
         )
 
 
-def _scores(rollouts: Rollouts, truth: Rollouts, batch: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+def _scores(rollouts: Rollouts, truth: Rollouts) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Scores of single samples [W, S, T] and of all samples together [W, 1, T]; of latent states where there are
     any."""
-    single = score_frames(rollouts.frames, truth.frames, batch)
-    joint = score_samples(rollouts.frames, truth.frames, single, batch)
+    single = score_frames(rollouts.frames, truth.frames)
+    joint = score_samples(rollouts.frames, truth.frames, single)
     if np.isfinite(rollouts.latent_error).any():
         single["drift"] = rollouts.drift
         joint["energy_score_latent"] = energy_score(rollouts.latent_error, rollouts.latent_spread)

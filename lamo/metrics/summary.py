@@ -82,8 +82,8 @@ class DistanceSummary:
         self._rows = rows
         self._names = distance_names(metric)
         self._clips = len(set(clips))
-        units = clip_groups(clips, settings.frechet_groups, settings.seed)
-        self._bootstrap = ClipBootstrap(units, settings.resamples, settings.seed)
+        units = clip_groups(clips, settings.frechet_groups)
+        self._bootstrap = ClipBootstrap(units, settings.resamples)
         self.entries: list[dict[str, Any]] = []
         self.long: list[dict[str, Any]] = []
         self.replicates: list[dict[str, Any]] = []

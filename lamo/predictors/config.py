@@ -11,7 +11,6 @@ from lamo.training.config import ValidatedConfig
 Depth = Annotated[int, Field(ge=1)]
 Width = Annotated[int, Field(ge=4)]
 Heads = Annotated[int, Field(ge=1)]
-MlpRatio = Annotated[float, Field(gt=0)]
 
 
 class BackboneConfig(Section):
@@ -20,7 +19,6 @@ class BackboneConfig(Section):
     depth: Depth = Field(3, description="transformer layers; the paper: 12")
     width: Width = Field(128, description="model width d; the paper: 1152")
     heads: Heads = Field(2, description="attention heads; must divide the width; the paper: 8")
-    mlp_ratio: MlpRatio = Field(4.0, description="hidden width of the feed-forward part over the model width")
 
     @model_validator(mode="after")
     def _divisible(self) -> "BackboneConfig":
@@ -38,7 +36,6 @@ class BackboneChange(Section):
     depth: Depth | None = Field(None, description="as predictors.backbone.depth")
     width: Width | None = Field(None, description="as predictors.backbone.width")
     heads: Heads | None = Field(None, description="as predictors.backbone.heads")
-    mlp_ratio: MlpRatio | None = Field(None, description="as predictors.backbone.mlp_ratio")
 
 
 class PredictorTraining(ValidatedConfig):

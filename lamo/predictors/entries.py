@@ -42,7 +42,7 @@ class Entry(Section):
     )
     history: int | None = Field(None, ge=0, le=64, description="motion tokens in the context; null: predictors.history")
     backbone: BackboneChange | None = Field(
-        None, description="what of predictors.backbone differs: depth, width, heads, mlp_ratio; null: nothing"
+        None, description="what of predictors.backbone differs: depth, width, heads; null: nothing"
     )
     samplers: tuple[Annotated[str, BeforeValidator(_as_text)], ...] = Field(
         min_length=1,

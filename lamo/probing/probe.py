@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from tqdm import tqdm
 
-from lamo.metrics.config import BootstrapConfig, ProbeConfig
+from lamo.metrics.config import BootstrapConfig
 from lamo.probing.clip_sample import open_enough
 from lamo.probing.labels import TARGETS, WorldLabels
 from lamo.rollout.windows import thin
@@ -26,6 +26,11 @@ logger = logging.getLogger(__name__)
 MOTION, SHUFFLED = "motion_all", "motion_shuffled"
 # Rows and columns into which the image is divided: few, so that there are no more features than motion tokens have.
 REGIONS = (2, 5)
+# Own choices: clips at most that are fitted on, and held-out clips that are scored on; ridges to choose from, for
+# features of unit variance and the mean squared error; share of the training clips on which the ridge is chosen.
+CLIPS = 300
+RIDGES = (1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0, 1000.0)
+SELECTION_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -95,8 +100,8 @@ class ProbeClips:
         self,
         stores: Iterable[tuple[LatentsStore, FramesStore]],
         labels: WorldLabels,
-        clips: int,
         name: str,
+        clips: int = CLIPS,
     ) -> None:
         """`stores`: latents and frames of each shard, opened only as far as `clips` clips need them."""
         shards = open_enough((Shard(*pair) for pair in stores), clips)
@@ -148,15 +153,15 @@ def of_others(targets: Sequence[np.ndarray]) -> list[np.ndarray]:
     return [np.resize(other, own.shape) for own, other in zip(targets, [*targets[1:], targets[0]], strict=True)]
 
 
-def run_probe(train: ProbeClips, held_out: ProbeClips, config: ProbeConfig, bootstrap: BootstrapConfig) -> Probe:
+def run_probe(train: ProbeClips, held_out: ProbeClips, bootstrap: BootstrapConfig) -> Probe:
     """Fit on `train`, score on `held_out`."""
-    models, fitted = _fit(train, config)
+    models, fitted = _fit(train)
     return _score(models, fitted, held_out, bootstrap)
 
 
-def _fit(train: ProbeClips, config: ProbeConfig) -> tuple[dict[str, Linear], tuple[int, int]]:
+def _fit(train: ProbeClips) -> tuple[dict[str, Linear], tuple[int, int]]:
     """For each input a linear model of the true targets and of other clips'; and the numbers of clips and steps."""
-    selected = set(thin(list(range(len(train))), max(1, round(config.selection_share * len(train)))))
+    selected = set(thin(list(range(len(train))), max(1, round(SELECTION_SHARE * len(train)))))
     parts: dict[str, tuple[Summing, Summing]] = {}
     steps = 0
     for index, (clip, others) in enumerate(zip(train, of_others(train.targets()), strict=True)):
@@ -167,7 +172,7 @@ def _fit(train: ProbeClips, config: ProbeConfig) -> tuple[dict[str, Linear], tup
     if len(selected) == len(train):
         logger.warning("probe: one training clip only, so the ridge is chosen on the clip that is fitted to")
         parts = {name: (selection, selection) for name, (_, selection) in parts.items()}
-    models = {name: fit_chosen(fit.total(), held.total(), config.ridges) for name, (fit, held) in parts.items()}
+    models = {name: fit_chosen(fit.total(), held.total(), RIDGES) for name, (fit, held) in parts.items()}
     return models, (len(train), steps)
 
 
@@ -183,7 +188,7 @@ def _score(models: dict[str, Linear], fitted: tuple[int, int], held_out: ProbeCl
             errors[name].append(np.square(found - values[-1]).sum(axis=0))
             if name == MOTION:
                 predicted.append(found[:, : len(TARGETS)])
-    score = Score(values, ClipBootstrap(ids, config.resamples, config.seed))
+    score = Score(values, ClipBootstrap(ids, config.resamples))
     rows = []
     for name, source, behind in [(name, name, 0) for name in models] + [(SHUFFLED, MOTION, len(TARGETS))]:
         model, squares = models[source], np.stack(errors[source])

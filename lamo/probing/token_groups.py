@@ -25,6 +25,7 @@ from lamo.statistics.intervals import ClipBootstrap, Interval
 from lamo.stores.rollouts import Window
 
 BATCH = 16
+SEED = 0
 GREY_LEVELS = 255.0
 
 
@@ -119,14 +120,14 @@ def token_regions(model: Midway) -> np.ndarray | None:
 
 
 @torch.inference_mode()
-def swap_groups(models: FrozenModels, clips: ClipFrames, windows: Sequence[Window], seed: int) -> Swaps:
+def swap_groups(models: FrozenModels, clips: ClipFrames, windows: Sequence[Window]) -> Swaps:
     """One step from each window's first frame under its oracle motion tokens, and again with each group swapped.
 
-    The tokens swapped in are those of a window of another clip, fixed by `seed`. The computation is in float32, because
-    bfloat16 would round away the change of a weak group. Raises `LamoError` if a change is not finite.
+    The tokens swapped in are those of a window of another clip, the same in every run. The computation is in float32,
+    because bfloat16 would round away the change of a weak group. Raises `LamoError` if a change is not finite.
     """
     model = cast(Midway, models.dynamics)
-    partners = shuffle_partners(windows, seed)
+    partners = shuffle_partners(windows, SEED)
     tokens, levels = model.config.inverse.tokens, model.levels
     groups = [Group("token", m) for m in range(tokens)] + [Group("level", i) for i in range(levels)] + [Group("all")]
     found: dict[tuple[Group, Measure], list[np.ndarray]] = {(group, "pixels"): [] for group in groups}

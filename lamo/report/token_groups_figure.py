@@ -29,7 +29,7 @@ Measured = list[tuple[Change, Concentration]]
 
 def measure_all(swaps: Swaps, config: BootstrapConfig) -> Measured:
     """Every change with its concentration."""
-    bootstrap = ClipBootstrap([window.clip_id for window in swaps.windows], config.resamples, config.seed)
+    bootstrap = ClipBootstrap([window.clip_id for window in swaps.windows], config.resamples)
     return [(change, concentration(change, swaps, bootstrap)) for change in swaps.changes]
 
 

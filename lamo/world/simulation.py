@@ -33,7 +33,6 @@ class WorldConfig(Section):
     fps: int = Field(30, ge=1, description="frames per second of the rendered videos; 1/s; BDD100K has 30")
     height: int = Field(64, ge=16, multiple_of=2, description="height of the rendered videos; pixels")
     width: int = Field(128, ge=16, multiple_of=2, description="width of the rendered videos; pixels")
-    crf: int = Field(18, ge=0, le=51, description="constant rate factor of the H.264 encoder, lower is better")
     cars: int = Field(6, ge=0, description="other cars of a drive, two thirds in the ego's direction; count")
     max_speed: float = Field(14.0, gt=0, description="largest speed that the ego car aims for; m/s")
     max_curvature: float = Field(0.02, ge=0, description="largest curvature of the road; 1/m")

@@ -15,9 +15,11 @@ from lamo.world.render import render
 from lamo.world.simulation import WorldConfig, clip_id, clip_seed, labels, simulate
 
 KEYFRAME_SECONDS = 2.0
+# Constant rate factor of the H.264 encoder, lower is better; own choice.
+CRF = 18
 
 
-def write_video(path: str | Path, frames: np.ndarray, fps: int, crf: int) -> None:
+def write_video(path: str | Path, frames: np.ndarray, fps: int, crf: int = CRF) -> None:
     """Encode frames uint8 [n, H, W, 3] (even sizes) as H.264, yuv420p, into `path`, atomically.
 
     One encoder thread and no dates in the file: the same frames give the same bytes. Raises `LamoError` if the frames
@@ -61,7 +63,7 @@ def render_world(
     folder.mkdir(parents=True, exist_ok=True)
     for index in tqdm(indices, desc=f"rendering {split}", unit="video"):
         drive, name = simulate(config, clip_seed(config, split, index)), clip_id(split, index)
-        write_video(folder / f"{name}.mov", render(drive, config), config.fps, config.crf)
+        write_video(folder / f"{name}.mov", render(drive, config), config.fps)
         tables.append(labels(drive, name))
     table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
     if labels_path is not None:

@@ -56,7 +56,7 @@ def test_a_metric_that_is_not_declared_is_one_clear_error(run, monkeypatch):
     scores = run.score()
     for use in (
         lambda: make_grid(scores, HORIZONS, "run", "", ""),
-        lambda: compare(scores.values, scores.replicates, HORIZONS, ("flow-20 over flow-5",), 100, 0),
+        lambda: compare(scores.values, scores.replicates, HORIZONS, ("flow-20 over flow-5",), 100),
         lambda: metric_curves("unwritten.png", scores.summary),
     ):
         with pytest.raises(LamoError, match=r"metric 'mine' is computed but not declared.*catalogue\.py"):
@@ -99,7 +99,7 @@ def test_a_new_metric_arrives_in_the_tables(with_new_metrics):
 
 def test_a_new_metric_is_compared_in_its_direction(with_new_metrics):
     values, replicates = with_new_metrics.values, with_new_metrics.replicates
-    found, _ = compare(values, replicates, HORIZONS, ("persistence_pixels over flow-20",), 200, 0)
+    found, _ = compare(values, replicates, HORIZONS, ("persistence_pixels over flow-20",), 200)
     at_end = {one.metric: one for one in found if one.horizon_s == 1.6}
     # flow-20 has less noise: its worst pixel is lower, and more of its values are exact.
     assert at_end["worst"].difference.mean > 0

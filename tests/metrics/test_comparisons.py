@@ -18,7 +18,7 @@ HORIZONS = (0.2, 1.6)
 
 
 def compared(scores, pairs=PAIRS):
-    return compare(scores.values, scores.replicates, HORIZONS, pairs, 200, 0)
+    return compare(scores.values, scores.replicates, HORIZONS, pairs, 200)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_other_seeds_and_other_horizons_are_refused(run, scores):
     with pytest.raises(LamoError, match=r"flow-20 has training seeds \[0, 1\] and flow-5 \[5, 6\]"):
         compared(run.score(sets=moved), PAIRS[:1])
     with pytest.raises(LamoError, match=r"found no scores at 3 s"):
-        compare(scores.values, scores.replicates, (3.0,), PAIRS, 200, 0)
+        compare(scores.values, scores.replicates, (3.0,), PAIRS, 200)
 
 
 def test_one_clip_has_differences_without_intervals(run):

@@ -28,7 +28,7 @@ def values():
 
 
 def test_differences_are_taken_window_by_window(values):
-    near, far = motion_checks(values, [0.2, 1.6], 200, 0)
+    near, far = motion_checks(values, [0.2, 1.6], 200)
     assert near.over_shuffled_db.mean == pytest.approx(2.4, abs=0.05)
     assert far.over_blurred_db.mean == pytest.approx(2.6, abs=0.05)
     # The windows spread by 5 dB; paired, the interval is narrow.
@@ -38,7 +38,7 @@ def test_differences_are_taken_window_by_window(values):
 
 
 def test_the_text_has_a_line_for_each_horizon(values):
-    text = check_text(motion_checks(values, [0.2, 1.6], 200, 0))
+    text = check_text(motion_checks(values, [0.2, 1.6], 200))
     near, far = (line for line in text.splitlines() if line.startswith("after"))
     assert near.split()[:3] == ["after", "0.2", "s"]
     assert far.split()[3].startswith("5.2")
@@ -48,4 +48,4 @@ def test_the_text_has_a_line_for_each_horizon(values):
 def test_a_missing_control_is_named(values):
     without = values.filter(pc.not_equal(values["method"], SHUFFLED))
     with pytest.raises(LamoError, match="shuffled_motion"):
-        motion_checks(without, [0.2], 10, 0)
+        motion_checks(without, [0.2], 10)

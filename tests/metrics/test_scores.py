@@ -128,7 +128,7 @@ def test_many_clips_are_left_out_in_groups(run, scores):
     row, before = (of(one, "fd_grid", "flow-20", 3) for one in (found, scores))
     assert (row["n_clips"], row["mean"]) == (8, before["mean"])
     assert 0.3 < (row["ci_high"] - row["ci_low"]) / (before["ci_high"] - before["ci_low"]) < 3
-    differences, _ = compare(found.values, found.replicates, (0.6,), ("flow-20 over flow-5",), 200, 0)
+    differences, _ = compare(found.values, found.replicates, (0.6,), ("flow-20 over flow-5",), 200)
     (distance,) = (one for one in differences if one.metric == "fd_grid")
     assert (distance.clips, np.isfinite(distance.difference.low)) == (8, True)
 
@@ -172,12 +172,6 @@ def test_order_of_stores_changes_the_order_of_learned_rows_and_nothing_else(run,
     tables = (run.score(sets=run.sets[::-1]).summary, scores.summary)
     ours, expected = (table.to_pandas().sort_values(keys, ignore_index=True) for table in tables)
     pd.testing.assert_frame_equal(ours, expected, check_exact=True)
-
-
-def test_frechet_distance_at_every_step(run):
-    config = run.config.model_copy(update={"curves": run.config.curves.model_copy(update={"frechet_every_step": True})})
-    rows = run.score(sets=run.sets[:1], config=config).summary.to_pylist()
-    assert [row["step"] for row in rows if row["metric"] == "fd_grid"] == list(range(1, 9))
 
 
 def test_horizons_become_steps():

@@ -13,8 +13,8 @@ from lamo.training.session import Session
 from lamo.world.simulation import WorldConfig
 
 SMALL = WorldFeaturesConfig(
-    frames=480, held_out_frames=96, frames_per_drive=8, drive_seconds=2.0, width=8,
-    training=WorldFeaturesTraining(steps=100, batch=32, warmup_steps=5),
+    frames=480, held_out_frames=96, frames_per_drive=8, width=8,
+    training=WorldFeaturesTraining(steps=100, batch=32),
 )  # fmt: skip
 
 

@@ -26,9 +26,7 @@ COMPACT = {
     "forward": {"depth": 2, "heads": 2},
 }
 TRAINING = {
-    "pretraining": {
-        "steps": 2, "batch": 8, "learning_rate": 3e-3, "warmup_steps": 0, "mixed_precision": False,
-    },
+    "pretraining": {"steps": 2, "batch": 8},
     "dino": {"prototypes": 16, "hidden": 12, "bottleneck": 6},
     "steps": 3, "batch": 4, "learning_rate": 3e-3, "final_learning_rate": 1e-4, "warmup_steps": 0,
     "weight_decay": 0.01, "clip_gradient": 1.0, "both_directions": False, "unroll": [1], "mixed_precision": False,

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from lamo.errors import LamoError
-from lamo.metrics.config import BootstrapConfig, ProbeConfig
+from lamo.metrics.config import BootstrapConfig
 from lamo.probing.clip_sample import open_enough
 from lamo.probing.labels import WorldLabels, interval_means
 from lamo.probing.probe import ProbeClips, Score, of_others, run_probe, step_inputs
@@ -72,7 +72,7 @@ class Made:
             yield LatentsStore(*self.paths(split, shard, "latents")), FramesStore(*self.paths(split, shard, "frames"))
 
     def probe_clips(self, split: str, clips: int = 300) -> ProbeClips:
-        return ProbeClips(self.stores(split), self.labels, clips, split)
+        return ProbeClips(self.stores(split), self.labels, split, clips)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def made(tmp_path_factory) -> Made:
 
 @pytest.fixture(scope="module")
 def probe(made):
-    return run_probe(made.probe_clips("train"), made.probe_clips("val"), ProbeConfig(), BOOTSTRAP)
+    return run_probe(made.probe_clips("train"), made.probe_clips("val"), BOOTSTRAP)
 
 
 @pytest.mark.parametrize("target", ["speed", "yaw_rate"])
@@ -108,7 +108,7 @@ def test_numbers_are_of_the_held_out_steps(probe):
 
 
 def test_is_the_same_every_time(made, probe):
-    again = run_probe(made.probe_clips("train"), made.probe_clips("val"), ProbeConfig(), BOOTSTRAP)
+    again = run_probe(made.probe_clips("train"), made.probe_clips("val"), BOOTSTRAP)
     assert probe_csv(again) == probe_csv(probe)
 
 
@@ -123,7 +123,7 @@ def test_only_as_many_clips_and_shards_are_read_as_asked_for(made):
 
 
 def test_lone_clips_give_numbers_without_intervals(made, caplog):
-    found = run_probe(made.probe_clips("train", 1), made.probe_clips("val", 1), ProbeConfig(), BOOTSTRAP)
+    found = run_probe(made.probe_clips("train", 1), made.probe_clips("val", 1), BOOTSTRAP)
     assert "one training clip only" in caplog.text
     assert np.isfinite(found.row("motion_all", "speed").r2.mean)
     assert np.isnan(found.row("motion_all", "speed").r2.low)

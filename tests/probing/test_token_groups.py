@@ -72,7 +72,7 @@ def windows(clips) -> list[Window]:
 
 @pytest.fixture(scope="module")
 def swaps(clips, windows) -> Swaps:
-    return swap_groups(make_world(), clips, windows, 0)
+    return swap_groups(make_world(), clips, windows)
 
 
 def values(swaps: Swaps, name: str, measure: str = "pixels") -> np.ndarray:
@@ -118,7 +118,7 @@ def test_levels_that_are_not_decoded_change_only_their_own_features(swaps):
 
 
 def test_the_published_form_has_laterals_and_no_regions(clips, windows):
-    swaps = swap_groups(make_world("published"), clips, windows, 0)
+    swaps = swap_groups(make_world("published"), clips, windows)
     assert swaps.owner is None
     found = {change.group.name: one for change, one in measure_all(swaps, BOOTSTRAP) if change.values.any()}
     assert np.isnan(found["token_0"].region.mean)
@@ -127,7 +127,7 @@ def test_the_published_form_has_laterals_and_no_regions(clips, windows):
 
 def test_change_is_the_mean_square_of_pixels_in_each_patch(clips, windows):
     world = make_world()
-    swaps = swap_groups(world, clips, windows[:2], 0)
+    swaps = swap_groups(world, clips, windows[:2])
     frames = torch.from_numpy(clips.read(windows[:2], 0, 2)).movedim(-1, 2).float() / 255
     mean, std = torch.tensor([0.485, 0.456, 0.406])[:, None, None], torch.tensor([0.229, 0.224, 0.225])[:, None, None]
     with torch.inference_mode():
@@ -162,7 +162,7 @@ def test_shares_of_a_known_change(inside, outside, region, quarter):
 
 
 def test_one_level_of_many_tokens(clips, windows, tmp_path):
-    swaps = swap_groups(make_world(levels=1, tokens=14), clips, windows, 0)
+    swaps = swap_groups(make_world(levels=1, tokens=14), clips, windows)
     measured = measure_all(swaps, BOOTSTRAP)
     token_groups_figure(tmp_path / "groups.png", swaps, measured)
     with Image.open(tmp_path / "groups.png") as picture:
@@ -186,7 +186,7 @@ def test_a_model_that_is_not_finite_is_refused(clips, windows):
     with torch.no_grad():
         world.dynamics.motion_proj.bias.fill_(float("nan"))
     with pytest.raises(LamoError, match="swapping token_0 gives pixels that are not finite"):
-        swap_groups(world, clips, windows, 0)
+        swap_groups(world, clips, windows)
 
 
 def test_table_and_figure(swaps, tmp_path):

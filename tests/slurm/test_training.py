@@ -10,7 +10,7 @@ import pytest
 from runs import LIMIT_S, command, jobs_since, locally, on_cluster, rule_of, run, start, tiny
 
 MODEL = "results/tiny/02_midway/model.safetensors"
-EXACT = "mixed_precision: false, pretraining: {mixed_precision: false}"
+EXACT = "mixed_precision: false"
 TRAINING = f"training: {{steps: 400, batch: 4, validate_every: 100, {EXACT}}}"
 LONG = ["--config", f"midway={{{TRAINING}}}", "seed=3"]
 # A checkpoint at every logged step.

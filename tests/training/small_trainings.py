@@ -44,7 +44,7 @@ SHORT = {
     "unroll": [1, 2],
     "motion_noise": 0.3,
 }
-COMPACT = SHORT | {"pretraining": {"steps": STEPS, "batch": 4, "warmup_steps": 0, "mixed_precision": False}}
+COMPACT = SHORT | {"pretraining": {"steps": STEPS, "batch": 4}}
 HEADS: dict[str, dict[str, Any]] = {
     "flow": {"width": 16, "blocks": 1, "coupling": "attention", "shortcut_share": 0.25}, "gmm": {},
     "state": {"width": 16, "blocks": 1},
@@ -115,7 +115,7 @@ def features(session: Session) -> None:
     targets = random.normal(size=(24, 3)).astype("f4")
     targets[::5, 1] = np.nan
     made = Examples(random.integers(0, 256, (24, *IMAGE, 3), dtype=np.uint8), targets, ("a", "b", "c"))
-    training = WorldFeaturesTraining(steps=STEPS, batch=4, warmup_steps=0)
+    training = WorldFeaturesTraining(steps=STEPS, batch=4)
     train_world_features(made, made, WorldFeaturesConfig(width=4, training=training), session)
 
 

@@ -13,8 +13,8 @@ from lamo.errors import LamoError
 from lamo.metrics.config import WorldFeaturesConfig
 from lamo.metrics.features.world import WorldNetTask
 from lamo.midway.encoder import Encoder
-from lamo.midway.learning.config import PretrainingConfig
-from lamo.midway.learning.pretraining import PretrainingTask
+from lamo.midway.learning.config import MidwayTrainingConfig
+from lamo.midway.learning.pretraining import PretrainingTask, optimisation
 from lamo.midway.network_config import EncoderConfig
 from lamo.nn.flops import build
 from lamo.predictors.build import build_predictor
@@ -110,7 +110,7 @@ def features() -> WorldNetTask:
 
 def pretraining() -> PretrainingTask:
     shape = EncoderConfig.model_validate({"patch": 8, "width": 16, "depth": 2, "heads": 2, "levels": [0, 1]})
-    return PretrainingTask(build(lambda: Encoder(shape, (16, 24))), PretrainingConfig(), CPU)
+    return PretrainingTask(build(lambda: Encoder(shape, (16, 24))), optimisation(MidwayTrainingConfig()), CPU)
 
 
 def predictor(name: str) -> PredictorTask:

@@ -25,8 +25,7 @@ TRAININGS = {section.__name__: section for section in sections() if "learning_ra
 
 
 def test_all_stages_that_train_are_seen():
-    expected = {"MidwayTrainingConfig", "PretrainingConfig", "DecoderTraining", "PredictorTraining"}
-    assert expected | {"WorldFeaturesTraining"} <= TRAININGS.keys()
+    assert {"MidwayTrainingConfig", "DecoderTraining", "PredictorTraining"} <= TRAININGS.keys()
 
 
 @pytest.mark.parametrize("name", TRAININGS)

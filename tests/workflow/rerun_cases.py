@@ -95,7 +95,6 @@ VALUES = [
     configured("metrics={bootstrap: {frechet_groups: 60}}", SCORED),
     configured("metrics={horizons_s: [0.2, 1.6]}", SCORED),
     configured("metrics={comparisons: [gmm over flow-4]}", COMPARED),
-    configured("metrics={probe: {clips: 3}}", PROBE),
     configured("metrics={probe: {windows: 5}}", GROUPS),
     configured("metrics={world_features: {training: {steps: 5}}}", FEATURES | SCORED),
 ]

@@ -16,7 +16,7 @@ TARGETS = tuple(f"05_predictors/{name}/seed0/model.safetensors" for name in ("fl
 def on_two(workflow_in, tmp_path_factory):
     workflow = workflow_in(
         tmp_path_factory.mktemp("gpus") / "run",
-        "midway={training: {mixed_precision: false, pretraining: {mixed_precision: false}}}",
+        "midway={training: {mixed_precision: false}}",
     )
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "0,1", "GLOO_SOCKET_IFNAME": "lo"}
     environment.pop("SLURM_JOB_ID", None)
@@ -65,9 +65,7 @@ def test_rules_without_gpus_see_none(on_two):
 
 
 def test_two_processes_lose_what_one_does(on_two, workflow_in, tmp_path):
-    alone = workflow_in(
-        tmp_path / "run", "midway={training: {mixed_precision: false, pretraining: {mixed_precision: false}}}"
-    )
+    alone = workflow_in(tmp_path / "run", "midway={training: {mixed_precision: false}}")
     alone.run(targets=("02_midway/model.safetensors",))
     logs = [pd.read_parquet(one.results / "02_midway" / "log.parquet") for one in (alone, on_two)]
     assert logs[0]["step"].tolist() == logs[1]["step"].tolist()

@@ -28,8 +28,7 @@ rule metrics_token_groups:
         runtime=lambda wildcards, attempt: 60 * attempt,
         gpu=1,
     params:
-        # In one value with their names: Snakemake compares the values of parameters as a set, in which two can change places.
-        groups=CONFIG.metrics.probe.model_dump(mode="json", include={"windows", "seed"}),
+        groups=CONFIG.metrics.probe.model_dump(mode="json"),
         bootstrap=CONFIG.metrics.bootstrap.model_dump(mode="json", exclude={"frechet_groups"}),
         latents=section("latents", include={"levels"}),
         code=code("07_metrics_token_groups.py"),
@@ -69,7 +68,6 @@ if SOURCE.labels:
             runtime=lambda wildcards, attempt: 120 * attempt,
         params:
             run=CONFIG.run,
-            probe=CONFIG.metrics.probe.model_dump(mode="json", exclude={"windows", "seed"}),
             bootstrap=CONFIG.metrics.bootstrap.model_dump(mode="json", exclude={"frechet_groups"}),
             code=code("07_metrics_probe.py"),
         message:

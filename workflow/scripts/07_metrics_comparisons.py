@@ -10,9 +10,7 @@ from lamo.stores.atomic import replacing
 
 def main(files, output, params, run_id):
     values, replicates, bootstrap = pq.read_table(files.values), pq.read_table(files.replicates), params.bootstrap
-    found, missing = compare(
-        values, replicates, params.horizons_s, params.comparisons, bootstrap["resamples"], bootstrap["seed"]
-    )
+    found, missing = compare(values, replicates, params.horizons_s, params.comparisons, bootstrap["resamples"])
     texts = {
         output.csv: comparisons_csv(found),
         output.markdown: comparisons_markdown(found, missing, f"{params.run} (run id {run_id})"),

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from lamo.jobs.job import job, use_threads
-from lamo.metrics.config import BootstrapConfig, ProbeConfig
+from lamo.metrics.config import BootstrapConfig
 from lamo.probing.labels import WorldLabels
 from lamo.probing.probe import ProbeClips, run_probe
 from lamo.report.probe_figure import probe_figure
@@ -21,10 +21,9 @@ def stores(files, split):
 
 
 def main(files, output, params):
-    config = ProbeConfig.model_validate(params.probe)
     labels = WorldLabels(files.labels, pd.read_parquet(files.found))
-    train, held_out = (ProbeClips(stores(files, s), labels, config.clips, s) for s in ("train", "val"))
-    probe = run_probe(train, held_out, config, BootstrapConfig.model_validate(params.bootstrap))
+    train, held_out = (ProbeClips(stores(files, s), labels, s) for s in ("train", "val"))
+    probe = run_probe(train, held_out, BootstrapConfig.model_validate(params.bootstrap))
     for path, text in ((output.csv, probe_csv(probe)), (output.markdown, probe_markdown(probe, params.run))):
         with replacing(path) as temporary:
             temporary.write_text(text, encoding="utf-8")

@@ -29,7 +29,7 @@ def main(files, output, params, run_id):
     run = f"{params.run} (run id {run_id})"
     grid = make_grid(scores, params.horizons_s, run, facts["features"], describe(midway.config, midway.training))
     bootstrap = params.bootstrap
-    checks = motion_checks(values, params.horizons_s, bootstrap["resamples"], bootstrap["seed"])
+    checks = motion_checks(values, params.horizons_s, bootstrap["resamples"])
     texts = {
         output.csv: table_csv(summary, params.horizons_s),
         output.markdown: table_markdown(grid) + f"\n```\n{check_text(checks)}```\n",

@@ -19,7 +19,7 @@ def main(files, output, params):
     clips = ClipFrames(open_enough((FramesStore(*shard) for shard in shards), params.groups["windows"]))
     folders = [Path(file).parent for file in (files.midway, files.decoder)]
     models = load_models(*folders, files.statistics, params.latents["levels"], pick_device())
-    swaps = swap_groups(models, clips, swap_windows(clips, params.groups["windows"]), params.groups["seed"])
+    swaps = swap_groups(models, clips, swap_windows(clips, params.groups["windows"]))
     measured = measure_all(swaps, BootstrapConfig.model_validate(params.bootstrap))
     with replacing(output.csv) as temporary:
         temporary.write_text(token_groups_csv(swaps, measured), encoding="utf-8")

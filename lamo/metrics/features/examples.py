@@ -12,6 +12,8 @@ from lamo.world.render import render
 from lamo.world.scenery import BROADLEAF, CONIFER, HOUSE, SIGN
 from lamo.world.simulation import Drive, WorldConfig, clip_seed, labels, simulate
 
+# Length of a simulated drive in s; measured, as the numbers of frames in `WorldFeaturesConfig` are.
+DRIVE_SECONDS = 6.0
 _NEAR_M, _FAR_M = 4.0, 60.0
 _LABELS = ("curvature", "curvature_ahead", "light", "lateral_offset")
 _SCENERY = {"tree": (BROADLEAF, CONIFER), "sign": (SIGN,), "house": (HOUSE,)}
@@ -33,7 +35,7 @@ def render_examples(world: WorldConfig, config: WorldFeaturesConfig, part: str, 
     """
     pictures, targets = [], []
     frames = {"train": config.frames, "held_out": config.held_out_frames}[part]
-    world = world.model_copy(update={"seconds": config.drive_seconds})
+    world = world.model_copy(update={"seconds": DRIVE_SECONDS})
     drives = -(-frames // config.frames_per_drive)
     for index in tqdm(range(drives), desc=f"rendering {part} frames", unit="drive", mininterval=2.0):
         drive = simulate(world, clip_seed(world, f"features-{part}", index))

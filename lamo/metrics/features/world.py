@@ -14,10 +14,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lamo.metrics.config import WorldFeaturesConfig
+from lamo.metrics.config import WorldFeaturesConfig, WorldFeaturesTraining
 from lamo.metrics.features.examples import Examples
 from lamo.nn.flops import build
 from lamo.nn.share import batch_mean, draw
+from lamo.training.config import OptimisationConfig
 from lamo.training.device import mixed_precision
 from lamo.training.fit import Task, fit
 from lamo.training.loop import TrainingLog
@@ -25,6 +26,8 @@ from lamo.training.model_files import load_config, load_weights, save_model
 from lamo.training.session import Session
 
 WIDTH = 64
+# Of the training; the drives' seeds follow from the world's.
+SEED = 0
 _GRID = (4, 8)
 
 
@@ -152,6 +155,18 @@ class WorldFeatures:
         return images.permute(0, 2, 3, 1)
 
 
+def optimisation(training: WorldFeaturesTraining) -> OptimisationConfig:
+    """Optimisation of the network: the learning rate is measured, the rest is an own choice."""
+    return OptimisationConfig(
+        steps=training.steps,
+        batch=training.batch,
+        learning_rate=4e-3,
+        warmup_steps=training.steps // 20,
+        weight_decay=0.2,
+        mixed_precision=False,
+    )
+
+
 class WorldNetTask(Task[ExampleRows]):
     """A step of the network's training: the squared error of the quantities that a frame has."""
 
@@ -160,7 +175,7 @@ class WorldNetTask(Task[ExampleRows]):
         self.size = size
         self.targets = targets
         self.device = device
-        super().__init__("world features", config.training, {"network": self.network})
+        super().__init__("world features", optimisation(config.training), {"network": self.network})
 
     def loss(self, rows: ExampleRows) -> dict[str, torch.Tensor]:
         """Mean over quantities of the squared error, of each over the frames of the batch that have it."""
@@ -210,12 +225,12 @@ def train_world_features(
         LamoError: a logged value is not finite.
         Stopped: the process was asked to stop.
     """
-    torch.manual_seed(config.seed)
+    torch.manual_seed(SEED)
     height, width = examples.frames.shape[1:3]
     task = WorldNetTask(config, (height, width), len(examples.names), session.device)
     mean, std = _moments(examples.targets)
     targets = torch.from_numpy((examples.targets - mean) / std)
-    rows = _DrawnExamples(torch.from_numpy(examples.frames), targets, config.training.batch, config.seed)
+    rows = _DrawnExamples(torch.from_numpy(examples.frames), targets, config.training.batch, SEED)
     log = fit(task, rows, session)
     network = task.network.cpu().eval()
     with torch.inference_mode():

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 
 from lamo.errors import LamoError
 from lamo.section import Section
-from lamo.training.config import OptimisationConfig, ValidatedConfig
+from lamo.training.config import ValidatedConfig
 
 Range = tuple[float, float]
 
@@ -31,14 +31,11 @@ PositiveRange = Annotated[Range, AfterValidator(_above_zero)]
 AreaShares = Annotated[Range, AfterValidator(_shares)]
 
 
-class PretrainingConfig(OptimisationConfig):
+class PretrainingConfig(Section):
     """Compact form: training of the encoder as an autoencoder, before the dynamics."""
 
     steps: int = Field(450, ge=1, description="optimiser steps")
     batch: int = Field(64, ge=1, description="frames per step")
-    learning_rate: float = Field(2e-3, gt=0, description="peak learning rate of AdamW")
-    final_learning_rate: float = Field(4e-5, ge=0, description="learning rate at the last step (cosine decay)")
-    warmup_steps: int = Field(22, ge=0, description="steps in which the learning rate rises linearly to its peak")
 
 
 class DinoConfig(Section):

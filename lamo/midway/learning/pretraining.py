@@ -5,11 +5,12 @@ from torch import Tensor, nn
 
 from lamo.images import to_input
 from lamo.midway.encoder import Encoder
-from lamo.midway.learning.config import PretrainingConfig
+from lamo.midway.learning.config import MidwayTrainingConfig
 from lamo.midway.learning.sampling import FrameWindows
 from lamo.nn.flops import build
 from lamo.nn.share import draw
 from lamo.stores.windows import Windows
+from lamo.training.config import OptimisationConfig
 from lamo.training.device import mixed_precision
 from lamo.training.fit import ShuffledRows, Task, fit
 from lamo.training.loop import TrainingLog
@@ -36,13 +37,29 @@ def patches(images: Tensor, patch: int) -> Tensor:
     return nn.functional.unfold(images, patch, stride=patch).transpose(1, 2)
 
 
+def optimisation(training: MidwayTrainingConfig) -> OptimisationConfig:
+    """Optimisation of the pre-training: steps and batch of its own, precision of the training of the dynamics.
+
+    Learning rates and warm-up, a twentieth of the steps, are own choices.
+    """
+    steps = training.pretraining.steps
+    return OptimisationConfig(
+        steps=steps,
+        batch=training.pretraining.batch,
+        learning_rate=2e-3,
+        final_learning_rate=4e-5,
+        warmup_steps=steps // 20,
+        mixed_precision=training.mixed_precision,
+    )
+
+
 class PretrainingTask(Task[FrameWindows]):
     """A step of the pre-training: every level of the pyramid, under noise, tells its patch's pixels by an affine map.
 
     The maps are dropped after the training.
     """
 
-    def __init__(self, encoder: Encoder, config: PretrainingConfig, device: torch.device) -> None:
+    def __init__(self, encoder: Encoder, config: OptimisationConfig, device: torch.device) -> None:
         shape = encoder.config
         readout = build(lambda: Readout(len(shape.levels), shape.width, shape.patch), device)
         self.encoder = encoder
@@ -69,7 +86,7 @@ class PretrainingTask(Task[FrameWindows]):
 
 
 def pretrain_encoder(
-    encoder: Encoder, frames: Windows, config: PretrainingConfig, seed: int, session: Session
+    encoder: Encoder, frames: Windows, config: OptimisationConfig, seed: int, session: Session
 ) -> TrainingLog:
     """Train `encoder` as an autoencoder on `frames`, windows of one frame.
 

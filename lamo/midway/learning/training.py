@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from lamo.midway.config import MidwayConfig
 from lamo.midway.learning.config import MidwayTrainingConfig
 from lamo.midway.learning.dynamics import DynamicsTask
-from lamo.midway.learning.pretraining import pretrain_encoder
+from lamo.midway.learning.pretraining import optimisation, pretrain_encoder
 from lamo.midway.learning.readout import fit_readout
 from lamo.midway.learning.sampling import WindowSampler
 from lamo.midway.learning.validation import Validation
@@ -41,7 +41,7 @@ def train_midway(
     pretraining = None
     if model.form.pretrained:
         pretraining = pretrain_encoder(
-            model.student, Windows(train, 1), training.pretraining, seed, session.phase("pretraining")
+            model.student, Windows(train, 1), optimisation(training), seed, session.phase("pretraining")
         )
         model.teacher.load_state_dict(model.student.state_dict())
         model.student.requires_grad_(False)

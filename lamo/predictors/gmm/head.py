@@ -16,6 +16,9 @@ from lamo.predictors.gmm.sampler import GmmSampler
 from lamo.predictors.interface import Randomness, Sampler
 from lamo.predictors.randomness import normal, uniform
 
+LOG_SIGMA_RANGE = (-4.0, 1.0)
+"""Bounds of log sigma, in normalised units; own choice, the paper is silent."""
+
 
 @dataclass(frozen=True)
 class Mixture:
@@ -69,8 +72,8 @@ class GmmHead(nn.Module):
     """
 
     def __init__(
-        self, token_width: int, context_width: int, components: int, log_sigma_range: tuple[float, float],
-        entropy_weight: float,
+        self, token_width: int, context_width: int, components: int, entropy_weight: float,
+        log_sigma_range: tuple[float, float] = LOG_SIGMA_RANGE,
     ) -> None:  # fmt: skip
         super().__init__()
         self.components, self.token_width = components, token_width

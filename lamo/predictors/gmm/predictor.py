@@ -10,7 +10,6 @@ from lamo.predictors.motion import MotionPredictor
 
 def build(geometry: Geometry, backbone: BackboneConfig, settings: GmmConfig) -> MotionPredictor:
     """Gaussian-mixture predictor of motion tokens, with the global readout query."""
-    bounds = (settings.log_sigma_min, settings.log_sigma_max)
-    head = GmmHead(geometry.motion_width, backbone.width, settings.components, bounds, settings.entropy_weight)
+    head = GmmHead(geometry.motion_width, backbone.width, settings.components, settings.entropy_weight)
     network = MotionBackbone(geometry, backbone, readout=True)
     return MotionPredictor(network, head, settings)

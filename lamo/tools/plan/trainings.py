@@ -9,7 +9,7 @@ import torch
 from lamo.decoder.training import DecoderTask
 from lamo.metrics.features.world import WorldNetTask
 from lamo.midway.learning.dynamics import DynamicsTask
-from lamo.midway.learning.pretraining import PretrainingTask
+from lamo.midway.learning.pretraining import PretrainingTask, optimisation
 from lamo.midway.learning.readout import PixelReadout
 from lamo.nn.flops import Run, build
 from lamo.predictors.train import PredictorTask
@@ -28,7 +28,7 @@ Steps = dict[Piece, float]
 def midway_steps(sizes: Sizes) -> Steps:
     """Of the pre-training and of the training of the dynamics."""
     training = sizes.config.midway.training
-    first = training.pretraining
+    first = optimisation(training)
     steps: Steps = {}
     if sizes.midway.made_of().pretrained:
         steps |= _steps("pre-training", first, lambda: PretrainingTask(build(sizes.make_midway).student, first, CPU))

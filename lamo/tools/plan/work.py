@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 
+from lamo.probing.probe import CLIPS as PROBED_CLIPS
 from lamo.rollout.control_names import CONTROLS
 from lamo.tools.plan.clips import Clips
 from lamo.tools.plan.geometry import Sizes
@@ -146,6 +147,5 @@ class Workload:
         return Work(data={"frames scored": self.windows * self.sizes.plan.steps * self.futures})
 
     def _metrics_probe(self, wildcards: Wildcards) -> Work:
-        most = self.config.metrics.probe.clips
         splits = self.clips.splits.values()
-        return Work(data={"frames probed": sum(split.frames * min(1, most / split.clips) for split in splits)})
+        return Work(data={"frames probed": sum(split.frames * min(1, PROBED_CLIPS / split.clips) for split in splits)})

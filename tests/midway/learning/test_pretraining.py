@@ -7,6 +7,7 @@ from lamo.images import to_input
 from lamo.midway.learning.pretraining import patches, pretrain_encoder
 from lamo.midway.network import Midway
 from lamo.stores.windows import Windows
+from lamo.training.config import OptimisationConfig
 from lamo.training.session import Session
 
 CPU = torch.device("cpu")
@@ -24,13 +25,12 @@ def test_patches_are_cut_row_by_row():
 
 
 def test_pretraining_lowers_the_reconstruction_error_of_every_level(make_config, clips, table):
-    config = make_config(
-        "compact",
-        training={"pretraining": {"steps": 41, "learning_rate": 5e-3, "warmup_steps": 2, "mixed_precision": False}},
+    encoder = Midway(make_config("compact"), IMAGE).student
+    config = OptimisationConfig(
+        steps=41, batch=8, learning_rate=5e-3, final_learning_rate=4e-5, warmup_steps=2, mixed_precision=False
     )
-    encoder = Midway(config, IMAGE).student
     frames = Windows(clips(4, 12), 1)
-    log = table(pretrain_encoder(encoder, frames, config.training.pretraining, 0, Session()))
+    log = table(pretrain_encoder(encoder, frames, config, 0, Session()))
     assert log["loss"].iloc[-1] < 0.7 * log["loss"].iloc[0]
     assert log["reconstruction_level0"].iloc[-1] < 0.7 * log["reconstruction_level0"].iloc[0]
     # And the features do carry the pixels: an affine map fitted by least squares explains most of them.
