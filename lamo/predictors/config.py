@@ -1,9 +1,8 @@
 """Settings that the kinds of predictors share (stage 05); those of one kind stand beside its head."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from lamo.section import Section
 from lamo.training.config import ValidatedConfig
@@ -39,7 +38,7 @@ class BackboneChange(Section):
 
 
 class PredictorTraining(ValidatedConfig):
-    """How one predictor is trained."""
+    """How a predictor is trained."""
 
     steps: int = Field(600, ge=1, description="optimiser steps; the paper trains 300 epochs")
     batch: int = Field(32, ge=1, description="context windows per step")
@@ -62,22 +61,22 @@ class PredictorTraining(ValidatedConfig):
     validation_batches: int = Field(4, ge=1, description="batches of validation windows per validation")
 
 
+class TrainingChange(PredictorTraining):
+    """What differs in the training of one entry: the keys that are given. No dump has others, which mean nothing."""
+
+    @model_serializer(mode="wrap")
+    def _given(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in dump(self).items() if key in self.model_fields_set}
+
+
 class KindConfig(Section):
-    """Base of the settings of a kind of predictors; `training` is read by the training that all kinds share."""
+    """Base of the settings of a kind of predictors.
+
+    All kinds share one training. `training` is what predictors.training and the entry say together; a kind adds no
+    settings to it, and what it demands of it is said by `Kind.problems`.
+    """
 
     training: PredictorTraining = Field(PredictorTraining(), description="training of this predictor")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _over_the_defaults(cls, values: Any) -> Any:
-        """A section of which only some keys are given takes the others from this kind's default of it."""
-        if not isinstance(values, Mapping):
-            return values
-        merged = dict(values)
-        for key, field in cls.model_fields.items():
-            if isinstance(field.default, Section) and isinstance(values.get(key), Mapping):
-                merged[key] = {**field.default.model_dump(), **values[key]}
-        return merged
 
 
 class GuessConfig(KindConfig):

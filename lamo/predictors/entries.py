@@ -6,12 +6,13 @@ Only the configuration as a whole imports this module: a job is given the settin
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
+from inspect import get_annotations
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, create_model, model_validator
 
 from lamo.errors import LamoError
-from lamo.predictors.config import BackboneChange, BackboneConfig
+from lamo.predictors.config import BackboneChange, BackboneConfig, KindConfig, PredictorTraining, TrainingChange
 from lamo.predictors.kinds import GROUP, PredictorConfig, built_in_kinds, find_kind
 from lamo.predictors.sampler import GuessSampler, row_label
 from lamo.section import Section
@@ -21,9 +22,9 @@ RESERVED = ("controls", "learned")
 """Names that mean something else: the folder of the controls, and all learned rows in comparisons."""
 
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "flow": {"kind": "flow", "samplers": ["5", "20", "50"]},
-    "gmm": {"kind": "gmm", "samplers": ["sample", "mean"]},
-    "state": {"kind": "state", "samplers": ["20"]},
+    "flow": {"kind": "flow", "samplers": ["5", "20", "50"], "training": {"steps": 700}},
+    "gmm": {"kind": "gmm", "samplers": ["sample", "mean"], "training": {"steps": 500}},
+    "state": {"kind": "state", "samplers": ["20"], "training": {"steps": 400, "batch": 16}},
 }
 """The entries of a run that says nothing; what a run says of an entry is laid over that of the same name."""
 
@@ -44,6 +45,9 @@ class Entry(Section):
     backbone: BackboneChange | None = Field(
         None, description="what of predictors.backbone differs: depth, width, heads; null: nothing"
     )
+    training: TrainingChange | None = Field(
+        None, description="what of predictors.training differs, any of its keys; null: nothing"
+    )
     samplers: tuple[Annotated[str, BeforeValidator(_as_text)], ...] = Field(
         min_length=1,
         description="ways to sample it, each a row of the table. Flows: N or N-heun (N integration steps); mixtures: "
@@ -60,11 +64,16 @@ def entry_model(kind: str) -> type[Entry]:
         LamoError: the kind is not known, or a setting of it has the name of a key of all entries.
     """
     found = find_kind(kind)
-    if taken := Entry.model_fields.keys() & found.config.model_fields.keys():
+    own = {key for model in found.config.__mro__ if model not in KindConfig.__mro__ for key in get_annotations(model)}
+    if taken := Entry.model_fields.keys() & own:
         raise LamoError(f"kind {kind}: found settings named {', '.join(sorted(taken))}, which every entry has")
     # The class on the right comes first in the order of the keys.
     bases: Any = (found.config, Entry)
-    return create_model(f"{found.config.__name__}Entry", __base__=bases, __doc__=found.config.__doc__)
+    # The kind's settings have the training as a whole, an entry only what differs.
+    training: Any = (TrainingChange | None, Entry.model_fields["training"])
+    return create_model(
+        f"{found.config.__name__}Entry", __base__=bases, __doc__=found.config.__doc__, training=training
+    )
 
 
 def _read_entry(value: Any) -> Any:
@@ -109,6 +118,10 @@ class PredictorsConfig(Section):
     )
     backbone: BackboneConfig = Field(
         BackboneConfig(), description="context transformer of all predictors, so that their capacity is matched"
+    )
+    training: PredictorTraining = Field(
+        PredictorTraining(),
+        description="training of all predictors; entries can differ in it, as the default ones do in steps and batch",
     )
     entries: dict[str, Annotated[SerializeAsAny[Entry], BeforeValidator(_read_entry)]] = Field(
         {name: entry_model(value["kind"]).model_validate(value) for name, value in DEFAULTS.items()},
@@ -169,7 +182,10 @@ class PredictorsConfig(Section):
         """The part that the predictor of entry `name` depends on, so that another entry's change retrains only that."""
         entry = self.entries[name]
         config = find_kind(entry.kind).config
-        settings = config.model_construct(**{key: getattr(entry, key) for key in config.model_fields})
+        own = {key: getattr(entry, key) for key in config.model_fields}
+        other = entry.training.model_dump() if entry.training else {}
+        own["training"] = PredictorTraining.model_validate({**self.training.model_dump(), **other})
+        settings = config.model_construct(**own)
         changes = entry.backbone.model_dump(exclude_none=True) if entry.backbone else {}
         backbone = BackboneConfig.model_validate({**self.backbone.model_dump(), **changes})
         history = self.history if entry.history is None else entry.history
@@ -190,12 +206,16 @@ class PredictorsConfig(Section):
 
 
 def over_defaults(entries: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run says of its entries, laid over the default ones; an entry that is null is left out."""
-    merged = {**DEFAULTS, **entries}
-    for name, value in entries.items():
-        if isinstance(value, Mapping):
-            merged[name] = {**DEFAULTS.get(name, {}), **value}
-    return {name: value for name, value in merged.items() if value is not None}
+    """What a run says of its entries, laid over the default ones key by key; an entry that is null is left out."""
+    return {name: value for name, value in _laid_over(DEFAULTS, entries).items() if value is not None}
+
+
+def _laid_over(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = {**values, **changes}
+    for key in values.keys() & changes.keys():
+        if isinstance(values[key], Mapping) and isinstance(changes[key], Mapping):
+            merged[key] = _laid_over(values[key], changes[key])
+    return merged
 
 
 def _knows(kind: str, sampler: str) -> bool:

@@ -53,6 +53,8 @@ def default_text() -> str:
 
 def _yaml_lines(model: type[BaseModel], values: Mapping[str, Any], indent: str) -> Iterator[str]:
     for key, field, section in fields(model):
+        if key not in values:  # not given, where only what differs is
+            continue
         if section and not indent:
             yield ""
         comment = textwrap.wrap(_describe(field, section), 116 - len(indent), break_on_hyphens=False)
@@ -78,6 +80,8 @@ def readme_text() -> str:
 def _readme_rows(model: type[BaseModel], values: Mapping[str, Any], prefix: str) -> Iterator[str]:
     schema = model.model_json_schema(by_alias=True)["properties"]
     for key, field, section in fields(model):
+        if key not in values:
+            continue
         meaning = _describe(field, section).replace("|", "\\|")
         if section and values[key] is not None:
             yield f"| **`{prefix}{key}`** | section | | {meaning} |\n"

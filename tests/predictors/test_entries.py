@@ -1,13 +1,18 @@
 """The predictors of a configuration: entries, their kinds, their rows, and what is refused."""
 
+from dataclasses import replace
+
 import pytest
 from made_predictors import changed, predictors
 from pydantic import ValidationError
 
 from lamo.config import load_config
 from lamo.errors import LamoError
+from lamo.predictors import entries
+from lamo.predictors.config import PredictorTraining
 from lamo.predictors.entries import PredictorsConfig
-from lamo.predictors.kinds import PredictorConfig
+from lamo.predictors.flow.config import FlowConfig
+from lamo.predictors.kinds import PredictorConfig, find_kind
 
 
 def refused(entries: dict, **common: object) -> str:
@@ -34,8 +39,47 @@ def test_an_entry_has_what_it_says_and_the_rest_of_its_kind_and_of_the_run():
     config = load_config({"predictors": {"history": 3, "backbone": {"width": 64}, "entries": {"k1": entry}}})
     one = config.predictors.of("k1")
     assert (one.history, one.backbone.depth, one.backbone.width) == (1, 2, 64)
-    assert (one.settings.training.steps, one.settings.training.batch) == (700, 8)
+    assert (one.settings.training.steps, one.settings.training.batch) == (600, 8)
     assert config.predictors.of("flow").history == config.predictors.longest_history == 3
+
+
+def test_an_entrys_training_is_laid_over_that_of_all_entries():
+    raw = {
+        "training": {"steps": 9, "batch": 8, "learning_rate": 0.5},
+        "entries": {
+            "flow": {"training": {"learning_rate": 0.25}},
+            "gmm": {"training": None},
+            "state": {"training": {"steps": 11}},
+            "other": {"kind": "flow", "samplers": [5]},
+        },
+    }
+    config = load_config({"predictors": raw}).predictors
+    trainings = {name: config.of(name).settings.training for name in config.entries}
+    found = {name: (one.steps, one.batch, one.learning_rate) for name, one in trainings.items()}
+    # Of the default entries, flow differs in its steps, state in its steps and batch.
+    assert found == {
+        "flow": (700, 8, 0.25),
+        "gmm": (9, 8, 0.5),
+        "state": (11, 16, 0.5),
+        "other": (9, 8, 0.5),
+    }
+    assert config.entries["state"].model_dump()["training"] == {"steps": 11, "batch": 16}
+
+
+def test_an_entry_is_checked_with_the_training_that_it_gets():
+    message = "predictors.entries.flow.shortcut_share: found 0.1 of a training.batch of 8"
+    assert message in refused({"flow": {"shortcut_share": 0.1}}, training={"batch": 8})
+    assert load_config({"predictors": {"entries": {"flow": {"shortcut_share": 0.25}}}})
+
+
+def test_a_kind_has_no_settings_of_an_entry_or_of_the_training(monkeypatch):
+    class Own(FlowConfig):
+        training: PredictorTraining = PredictorTraining(steps=3)
+        history: int = 3
+
+    monkeypatch.setattr(entries, "find_kind", lambda kind: replace(find_kind(kind), config=Own))
+    with pytest.raises(LamoError, match="found settings named history, training, which every entry has"):
+        entries.entry_model.__wrapped__("flow")
 
 
 def test_rows_are_in_the_order_of_the_entries_and_called_after_them():
@@ -60,6 +104,10 @@ def test_rows_are_in_the_order_of_the_entries_and_called_after_them():
         ({"flow": {"witdh": 3}}, "unknown key predictors.entries.flow.witdh (found 3); did you mean width?"),
         ({"a": {"kind": "gmm", "samplers": ["mean"], "width": 3}}, "unknown key predictors.entries.a.width (found 3)"),
         ({"flow": {"training": {"step": 3}}}, "predictors.entries.flow.training.step (found 3); did you mean steps?"),
+        (
+            {"flow": {"training": {"steps": 0}}},
+            "predictors.entries.flow.training.steps: found 0, expected greater than or equal to 1",
+        ),
         ({"flow": {"backbone": {"hedas": 3}}}, "predictors.entries.flow.backbone.hedas (found 3); did you mean heads?"),
         ({"flow": {"anchor": "none"}}, "unknown key predictors.entries.flow.anchor; it is called guess now"),
         ({"flow": {"anchor_ridge": 1}}, "unknown key predictors.entries.flow.anchor_ridge; it is called guess_ridge"),
@@ -96,6 +144,7 @@ def test_mistakes_beside_the_entries_are_named():
     assert "predictors.seeds: found [1, 1], expected each seed once" in refused({}, seeds=[1, 1])
     assert "the width must be a multiple of the heads" in refused({}, backbone={"width": 130, "heads": 4})
     assert "unknown key predictors.unknown" in refused({}, unknown=1)
+    assert "unknown key predictors.training.step (found 3); did you mean steps?" in refused({}, training={"step": 3})
 
 
 @pytest.mark.parametrize(

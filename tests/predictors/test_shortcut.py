@@ -9,8 +9,10 @@ from made_predictors import sampler
 
 from lamo.nn.share import Share, sharing
 from lamo.predictors.backbone import Features
+from lamo.predictors.config import BackboneConfig
 from lamo.predictors.flow.config import FlowConfig
 from lamo.predictors.flow.head import FlowHead
+from lamo.predictors.flow.kind import KIND
 from lamo.predictors.flow.shortcut import STEP_SIZES, draw_sizes, on_grid, rows_on_themselves, told_in_sampling
 from lamo.training.device import mixed_precision
 
@@ -168,8 +170,10 @@ def test_a_sample_tells_the_head_the_size_of_its_euler_steps(label, size, monkey
 
 
 def test_a_share_of_less_than_a_window_or_of_all_is_refused():
-    with pytest.raises(ValueError, match=r"shortcut_share is 0\.1 of .*batch 8, which is not one window; .* 0\.125"):
-        FlowConfig.model_validate({"shortcut_share": 0.1, "training": {"batch": 8}})
+    settings = FlowConfig.model_validate({"shortcut_share": 0.1, "training": {"batch": 8}})
+    (problem,) = KIND.check(settings, 3, BackboneConfig())
+    assert problem.startswith("shortcut_share: found 0.1 of a training.batch of 8, which is not one window; ")
+    assert problem.endswith("at least 0.125")
     with pytest.raises(ValueError, match="less than 1"):
         FlowConfig(shortcut_share=1.0)
     assert FlowConfig(shortcut_share=0.25).shortcut_share == 0.25

@@ -40,6 +40,7 @@ from rerun_jobs import (
 
 VALUES = [
     configured("predictors={entries: {flow: {training: {learning_rate: 0.01}}}}", TRAINED_FLOW),
+    configured("predictors={training: {learning_rate: 0.01}}", TRAINED),
     configured("predictors={entries: {flow: {guess: none}}}", TRAINED_FLOW),
     configured("predictors={entries: {gmm: {components: 3}}}", TRAINED_GMM),
     configured("predictors={entries: {state: {blocks: 2}}}", TRAINED_STATE),

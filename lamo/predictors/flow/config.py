@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from lamo.predictors.config import BackboneConfig, GuessConfig, PredictorTraining
+from lamo.predictors.config import BackboneConfig, GuessConfig
 
 
 class FlowConfig(GuessConfig):
@@ -25,16 +25,15 @@ class FlowConfig(GuessConfig):
         description="share of the windows of each batch that train the head on its own smaller steps (shortcut models, "
         "Frans et al. 2024; e.g. 0.25), for the samplers 1, 2, 4 and 8; 0: off (the paper)",
     )
-    training: PredictorTraining = Field(PredictorTraining(steps=700), description="training of this predictor")
 
-    @model_validator(mode="after")
-    def _enough_for_a_share(self) -> "FlowConfig":
-        if self.shortcut_share and self.shortcut_share * self.training.batch < 1:
-            raise ValueError(
-                f"shortcut_share is {self.shortcut_share} of training.batch {self.training.batch}, which is "
-                f"not one window; expected 0 or at least {1 / self.training.batch:g}"
-            )
-        return self
+
+def share_problems(share: float, batch: int) -> Iterator[str]:
+    """What the training on the head's own steps demands of the batch."""
+    if share and share * batch < 1:
+        yield (
+            f"shortcut_share: found {share} of a training.batch of {batch}, which is not one window; expected 0 or at "
+            f"least {1 / batch:g}"
+        )
 
 
 def coupling_problems(coupling: str, width: int, backbone: BackboneConfig) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from lamo.predictors.config import GuessConfig, PredictorTraining
+from lamo.predictors.config import GuessConfig
 
 
 class GmmConfig(GuessConfig):
@@ -14,4 +14,3 @@ class GmmConfig(GuessConfig):
         ge=0,
         description="weight lambda of the entropy of the mixture weights in eq. 13, in nats; the paper is silent",
     )
-    training: PredictorTraining = Field(PredictorTraining(steps=500), description="training of this predictor")

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from lamo.predictors.config import GuessConfig, PredictorTraining
+from lamo.predictors.config import GuessConfig
 
 
 class StateConfig(GuessConfig):
@@ -21,7 +21,4 @@ class StateConfig(GuessConfig):
         "none",
         description="none: each patch of a state is sampled by itself given the context (the paper); attention: the "
         "head's blocks alternate with attention among the patches",
-    )
-    training: PredictorTraining = Field(
-        PredictorTraining(steps=400, batch=16), description="training of this predictor"
     )
