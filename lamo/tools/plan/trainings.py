@@ -8,6 +8,7 @@ import torch
 
 from lamo.decoder.training import DecoderTask
 from lamo.metrics.features.world import WorldNetTask
+from lamo.metrics.features.world import optimisation as features_optimisation
 from lamo.midway.learning.dynamics import DynamicsTask
 from lamo.midway.learning.pretraining import PretrainingTask, optimisation
 from lamo.midway.learning.readout import PixelReadout
@@ -60,7 +61,8 @@ def features_steps(sizes: Sizes) -> Steps:
     """Of the training of the features of the Frechet distance."""
     config = sizes.config.metrics.world_features
     # It has some outputs more, which do not count beside its convolutions.
-    return _steps("features", config.training, lambda: WorldNetTask(config, sizes.image, 1, CPU))
+    settings = features_optimisation(config.training)
+    return _steps("features", settings, lambda: WorldNetTask(config, sizes.image, 1, CPU))
 
 
 def predictor_steps(sizes: Sizes, entry: str) -> Steps:
