@@ -206,16 +206,8 @@ class PredictorsConfig(Section):
 
 
 def over_defaults(entries: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run says of its entries, laid over the default ones key by key; an entry that is null is left out.
-
-    An entry that names its kind is whole, as all are that were laid over config/config.yaml: a training that was null
-    there takes nothing from a default again.
-    """
-    merged = {**DEFAULTS, **entries}
-    for name, value in entries.items():
-        if isinstance(value, Mapping) and "kind" not in value:
-            merged[name] = _laid_over(DEFAULTS.get(name, {}), value)
-    return {name: value for name, value in merged.items() if value is not None}
+    """What a run says of its entries, laid over the default ones key by key; an entry that is null is left out."""
+    return {name: value for name, value in _laid_over(DEFAULTS, entries).items() if value is not None}
 
 
 def _laid_over(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -66,12 +66,6 @@ def test_an_entrys_training_is_laid_over_that_of_all_entries():
     assert config.entries["state"].model_dump()["training"] == {"steps": 11, "batch": 16}
 
 
-def test_a_whole_entry_takes_no_training_from_the_default_one():
-    whole = {"kind": "flow", "samplers": [5], "training": {"learning_rate": 0.25}}
-    config = load_config({"predictors": {"training": {"steps": 9}, "entries": {"flow": whole}}})
-    assert config.predictors.of("flow").settings.training.steps == 9
-
-
 def test_an_entry_is_checked_with_the_training_that_it_gets():
     message = "predictors.entries.flow.shortcut_share: found 0.1 of a training.batch of 8"
     assert message in refused({"flow": {"shortcut_share": 0.1}}, training={"batch": 8})
