@@ -85,10 +85,11 @@ explain: install
 # All groups of config/ablations, or one: GROUP=history. Each is a run over the stages of the finished run RUN.
 GROUP ?= $(patsubst config/ablations/%.yaml,%,$(wildcard config/ablations/*.yaml))
 ablations: install
-	for group in $(GROUP); do \
+	failed=; for group in $(GROUP); do \
 	  LAMO_QUIET=1 $(BIN)/snakemake --cores $(CORES) --configfile $(or $(CONFIG),config/config.yaml) \
-	    config/ablations/$$group.yaml --config run='$(RUN)'-$$group share='{run: $(RUN)}' || exit 1; \
-	done
+	    config/ablations/$$group.yaml --config run='$(RUN)'-$$group share='{run: $(RUN)}' \
+	    || failed="$$failed $$group"; \
+	done; test -z "$$failed" || { echo "not finished:$$failed; why stands above" >&2; exit 1; }
 
 # The long run shares the stages up to the predictors, and computes rollouts of eight seconds of its own.
 BENCH := bench$(if $(GPU),-gpu)

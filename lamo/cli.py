@@ -15,8 +15,7 @@ from importlib.metadata import version
 
 from lamo.errors import LamoError
 
-FINE = 0
-DISAGREEMENT = 1
+# 0 says that all is fine, 1 that something disagrees.
 BAD_INPUT = 2
 # What a shell reports of a program that ended by the signals SIGINT and SIGPIPE.
 INTERRUPTED = 130

@@ -21,13 +21,13 @@ from lamo.midway.config import MidwayConfig
 from lamo.midway.contradictions import encoder_contradictions, forward_contradictions
 from lamo.midway.learning.config import VALIDATED_STEPS
 from lamo.midway.network_config import EncoderConfig, InverseConfig
-from lamo.predictors.entries import DEFAULTS, PredictorsConfig, default_entries, entry_model, over_defaults
+from lamo.predictors.entries import DEFAULTS, Entry, PredictorsConfig, default_entries, entry_model, over_defaults
 from lamo.predictors.kinds import find_kind
 from lamo.predictors.sampler import sampler_name
 from lamo.rollout.config import RolloutsConfig
 from lamo.rollout.control_names import CONTROLS
 from lamo.section import Section
-from lamo.stages import ShareConfig
+from lamo.stages import RUN_NAME, ShareConfig
 from lamo.stores.latents import LatentsConfig
 from lamo.video.config import FramesConfig
 from lamo.world.simulation import WorldConfig
@@ -38,7 +38,7 @@ class Config(Section):
 
     run: str = Field(
         "demo",
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        pattern=RUN_NAME,
         description="name of the run; its results lie in results/<run>",
     )
     share: ShareConfig = Field(ShareConfig(), description="stages that are taken from another run, as ablations do")
@@ -129,7 +129,8 @@ def known_keys(path: Sequence[str | int], raw: Mapping[str, Any]) -> list[str]:
     """Keys of the section that `path` leads to; those of an entry are of the kind that `raw` says."""
     model: type[BaseModel] = Config
     if path[:2] == ["predictors", "entries"]:
-        model = entry_model(raw["predictors"]["entries"][path[2]]["kind"])
+        kind = raw["predictors"]["entries"][path[2]].get("kind")
+        model = entry_model(kind) if isinstance(kind, str) else Entry
         path = path[3:]
     for part in path:
         below = {key: section for key, _, section in fields(model) if section}

@@ -15,6 +15,9 @@ from lamo.jobs.provenance import FOLDER
 from lamo.section import Section
 from lamo.stores.atomic import read_json, write_json
 
+RUN_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+"""Of the name of a run, which is that of a folder."""
+
 CONFIG_FILE = "config.json"
 """In the folder of a run: the configuration with which its jobs were last started."""
 
@@ -62,12 +65,13 @@ class ShareConfig(Section):
 
     run: str | None = Field(
         None,
+        pattern=RUN_NAME,
         description="run whose stages are used; its outputs are read, and made where they are missing, in its folder",
     )
     stages: tuple[Shared, ...] = Field(
         (),
         description="which of frames, midway, latents, decoder, predictors and features (the feature network of "
-        "stage 07); each together with the stages that it reads",
+        "stage 07); name also every stage that these read",
     )
 
     @model_validator(mode="after")

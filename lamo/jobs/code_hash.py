@@ -20,7 +20,7 @@ MEMO = Path(".snakemake", "code_hashes.json")
 """Where the hashes of files that were read before are kept, below the working directory of a run."""
 PACKAGE = "lamo"
 OUTSIDE = f"{PACKAGE}.jobs"
-"""A package that no result depends on, so that its code does not count."""
+"""No result depends on this package, so its code is not hashed."""
 
 # Packages that are followed, with the folder that each lies in.
 Packages = tuple[tuple[str, Path], ...]

@@ -16,7 +16,7 @@ STEP = "LAMO_STEP"
 """Environment variable of processes that srun starts for us; a job of one process has SLURM's own variables too."""
 
 
-def leave_requests_to_jobs() -> None:
+def ignore_stop_requests() -> None:
     """Let this process, Snakemake's, ignore SIGUSR1, which asks the trainings of a job for a checkpoint.
 
     A scheduler sends the signal to all processes of a job. If Snakemake ended by it, so would the training. Children

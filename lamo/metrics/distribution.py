@@ -34,7 +34,7 @@ Sets = Sequence[np.ndarray]
 @dataclass(frozen=True)
 class Distances:
     """Of the G training seeds of all rows, at one step: `sets`, the distances of each one's sets, and for intervals its
-    `value` [G] and what it is with each clip left out, `without` [C, G]; NaN where there are too few clips."""
+    `value` [G], and `without` [C, G], the value with clip c left out; NaN where there are too few clips."""
 
     sets: list[list[float]]
     value: np.ndarray

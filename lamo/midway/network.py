@@ -84,7 +84,7 @@ class Midway(nn.Module):
         self._make_targets()
 
     def _make_targets(self) -> None:
-        """The copies that no gradient trains: they follow what they are copies of."""
+        """Moving-average copies, which no gradient trains."""
         self.teacher = copy.deepcopy(self.student).requires_grad_(False)
         self.target_laterals = copy.deepcopy(self.source_laterals).requires_grad_(False)
         if self.form.pairing == "tokens":

@@ -18,6 +18,8 @@ from lamo.predictors.sampler import GuessSampler, row_label
 from lamo.section import Section
 
 NAME = re.compile("[a-z][a-z0-9-]*")
+# Of rows: they name files, and Snakemake finds them in paths (workflow/rules/common.smk).
+LABEL = re.compile("[a-z0-9-]+")
 RESERVED = ("controls", "learned")
 """Names that mean something else: the folder of the controls, and all learned rows in comparisons."""
 
@@ -174,6 +176,8 @@ class PredictorsConfig(Section):
                 hint = f"; write {bare}, the entry's name is put before it" if known else ""
                 yield f"samplers: {error}{hint}"
                 continue
+            if not LABEL.fullmatch(row_label(name, sampler)):
+                yield f"samplers: found {sampler!r}, expected small letters, digits and hyphens: it names files"
             guess = getattr(config.settings, "guess", "none")
             if isinstance(found, GuessSampler) and guess != "linear":
                 yield f"samplers: found {sampler!r} with guess {guess!r}; expected guess: linear, or no such sampler"

@@ -70,6 +70,10 @@ class Kind:
         """What is wrong with settings, history and backbone together, a text each."""
         if self.predicts == "motion" and isinstance(settings, GuessConfig) and settings.guess != "none" and not history:
             yield f"guess: found {settings.guess!r} with a history of 0, where no token is observed; expected 'none'"
+        try:
+            self.parse(self.validated_by)
+        except LamoError as error:
+            yield f"kind: its sampler for validations: {error}; correct `validated_by` of kind {self.name}"
         yield from self.problems(settings, history, backbone)
 
     def parse(self, name: str, entry: str = "") -> Sampler:

@@ -110,7 +110,7 @@ class LinearGuess(nn.Module):
         self.bias.copy_(found[-1])
         if min(fold.windows for fold in folds) == 0:
             return  # too few windows to hold some out: nothing is known of what the guess leaves
-        left = [fold.left_by((whole - fold).regression(self.ridge)) for fold in folds]
+        left = [fold.residual_products((whole - fold).regression(self.ridge)) for fold in folds]
         self.spread.copy_(_root(torch.stack(left).sum(0) / whole.windows))
         self.outside.copy_((outside / whole.windows).sqrt())
 
@@ -147,7 +147,7 @@ class _Sums:
         """Ridge regression of the wanted values on the inputs, [C, R]; `ridge` per window."""
         return solve_ridge(self.gram, self.moment, ridge * self.windows)
 
-    def left_by(self, found: Tensor) -> Tensor:
+    def residual_products(self, found: Tensor) -> Tensor:
         """Sum of the squares and products of what the regression `found` leaves of the wanted values, [R, R]."""
         return self.squares - found.T @ self.moment - self.moment.T @ found + found.T @ self.gram @ found
 

@@ -37,15 +37,20 @@ def train_predictor(
     seed: int,
     folder: str | Path,
     session: Session,
+    entry: str | None = None,
 ) -> Predictor:
     """Trains one predictor and writes model.safetensors, config.json and log.parquet into `folder`.
 
-    The log holds loss, gradient norm, learning rate, samples per second, the share of the time spent on waiting for
-    data and, at validations (on the averaged weights and clean contexts), validation_loss, validation_error (mean
-    squared error of one sample per window, of a mixture its most likely mean, in variances of the target: of samples
-    that are as uncertain as the truth it is twice that of their mean), repeat_error (of the last observed value) and
-    guess_error (of the linear guess alone; one that is fitted on too few windows is no better than 1, the mean, and
-    wants more ridge).
+    The log holds loss, gradient norm, learning rate, samples per second and the share of the time spent on waiting for
+    data. Validations use the averaged weights and clean contexts. They log, in variances of the target:
+    - validation_loss.
+    - validation_error: mean squared error of one sample per window; of a mixture, of its most likely mean. If samples
+      vary as much as the truth, this is twice the error of their mean.
+    - repeat_error: of the last observed value.
+    - guess_error: of the linear guess alone. If it is not below 1, which is the mean, there were too few windows, and
+      more ridge helps.
+
+    `entry` names the training in progress bars and messages; by default the kind does.
 
     Returns:
         The predictor that was saved: the moving average of the weights if ema_decay is not 0.
@@ -60,7 +65,7 @@ def train_predictor(
     seed_everything(seed)
     model = build(lambda: build_predictor(config, geometry), device)
     fit_guess(model, train, device)
-    task = PredictorTask(f"{kind.name} seed {seed}", model, geometry, train.statistics, settings, seed, device)
+    task = PredictorTask(f"{entry or kind.name} seed {seed}", model, geometry, train.statistics, settings, seed, device)
     checks = _validation_batches(validation, settings, seed, device)
     rows = ShuffledRows(len(train), train.read, settings.batch, seed)
     log = fit(
@@ -138,15 +143,19 @@ def _validation_batches(
 @torch.no_grad()
 def validate(model: Predictor, sampler: Sampler, batches: list[Batch], seed: int, device: torch.device) -> Values:
     """Loss and one-step error on `batches`, with the same random numbers every time."""
-    noise, sampling = generator(device, seed, VALIDATION), generator(device, seed, VALIDATION_SAMPLE)
-    zero = torch.zeros((), device=device)
-    loss = error = repeat = guess = zero
+    noise = generator(device, seed, VALIDATION)
+    sampling = generator(device, seed, VALIDATION_SAMPLE)
+    names = ("validation_loss", "validation_error", "guess_error", "repeat_error")
+    means = {name: torch.zeros((), device=device) for name in names}
     windows = sum(len(batch.state) for batch in batches)
     for batch in batches:
-        target, share = batch.target(model.predicts), len(batch.state) / windows
-        loss += share * model.loss(batch.context, target, noise).float()
-        error += share * (model.sample(batch.context, sampler, sampling) - target).square().mean()
-        guess += share * (model.guess(batch.context) - target).square().mean()
-        repeat += share * (batch.last(model.predicts) - target).square().mean()
-    errors = {"validation_error": error, "guess_error": guess, "repeat_error": repeat}
-    return {"validation_loss": loss, **errors}
+        target = batch.target(model.predicts)
+        found = (
+            model.loss(batch.context, target, noise).float(),
+            (model.sample(batch.context, sampler, sampling) - target).square().mean(),
+            (model.guess(batch.context) - target).square().mean(),
+            (batch.last(model.predicts) - target).square().mean(),
+        )
+        for name, value in zip(names, found, strict=True):
+            means[name] = means[name] + len(batch.state) / windows * value
+    return means

@@ -96,14 +96,16 @@ def in_words(methods: Sequence[Method], step: Step) -> str:
 
 
 def _beside(reference: Method, other: Method) -> str:
-    ratios = {
-        "parameters of the backbone": other.size.backbone / reference.size.backbone,
-        "parameters of the head": other.size.head / reference.size.head,
-        "context tokens": other.size.context_tokens / reference.size.context_tokens,
-        "values predicted per step": other.size.payload / reference.size.payload,
-        "training samples": other.training_samples / reference.training_samples,
-        "training FLOP": other.training_flops / reference.training_flops,
+    pairs = {
+        "parameters of the backbone": (other.size.backbone, reference.size.backbone),
+        "parameters of the head": (other.size.head, reference.size.head),
+        "context tokens": (other.size.context_tokens, reference.size.context_tokens),
+        "values predicted per step": (other.size.payload, reference.size.payload),
+        "training samples": (other.training_samples, reference.training_samples),
+        "training FLOP": (other.training_flops, reference.training_flops),
     }
+    # A kind from outside need not have a backbone: what the reference has none of has no ratio.
+    ratios = {name: mine / its for name, (mine, its) in pairs.items() if its}
     same = [name for name, ratio in ratios.items() if abs(ratio - 1) <= MATCHED]
     apart = [f"{_times(ratio)} times the {name}" for name, ratio in ratios.items() if name not in same]
     matched = f"matched within {100 * MATCHED:.0f} % in {_list(same)}" if same else "matched in nothing"

@@ -36,14 +36,3 @@ def set_weight_decay(optimizer: torch.optim.Optimizer, value: float) -> None:
     for group in optimizer.param_groups:
         if group["decayed"]:
             group["weight_decay"] = value
-
-
-def descend(
-    optimizer: torch.optim.Optimizer, loss: torch.Tensor, parameters: list[nn.Parameter], clip: float
-) -> torch.Tensor:
-    """Backward pass, clipping of the gradient's norm to `clip`, optimiser step; returns the norm before clipping."""
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    norm = nn.utils.clip_grad_norm_(parameters, clip)
-    optimizer.step()
-    return norm

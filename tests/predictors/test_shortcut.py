@@ -13,7 +13,7 @@ from lamo.predictors.config import BackboneConfig
 from lamo.predictors.flow.config import FlowConfig
 from lamo.predictors.flow.head import FlowHead
 from lamo.predictors.flow.kind import KIND
-from lamo.predictors.flow.shortcut import STEP_SIZES, draw_sizes, on_grid, rows_on_themselves, told_in_sampling
+from lamo.predictors.flow.shortcut import STEP_SIZES, draw_sizes, on_grid, shortcut_rows, step_size_of_sampler
 from lamo.training.device import mixed_precision
 
 CPU = torch.device("cpu")
@@ -114,14 +114,14 @@ def test_the_loss_of_validation_is_that_of_flow_matching():
 
 @pytest.mark.parametrize(("share", "batch", "count"), [(0.25, 32, 8), (0.25, 30, 7), (0.5, 9, 4), (0.1, 10, 1)])
 def test_a_share_of_the_batch_is_chosen_evenly_and_part_by_part(share, batch, count):
-    whole = rows_on_themselves(batch, share)
+    whole = shortcut_rows(batch, share)
     assert len(whole) == count
     gaps = [b - a for a, b in pairwise(whole)]
     assert not gaps or max(gaps) - min(gaps) <= 1
     parts = []
     for begin, end in ((0, 3), (3, 7), (7, batch)):
         with sharing(Share.of(begin, end, batch, 1)):
-            parts += [begin + row for row in rows_on_themselves(end - begin, share)]
+            parts += [begin + row for row in shortcut_rows(end - begin, share)]
     assert parts == whole
 
 
@@ -152,7 +152,7 @@ def test_steps_begin_on_the_grid_of_their_size_and_end_by_one():
 )  # fmt: skip
 def test_a_sample_tells_the_head_the_size_of_its_euler_steps(label, size, monkeypatch):
     used = sampler(label)
-    assert STEP_SIZES[told_in_sampling(used.steps, used.solver)] == size
+    assert STEP_SIZES[step_size_of_sampler(used.steps, used.solver)] == size
     head, (features, _) = make_head(0.25), batch(3)
     velocity, heard = head.velocity, []
 

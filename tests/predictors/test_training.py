@@ -13,7 +13,7 @@ from lamo.predictors.data import LatentWindows
 from lamo.predictors.entries import PredictorsConfig
 from lamo.predictors.kinds import PredictorConfig
 from lamo.predictors.statistics import compute_statistics
-from lamo.predictors.train import train_predictor
+from lamo.predictors.train import train_predictor, validate
 from lamo.training.session import Session
 
 CPU = torch.device("cpu")
@@ -38,7 +38,26 @@ def test_training_writes_model_config_and_log(name, config, geometry, latents, c
     torch.testing.assert_close(*samples)
     log = pq.read_table(tmp_path / "log.parquet").to_pandas()
     assert {"step", "loss", "gradient_norm", "learning_rate", "samples_per_s"} <= set(log.columns)
-    assert log[["validation_loss", "validation_error", "repeat_error"]].dropna().shape[0] >= 1
+    validated = log[["validation_loss", "validation_error", "guess_error", "repeat_error"]].dropna()
+    assert len(validated) >= 1
+
+
+def test_a_validation_measures_four_things_each_by_itself(config, geometry, latents, tmp_path):
+    config = quick(config, "gmm", guess="linear")
+    trained = train(config, geometry, latents, tmp_path)
+    windows = LatentWindows([latents], geometry.history, compute_statistics([latents]))
+    batches = [windows.batch(range(3)), windows.batch(range(3, 4))]
+    mean = sampler("gmm-mean")
+    found = {name: float(value) for name, value in validate(trained, mean, batches, 0, torch.device("cpu")).items()}
+    squares = {"validation_error": [], "guess_error": [], "repeat_error": []}
+    for batch in batches:
+        target = batch.motion
+        squares["validation_error"].append((trained.sample(batch.context, mean, torch.Generator()) - target).square())
+        squares["guess_error"].append((trained.guess(batch.context) - target).square())
+        squares["repeat_error"].append((batch.context.motion[:, -1] - target).square())
+    for name, parts in squares.items():
+        assert found[name] == pytest.approx(float(torch.cat(parts).mean()), rel=1e-4), name
+    assert len(set(found.values())) == 4
 
 
 @pytest.mark.parametrize("name", ["flow", "gmm", "state"])

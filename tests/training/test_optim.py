@@ -1,4 +1,4 @@
-"""Schedules, parameter groups and one descent step."""
+"""Schedules, parameter groups and one step."""
 
 import math
 
@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from lamo.training.optim import adamw, cosine, descend, set_learning_rate, set_weight_decay
+from lamo.training.learner import Learner
+from lamo.training.optim import adamw, cosine, set_learning_rate, set_weight_decay
+from lamo.training.session import Session
 
 rates = st.floats(1e-6, 1.0)
 
@@ -81,11 +83,12 @@ def test_decay_shrinks_matrices_only():
 
 
 @pytest.mark.parametrize("clip", [0.5, 100.0])
-def test_descend_clips_the_gradient_and_reports_its_norm_before(clip):
-    weight = nn.Parameter(torch.tensor([3.0, 4.0]))
+def test_a_step_clips_the_gradient_and_reports_its_norm_before(clip):
+    module = nn.Module()
+    module.weight = weight = nn.Parameter(torch.tensor([3.0, 4.0]))
     weight.grad = torch.full((2,), 1e9)  # of an earlier step: has to be forgotten
     optimizer = torch.optim.SGD([weight], lr=1.0)
-    norm = descend(optimizer, weight.square().sum() / 2, [weight], clip)
-    assert float(norm) == pytest.approx(5.0)
+    learner = Learner(lambda rows: {"loss": weight.square().sum() / 2}, [module], optimizer, clip, Session())
+    assert float(learner.learn(torch.zeros(1), 1)["gradient_norm"]) == pytest.approx(5.0)
     step = torch.tensor([3.0, 4.0]) * min(1.0, clip / 5.0)
     torch.testing.assert_close(weight.detach(), torch.tensor([3.0, 4.0]) - step, rtol=1e-5, atol=1e-5)

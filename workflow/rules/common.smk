@@ -15,7 +15,7 @@ from lamo.config import load_config
 from lamo.errors import LamoError
 from lamo.jobs.code_hash import code_hash
 from lamo.midway.checkpoint.files import checkpoint_files
-from lamo.jobs.launch import leave_requests_to_jobs
+from lamo.jobs.launch import ignore_stop_requests
 from lamo.jobs.lock import release_stale_lock
 from lamo.predictors.kinds import kind_module
 from lamo.stages import check_shared, keep_config, path_variables
@@ -38,7 +38,7 @@ if workflow.is_main_process:
 SPLITS = ("train", "val")
 # A run that was killed leaves Snakemake's lock behind; nobody should have to know --unlock.
 LOCK = release_stale_lock(Path.cwd()) if workflow.is_main_process else None
-leave_requests_to_jobs()
+ignore_stop_requests()
 
 
 # Memory and time grow with each attempt (resources of the rules); threads and GPUs do not, since results depend on their

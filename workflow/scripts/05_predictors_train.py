@@ -12,7 +12,7 @@ from lamo.stores.latents import open_latents
 from lamo.training.session import training_session
 
 
-def main(files, output, params, session, seed):
+def main(files, output, params, session, seed, entry):
     config = PredictorConfig.model_validate(params.predictor)
     statistics = Statistics.load(files.statistics)
     train = open_latents(files.train, files.train_manifests)
@@ -25,10 +25,12 @@ def main(files, output, params, session, seed):
         seed,
         Path(output.model).parent,
         session,
+        entry,
     )
 
 
 with job(snakemake) as this:
     if not handed_over(snakemake.resources, snakemake.threads):
         with training_session(snakemake.resources, snakemake.threads, this.folder_for_checkpoints, this.key) as session:
-            main(snakemake.input, snakemake.output, snakemake.params, session, int(snakemake.wildcards.seed))
+            names = snakemake.wildcards
+            main(snakemake.input, snakemake.output, snakemake.params, session, int(names.seed), names.predictor)

@@ -101,7 +101,7 @@ class DynamicsTask(Task[FrameWindows]):
         }
 
     def after_step(self, index: int) -> None:
-        """Move all that no gradient trains towards what it is an average of."""
+        """Update the moving averages: teacher, target laterals, target embedding."""
         model = self.model
         update_ema(model.target_laterals, model.source_laterals, self.momentum)
         if model.form.pairing == "tokens":

@@ -19,8 +19,8 @@ from lamo.predictors.flow.shortcut import (
     STEP_SIZES,
     draw_sizes,
     on_grid,
-    rows_on_themselves,
-    told_in_sampling,
+    shortcut_rows,
+    step_size_of_sampler,
     two_half_steps,
 )
 from lamo.predictors.interface import Randomness, Sampler
@@ -88,7 +88,7 @@ class FlowHead(nn.Module):
     between the blocks lets the tokens of a step agree with each other.
 
     With a `shortcut_share` above 0 it is also told the size of a step, and that share of a batch is trained on its own
-    smaller steps (`lamo.predictors.flow.shortcut`); without, there are neither parameters nor random numbers of that.
+    smaller steps (`lamo.predictors.flow.shortcut`). At 0 it has no such parameters and draws no such random numbers.
 
     The head is at least as wide as a token: the velocity contains the noise x_0, which a narrower one cannot carry.
 
@@ -161,7 +161,7 @@ class FlowHead(nn.Module):
         return F.mse_loss(self.velocity(point.position, tau, features.tokens).float(), point.velocity)
 
     def _shortcut_loss(self, tokens: Tensor, x0: Tensor, x1: Tensor, tau: Tensor, generator: Generator) -> Tensor:
-        chosen = rows_on_themselves(len(x1), self.shortcut_share)
+        chosen = shortcut_rows(len(x1), self.shortcut_share)
         told = draw_sizes(len(x1), chosen, generator, x1)
         tau = on_grid(tau, told)
         point = straight_path(x0, x1, _spread(tau, x1))
@@ -187,7 +187,7 @@ class FlowHead(nn.Module):
         tokens = features.tokens
         rows = tokens.shape[0]
         x0 = normal((*tokens.shape[:-1], self.token_width), generator, tokens)
-        size = told_in_sampling(sampler.steps, sampler.solver)
+        size = step_size_of_sampler(sampler.steps, sampler.solver)
         told = torch.full((rows,), size, device=tokens.device) if size else None
         return integrate(
             lambda x, tau: self.velocity(x, x.new_full((rows,), tau), tokens, told), x0, sampler.steps, sampler.solver

@@ -25,7 +25,7 @@ def parse(name: str) -> FlowSampler | None:
     Raises:
         LamoError: there are zero steps.
     """
-    match = re.fullmatch(r"([0-9]+)(-heun)?", name)
+    match = re.fullmatch(r"(0|[1-9][0-9]*)(-heun)?", name)
     if match is None:
         return None
     steps = int(match[1])

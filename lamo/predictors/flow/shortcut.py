@@ -22,9 +22,12 @@ from lamo.predictors.randomness import uniform
 STEP_SIZES = (0.0, 1 / 8, 1 / 4, 1 / 2, 1.0)
 
 
-def rows_on_themselves(rows: int, share: float) -> list[int]:
-    """Which of `rows` rows are trained on the head's own steps: `share` of the batch, evenly spread over its places, so
-    that processes and parts have about as many, and those that the whole batch has."""
+def shortcut_rows(rows: int, share: float) -> list[int]:
+    """Which of `rows` rows are trained on the head's own steps: `share` of the batch.
+
+    They are spread evenly over the batch. So each process gets its share, and the choice does not depend on how the
+    batch is divided.
+    """
     return [
         row for row, place in enumerate(places(rows)) if math.floor((place + 1) * share) > math.floor(place * share)
     ]
@@ -65,7 +68,7 @@ def two_half_steps(
     return (first + second) / 2
 
 
-def told_in_sampling(steps: int, solver: str) -> int:
+def step_size_of_sampler(steps: int, solver: str) -> int:
     """Number of the size that a head is told for a sample of `steps` equal steps: that of a step, for Euler steps of a
     size that it was trained on; else 0, the plain velocity."""
     size = 1.0 / steps

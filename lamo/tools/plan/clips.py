@@ -42,7 +42,7 @@ class SampledClip:
 
 @dataclass(frozen=True)
 class Split:
-    """The clips of one split and a sample of them; what is asked of all is the mean of the sample times `clips`."""
+    """The clips of one split and a sample of them. Totals are the sample's mean times `clips`."""
 
     clips: int
     sample: tuple[SampledClip, ...]
