@@ -72,15 +72,16 @@ sizes: install
 report: install
 	$(BIN)/snakemake --report results/demo/report.html
 
-# Starts nothing. JSON=file writes the same for programs, GPU_TFLOPS=990 names another GPU by its peak in bfloat16.
+# Starts nothing. CONFIG may be several files, each laid over those before it: CONFIG="config/bench.yaml config/bench-long.yaml".
+# JSON=file writes the same for programs, GPU_TFLOPS=990 names another GPU by its peak in bfloat16.
 plan: install
-	@$(BIN)/lamo plan $(if $(CONFIG),--config '$(CONFIG)') $(if $(VIDEOS),--videos '$(VIDEOS)') \
+	@$(BIN)/lamo plan $(if $(CONFIG),--config $(CONFIG)) $(if $(VIDEOS),--videos '$(VIDEOS)') \
 	  $(if $(CLIPS),--clips $(CLIPS)) $(if $(SECONDS),--seconds $(SECONDS)) \
 	  $(if $(GPU_TFLOPS),--gpu-tflops $(GPU_TFLOPS)) $(if $(JSON),--json '$(JSON)')
 
-# Runs nothing.
+# Runs nothing. CONFIG may be several files, as above; they stand last, since they would take a target for one more file.
 explain: install
-	@$(BIN)/lamo explain --cores $(CORES) $(if $(CONFIG),--configfile '$(CONFIG)') $(ARGS)
+	@$(BIN)/lamo explain --cores $(CORES) $(ARGS) $(if $(CONFIG),--configfile $(CONFIG))
 
 # All groups of config/ablations, or one: GROUP=history. Each is a run over the stages of the finished run RUN.
 GROUP ?= $(patsubst config/ablations/%.yaml,%,$(wildcard config/ablations/*.yaml))

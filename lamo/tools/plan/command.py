@@ -27,10 +27,11 @@ def main(arguments: Sequence[str]) -> int:
     clips = parse_clips(options.clips) if options.clips else None
     over = {"videos": {"root": options.videos}} if options.videos else {}
     plan = make_plan(
-        read_raw([options.config] if options.config else [], over),
+        read_raw(options.config, over),
         Options(clips, options.seconds, options.sample, options.gpu_tflops, options.efficiency, options.results),
     )
-    print(report(plan, f"Plan of the run {plan.config.run} ({options.config or 'config/config.yaml'})"))
+    files = " ".join(options.config) or "config/config.yaml"
+    print(report(plan, f"Plan of the run {plan.config.run} ({files})"))
     if options.json:
         write_json(options.json, {**plan.facts(), "warnings": warnings_of(plan)})
     return 0
@@ -42,8 +43,15 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         "Estimate time, disk and memory of a run before it is started. Nothing is started.",
         "lamo plan --config config/bdd100k.yaml --videos path/to/bdd100k",
         "lamo plan --config config/bdd100k.yaml --clips train=70000 val=10000 --seconds 40",
+        "lamo plan --config config/bench.yaml config/bench-long.yaml",
     )
-    parser.add_argument("--config", help="configuration that is laid over config/config.yaml")
+    parser.add_argument(
+        "--config",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="configurations that are laid over config/config.yaml, each over those before it",
+    )
     parser.add_argument("--videos", help="folder of the videos, in place of videos.root")
     parser.add_argument(
         "--clips",

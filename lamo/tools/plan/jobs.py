@@ -12,7 +12,11 @@ import yaml
 from lamo.config import Config
 from lamo.dataset.companions import INFO_PLACES, STILL_PLACES, companion_folder
 from lamo.dataset.division import SPLITS
+from lamo.dataset.fingerprints import CACHE
+from lamo.dataset.listing import FOLDER as LISTINGS
 from lamo.jobs.code_hash import ROOT
+from lamo.stages import CONFIG_FILE, STAGES, check_shared, keep_config
+from lamo.stores.atomic import read_json
 from lamo.tools.dry_run import Job, dry_run
 from lamo.tools.overlay import lay_over
 
@@ -29,18 +33,35 @@ def planned_jobs(raw: Mapping[str, Any], config: Config, results: Path) -> list[
     video per split stands for them, so that a plan needs no videos and does not read thousands of them.
 
     Raises:
-        LamoError: Snakemake refuses the configuration.
+        LamoError: Snakemake refuses the configuration, or stages are shared with a run that has other settings.
     """
+    check_shared(config.model_dump(mode="json", by_alias=True), results / config.run)
     with TemporaryDirectory(prefix="lamo-plan-") as folder, _restored():
         place = Path(folder)
         (place / "config").symlink_to(ROOT / "config")
-        if config.share.run and (results / config.share.run).is_dir():
-            (place / "results").mkdir()
-            (place / "results" / config.share.run).symlink_to((results / config.share.run).absolute())
+        changed = _elsewhere(config, place)
+        if config.share.run:
+            _stand_in(results / config.share.run, place / "results" / config.share.run, changed)
         file = place / "plan.yaml"
-        file.write_text(yaml.safe_dump(lay_over(raw, _elsewhere(config, place))), encoding="utf-8")
+        file.write_text(yaml.safe_dump(lay_over(raw, changed)), encoding="utf-8")
         arguments = ["--snakefile", str(ROOT / "Snakefile"), "--directory", folder, "--cores", CORES]
         return dry_run([*arguments, "--configfile", str(file)])
+
+
+def _stand_in(run: Path, copy: Path, changed: Mapping[str, Any]) -> None:
+    """Make a folder that looks like that of the finished `run`, with `changed` laid over its configuration.
+
+    Its files are links. The folders that Snakemake's start writes to, for the list of videos, are folders of their own.
+    """
+    frames = STAGES["frames"].folder
+    (copy / frames).mkdir(parents=True)
+    for path in (*run.glob("*"), *run.glob(f"{frames}/*")):
+        if path.name not in {frames, CONFIG_FILE, LISTINGS, CACHE}:
+            link = copy / path.relative_to(run)
+            link.symlink_to(path.absolute())
+            # Snakemake looks at the time of the link: without this, every output would be as new as this plan.
+            os.utime(link, ns=(path.lstat().st_atime_ns, path.lstat().st_mtime_ns), follow_symlinks=False)
+    keep_config(lay_over(read_json(run / CONFIG_FILE), changed), copy)
 
 
 def _elsewhere(config: Config, place: Path) -> dict[str, Any]:

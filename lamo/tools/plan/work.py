@@ -44,7 +44,7 @@ class Work:
 
 
 class Workload:
-    """The work of the jobs of one run; its methods are named by the rules. Validations of trainings are left out."""
+    """The work of the jobs of one run; Validations of trainings are left out."""
 
     def __init__(self, sizes: Sizes, clips: Clips) -> None:
         self.sizes = sizes
@@ -58,11 +58,28 @@ class Workload:
         self.predictor_steps = cache(lambda entry: predictor_steps(sizes, entry))
         self.predictor_calls = cache(lambda entry, label: predictor_calls(sizes, entry, label))
         self.control_calls = cache(lambda: control_calls(sizes))
+        self.of_rule: dict[str, Callable[[Wildcards], Work]] = {
+            "world_render": self._world_render,
+            "frames_find": self._every_clip,
+            "frames_decode": self._frames_decode,
+            "frames_stills": self._frames_stills,
+            "frames_info": self._every_clip,
+            "frames_collect": self._every_clip,
+            "midway_train": self._midway_train,
+            "latents_encode": self._latents_encode,
+            "latents_statistics": self._latents_statistics,
+            "decoder_train": self._decoder_train,
+            "predictors_train": self._predictors_train,
+            "rollouts_predict": self._rollouts_predict,
+            "rollouts_controls": self._rollouts_controls,
+            "metrics_features": self._metrics_features,
+            "metrics_score": self._metrics_score,
+            "metrics_probe": self._metrics_probe,
+        }
 
     def of(self, rule: str, wildcards: Wildcards) -> Work:
-        """The work of a job. Of a rule without a method here it is not known, and counts as one job."""
-        find: Callable[[Wildcards], Work] | None = getattr(self, f"_{rule}", None)
-        return find(wildcards) if find else Work()
+        """The work of a job. Of a rule that `of_rule` does not have it is not known, and counts as one job."""
+        return self.of_rule[rule](wildcards) if rule in self.of_rule else Work()
 
     @property
     def windows(self) -> int:
@@ -98,8 +115,6 @@ class Workload:
 
     def _every_clip(self, wildcards: Wildcards) -> Work:
         return Work(data={"clips": sum(split.clips for split in self.clips.splits.values())})
-
-    _frames_find = _frames_collect = _frames_info = _every_clip
 
     def _midway_train(self, wildcards: Wildcards) -> Work:
         return Work(self.midway_steps())

@@ -1,6 +1,7 @@
 """The jobs of a plan, which Snakemake's dry run says."""
 
 import os
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 from lamo.config import load_config
 from lamo.errors import LamoError
 from lamo.jobs.code_hash import ROOT
-from lamo.tools.overlay import read_raw
+from lamo.stages import keep_config
+from lamo.tools.overlay import lay_over, read_raw
 from lamo.tools.plan.jobs import planned_jobs
 
 
@@ -48,3 +50,59 @@ def test_files_beside_the_videos_have_jobs(tmp_path):
 def test_what_snakemake_refuses_is_said(tmp_path):
     with pytest.raises(LamoError, match=r"midway.checkpoint: found no file .*nowhere"):
         jobs_of(None, midway={"checkpoint": str(tmp_path / "nowhere")})
+
+
+@pytest.fixture
+def base(tmp_path, monkeypatch):
+    """The results of a finished run of videos and a checkpoint, both by relative paths, and its configuration."""
+    monkeypatch.chdir(tmp_path)
+    for split in ("train", "val"):
+        (tmp_path / "videos" / split).mkdir(parents=True)
+        (tmp_path / "videos" / split / "a.mp4").touch()
+    shutil.copytree(ROOT / "results" / "weights" / "compact", "weights")
+    raw = read_raw([], {"run": "base", "videos": {"root": "videos"}, "midway": {"checkpoint": "weights"}})
+    results = Path("results")
+    jobs = planned_jobs(raw, load_config(raw), results)
+    keep_config(load_config(raw).model_dump(mode="json", by_alias=True), results / "base")
+    for output in (Path(output) for job in jobs for output in job.outputs):
+        if output.suffix in ("", ".zarr"):
+            output.mkdir(parents=True)
+        else:
+            output.parent.mkdir(parents=True, exist_ok=True)
+            output.touch()
+    (results / "base/01_frames/listings").mkdir()
+    (results / "base/01_frames/fingerprints.json").write_text("{}")
+    # Long ago, so that what a plan makes itself is newer.
+    for path in (*Path("weights").iterdir(), *results.rglob("*")):
+        os.utime(path, (1.5e9, 1.5e9))
+    return results, raw
+
+
+def sharing(raw, *stages, **sections):
+    return lay_over(raw, {"run": "mine", "share": {"run": "base", "stages": list(stages)}, **sections})
+
+
+def test_shared_stages_have_no_jobs_and_their_run_stays_as_it_is(base):
+    results, raw = base
+    before = {path: (path.lstat().st_mtime_ns, path.is_symlink()) for path in results.rglob("*")}
+    raw = sharing(raw, "frames", "midway", "latents", "decoder", predictors={"entries": {"gmm": None}})
+    rules = {job.rule for job in planned_jobs(raw, load_config(raw), results)}
+    assert {rule for rule in rules if not rule.startswith(("predictors_", "rollouts_", "metrics_"))} == set()
+    assert {"predictors_train", "rollouts_predict", "metrics_features"} <= rules
+    assert {path: (path.lstat().st_mtime_ns, path.is_symlink()) for path in results.rglob("*")} == before
+
+
+def test_what_is_missing_of_shared_stages_has_jobs(base):
+    results, raw = base
+    (results / "base/02_midway/model.safetensors").unlink()
+    raw = sharing(raw, "frames", "midway")
+    rules = {job.rule for job in planned_jobs(raw, load_config(raw), results)}
+    assert {"midway_import", "latents_encode"} <= rules
+    assert not any(rule.startswith("frames_") for rule in rules)
+
+
+def test_other_settings_of_shared_stages_are_refused(base):
+    results, raw = base
+    raw = sharing(raw, "frames", "midway", midway={"checkpoint": None})
+    with pytest.raises(LamoError, match=r"midway.checkpoint is None here and 'weights' there \("):
+        planned_jobs(raw, load_config(raw), results)

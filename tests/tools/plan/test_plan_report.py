@@ -12,7 +12,7 @@ from lamo.jobs.code_hash import ROOT
 from lamo.tools.dry_run import Job
 from lamo.tools.overlay import lay_over, read_yaml
 from lamo.tools.plan.clips import plan_clips
-from lamo.tools.plan.command import main
+from lamo.tools.plan.command import _parse, main
 from lamo.tools.plan.disk import plan_memory, plan_stores
 from lamo.tools.plan.gpu import choose_gpu
 from lamo.tools.plan.pieces import Piece
@@ -186,6 +186,11 @@ def test_command(capsys, tmp_path, make_video, monkeypatch):
     assert facts["gpu"]["peak"] == 1e14
     assert {one["source"] for one in facts["rules"]} == {"estimated"}
     assert not (tmp_path / "results").exists()
+
+
+def test_several_configurations_are_taken_in_their_order():
+    assert _parse(["--config", "a.yaml", "b.yaml", "--sample", "3"]).config == ["a.yaml", "b.yaml"]
+    assert _parse([]).config == []
 
 
 @pytest.mark.parametrize(

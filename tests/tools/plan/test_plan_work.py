@@ -1,11 +1,14 @@
 """The work of the jobs against a real counter on the stages' own code."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from lamo.jobs.code_hash import ROOT
 from lamo.midway.network import Midway
 from lamo.rollout.autoregressive import roll_out
 from lamo.rollout.controls import CONTROLS, roll_out_control
@@ -122,8 +125,14 @@ def test_data_by_hand(workload):
     assert workload.of("metrics_score", {}).data == {"frames scored": 4 * 8 * (4 * 2 + 7)}
 
 
-def test_a_rule_that_is_not_known_counts_its_jobs(workload):
-    assert workload.of("of_a_stage_of_ones_own", {}).amount == (1.0, "jobs")
+@pytest.mark.parametrize("rule", ["of_a_stage_of_ones_own", "every_clip", "windows", "rolled"])
+def test_a_rule_that_is_not_known_counts_its_jobs(workload, rule):
+    assert workload.of(rule, {}).amount == (1.0, "jobs")
+
+
+def test_rules_that_are_known_are_in_the_workflow(workload):
+    text = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+    assert set(workload.of_rule) <= set(re.findall(r"^ *rule (\w+):$", text, re.MULTILINE))
 
 
 def test_a_linear_layer_by_hand():
