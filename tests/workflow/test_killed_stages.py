@@ -76,7 +76,7 @@ def undisturbed(tmp_path_factory, workflow_in):
     workflow = workflow_in(
         base / "run",
         f"videos={{root: {base / 'videos'}}}",
-        "frames={height: 32, width: 64, rate_hz: 10, shards: {train: 2, val: 1}}",
+        "frames={height: 32, width: 64, rate_hz: 10, min_frames: 20, shards: {train: 2, val: 1}}",
         f"midway={{checkpoint: {base / 'model'}}}",
     )
     workflow.run(targets=("02_midway/model.safetensors",))

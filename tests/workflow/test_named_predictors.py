@@ -78,7 +78,7 @@ def test_variants_and_a_kind_from_outside_end_in_a_table(new_workflow, tmp_path,
     assert learned["flow-k1-2"] == learned["flow-k1-guess"] == "flow-k1"
     saved = json.loads((workflow.results / "05_predictors/flow-k1/seed0/config.json").read_text())
     assert (saved["predictor"]["kind"], saved["predictor"]["history"], saved["geometry"]["history"]) == ("flow", 1, 1)
-    assert saved["predictor"]["backbone"] == {"depth": 1, "width": 24, "heads": 2, "mlp_ratio": 4.0}
+    assert saved["predictor"]["backbone"] == {"depth": 1, "width": 24, "heads": 2}
     costs = (workflow.results / "05_predictors/matched.csv").read_text().splitlines()
     assert [line.split(",")[1] for line in costs[1:]] == ["flow-2", "gmm", "flow-k1-2", "mine"]
     compared = (workflow.results / "07_metrics/comparisons.csv").read_text()
