@@ -15,7 +15,7 @@ from lamo.errors import LamoError
 from lamo.predictors.config import BackboneChange, BackboneConfig, KindConfig, PredictorTraining, TrainingChange
 from lamo.predictors.kinds import GROUP, PredictorConfig, built_in_kinds, find_kind
 from lamo.predictors.sampler import GuessSampler, row_label
-from lamo.section import Section
+from lamo.section import Section, lay_over
 
 NAME = re.compile("[a-z][a-z0-9-]*")
 # Of rows: they name files, and Snakemake finds them in paths (workflow/rules/common.smk).
@@ -211,15 +211,7 @@ class PredictorsConfig(Section):
 
 def over_defaults(entries: Mapping[str, Any]) -> dict[str, Any]:
     """What a run says of its entries, laid over the default ones key by key; an entry that is null is left out."""
-    return {name: value for name, value in _laid_over(DEFAULTS, entries).items() if value is not None}
-
-
-def _laid_over(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    merged = {**values, **changes}
-    for key in values.keys() & changes.keys():
-        if isinstance(values[key], Mapping) and isinstance(changes[key], Mapping):
-            merged[key] = _laid_over(values[key], changes[key])
-    return merged
+    return {name: value for name, value in lay_over(DEFAULTS, entries).items() if value is not None}
 
 
 def _knows(kind: str, sampler: str) -> bool:

@@ -13,6 +13,7 @@ import yaml
 from lamo.config import Config, load_config
 from lamo.errors import LamoError
 from lamo.jobs.code_hash import ROOT
+from lamo.section import lay_over
 
 DEFAULT = ROOT / "config" / "config.yaml"
 
@@ -37,16 +38,6 @@ def read_raw(files: Sequence[str | Path] = (), overrides: Mapping[str, Any] | No
     for part in (*map(read_yaml, files), overrides or {}):
         above = lay_over(above, part)
     return dict(lay_over(read_yaml(DEFAULT), above))
-
-
-def lay_over(below: Any, above: Mapping[str, Any]) -> Any:
-    """`above` laid over `below`, as a new mapping. An empty section changes nothing, not even a null below it."""
-    if not above:
-        return below
-    merged = dict(below) if isinstance(below, Mapping) else {}
-    for key, value in above.items():
-        merged[key] = lay_over(merged.get(key, {}), value) if isinstance(value, Mapping) else value
-    return merged
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from snakemake.utils import update_config
 from lamo.config import Config
 from lamo.errors import LamoError
 from lamo.jobs.code_hash import ROOT
-from lamo.tools.overlay import lay_over, parse_overrides, read_config, read_yaml
+from lamo.section import lay_over
+from lamo.tools.overlay import parse_overrides, read_config, read_yaml
 
 KEYS = st.sampled_from("ab")
 VALUES = st.none() | st.integers(0, 3) | st.lists(st.integers(0, 3), max_size=2)

@@ -15,10 +15,10 @@ from lamo.dataset.division import SPLITS
 from lamo.dataset.fingerprints import CACHE
 from lamo.dataset.listing import FOLDER as LISTINGS
 from lamo.jobs.code_hash import ROOT
+from lamo.section import lay_over
 from lamo.stages import CONFIG_FILE, STAGES, check_shared, keep_config
 from lamo.stores.atomic import read_json
 from lamo.tools.dry_run import Job, dry_run
-from lamo.tools.overlay import lay_over
 
 # More than any rule asks for, so that the dry run shows what each one asks for.
 CORES = "1000"

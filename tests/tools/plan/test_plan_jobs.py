@@ -10,8 +10,9 @@ import pytest
 from lamo.config import load_config
 from lamo.errors import LamoError
 from lamo.jobs.code_hash import ROOT
+from lamo.section import lay_over
 from lamo.stages import keep_config
-from lamo.tools.overlay import lay_over, read_raw
+from lamo.tools.overlay import read_raw
 from lamo.tools.plan.jobs import planned_jobs
 
 

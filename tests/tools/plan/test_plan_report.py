@@ -9,8 +9,9 @@ import yaml
 
 from lamo.errors import LamoError
 from lamo.jobs.code_hash import ROOT
+from lamo.section import lay_over
 from lamo.tools.dry_run import Job
-from lamo.tools.overlay import lay_over, read_yaml
+from lamo.tools.overlay import read_yaml
 from lamo.tools.plan.clips import plan_clips
 from lamo.tools.plan.command import _parse, main
 from lamo.tools.plan.disk import plan_memory, plan_stores
