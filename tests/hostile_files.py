@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from lamo.errors import LamoError
-from lamo.midway.checkpoint.safe_unpickle import read_checkpoint
+from lamo.midway.upstream.safe_unpickle import read_checkpoint
 
 
 @dataclass

@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 
-from lamo.midway.checkpoint.upstream_names import HEAD_NAMES, PREFIXES, published_names
 from lamo.midway.learning.config import DinoConfig
 from lamo.midway.learning.dino import DinoHead
 from lamo.midway.network import Midway
+from lamo.midway.upstream.names import HEAD_NAMES, PREFIXES, published_names
 
 FOREIGN = {"omegaconf.dictconfig": "DictConfig", "omegaconf.listconfig": "ListConfig", "omegaconf.nodes": "AnyNode"}
 

@@ -7,13 +7,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lamo.midway.checkpoint.upstream import import_dino_heads, import_upstream
-from lamo.midway.checkpoint.upstream_names import published_names
 from lamo.midway.learning.config import DinoConfig
 from lamo.midway.learning.dino import DinoHead
 from lamo.midway.losses import motion_loss
 from lamo.midway.network import Midway
 from lamo.midway.published import vit_base, vit_small
+from lamo.midway.upstream.conversion import import_dino_heads, import_upstream
+from lamo.midway.upstream.names import published_names
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "golden" / "midway_a"
 PRESENT = (FOLDER / "expected.safetensors").exists()

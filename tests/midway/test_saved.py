@@ -9,10 +9,10 @@ import torch
 from safetensors.torch import load_file
 
 from lamo.errors import LamoError
-from lamo.midway.checkpoint.importing import import_checkpoint
 from lamo.midway.config import MidwayConfig
 from lamo.midway.network import Midway
 from lamo.midway.saved import read_saved
+from lamo.midway.upstream.importing import import_checkpoint
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "results" / "weights" / "compact"
 OLD_PUBLISHED = {

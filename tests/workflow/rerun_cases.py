@@ -121,7 +121,7 @@ CODE = [
     line_in("lamo/predictors/statistics.py", STATISTICS),
     line_in("lamo/midway/network.py", MIDWAY),
     line_in("lamo/midway/extraction.py", ENCODED),
-    line_in("lamo/midway/checkpoint/upstream.py", NOTHING),
+    line_in("lamo/midway/upstream/conversion.py", NOTHING),
     line_in("lamo/nn/transformer.py", MIDWAY),
     line_in("lamo/decoder/training.py", DECODER),
     # The features too: every training reads in the order that `lamo.stores.windows` draws, which stands on rows.

@@ -14,9 +14,9 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(ROOT), os.environ
 from lamo.config import load_config
 from lamo.errors import LamoError
 from lamo.jobs.code_hash import code_hash
-from lamo.midway.checkpoint.files import checkpoint_files
 from lamo.jobs.launch import ignore_stop_requests
 from lamo.jobs.lock import release_stale_lock
+from lamo.midway.upstream.files import checkpoint_files
 from lamo.predictors.kinds import kind_module
 from lamo.stages import check_shared, keep_config, path_variables
 from lamo.tools.results import show_results

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from lamo.jobs.job import job
-from lamo.midway.checkpoint.importing import import_checkpoint
 from lamo.midway.config import MidwayConfig
+from lamo.midway.upstream.importing import import_checkpoint
 
 
 def main(output, params):

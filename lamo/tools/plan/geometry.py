@@ -8,9 +8,9 @@ from torch import nn
 
 from lamo.config import Config
 from lamo.decoder.pixel_decoder import PixelDecoder
-from lamo.midway.checkpoint.importing import import_checkpoint
 from lamo.midway.network import Midway
 from lamo.midway.network_config import NetworkConfig
+from lamo.midway.upstream.importing import import_checkpoint
 from lamo.predictors.build import build_predictor
 from lamo.predictors.interface import Geometry, Predictor
 from lamo.predictors.kinds import find_kind

@@ -9,8 +9,8 @@ from published_layout import published_content, write_published
 
 from lamo.config import load_config
 from lamo.errors import LamoError
-from lamo.midway.checkpoint.importing import import_checkpoint
 from lamo.midway.config import MidwayConfig
+from lamo.midway.upstream.importing import import_checkpoint
 
 IMAGE = (16, 24)
 
@@ -64,6 +64,6 @@ def test_a_checkpoint_brings_its_own_geometry():
 def test_the_network_does_not_depend_on_the_importer_nor_on_the_training():
     code = (
         "import sys, lamo.midway.network; "
-        "sys.exit(any(name.startswith(('lamo.midway.checkpoint.', 'lamo.midway.learning.')) for name in sys.modules))"
+        "sys.exit(any(name.startswith(('lamo.midway.upstream.', 'lamo.midway.learning.')) for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from lamo.errors import LamoError
-from lamo.midway.checkpoint.upstream import import_upstream
 from lamo.midway.config import MidwayConfig
 from lamo.midway.network import Midway
+from lamo.midway.upstream.conversion import import_upstream
 
 
 def import_checkpoint(config: MidwayConfig, image: tuple[int, int]) -> Midway:

@@ -5,9 +5,9 @@ import torch
 from published_layout import published_content, write_published
 
 from lamo.errors import LamoError
-from lamo.midway.checkpoint.upstream import import_dino_heads, import_upstream
 from lamo.midway.network import Midway
 from lamo.midway.published import describe, published_config
+from lamo.midway.upstream.conversion import import_dino_heads, import_upstream
 
 IMAGE = (16, 24)
 ENCODER = {"patch": 4, "width": 12, "depth": 8, "heads": 3, "levels": (1, 3, 5, 7)}

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from lamo.errors import LamoError
-from lamo.midway.checkpoint.pickle_machine import Name, PickleMachine, Refused, Stub, keyed
+from lamo.midway.upstream.pickle_machine import Name, PickleMachine, Refused, Stub, keyed
 
 LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 PROGRAM_BYTES = 64 * 2**20

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 from lamo.errors import LamoError
-from lamo.midway.checkpoint.upstream_file import Upstream, read_upstream
-from lamo.midway.checkpoint.upstream_names import HEAD_NAMES, PREFIXES, published_names
 from lamo.midway.form import PUBLISHED
 from lamo.midway.learning.config import DinoConfig
 from lamo.midway.learning.dino import DinoHead
 from lamo.midway.network import Midway
 from lamo.midway.network_config import NetworkConfig
 from lamo.midway.published import PUBLISHED_TRAINING, published_config
+from lamo.midway.upstream.names import HEAD_NAMES, PREFIXES, published_names
+from lamo.midway.upstream.parts import Upstream, read_upstream
 
 ENCODER_HEADS = {"vit_tiny": 3, "vit_small": 6, "vit_base": 12}
 # Stored arguments that change the computation without showing in the weights, and the one value that is computed here.

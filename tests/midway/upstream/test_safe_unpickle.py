@@ -10,7 +10,7 @@ import pytest
 import torch
 from hostile_files import Calling, Storage, archive, is_refused, program, refused, tensor
 
-from lamo.midway.checkpoint.safe_unpickle import read_checkpoint
+from lamo.midway.upstream.safe_unpickle import read_checkpoint
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])

@@ -10,9 +10,9 @@ from typing import Any
 from torch import Tensor
 
 from lamo.errors import LamoError
-from lamo.midway.checkpoint.pickle_machine import Stub
-from lamo.midway.checkpoint.safe_unpickle import read_checkpoint
-from lamo.midway.checkpoint.upstream_names import PREFIXES
+from lamo.midway.upstream.names import PREFIXES
+from lamo.midway.upstream.pickle_machine import Stub
+from lamo.midway.upstream.safe_unpickle import read_checkpoint
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import pytest
 import torch
 from hostile_files import Calling, archive, is_refused, program, refused, tensor
 
-from lamo.midway.checkpoint.pickle_machine import Stub
-from lamo.midway.checkpoint.safe_unpickle import read_checkpoint
+from lamo.midway.upstream.pickle_machine import Stub
+from lamo.midway.upstream.safe_unpickle import read_checkpoint
 
 
 def test_objects_of_the_configuration_library_stay_inert(tmp_path):
@@ -73,7 +73,7 @@ TRICKS = {
     "cnumpy\ndtype\n(VO8\nK\x00K\x01tR.": "a NumPy scalar of type 'O8'",
     "cnumpy.core.multiarray\nscalar\n(NVx\ntR.": "a NumPy scalar that is not a number",
     "c_codecs\nencode\n(VCANARY\nVhex\ntR.": "text encoded as 'hex'",
-    "clamo.midway.checkpoint.pickle_machine\nStub\n.": "it names lamo.midway.checkpoint.pickle_machine.Stub",
+    "clamo.midway.upstream.pickle_machine\nStub\n.": "it names lamo.midway.upstream.pickle_machine.Stub",
     "cargparsex\nNamespace\n.": "it names argparsex.Namespace",
 }
 

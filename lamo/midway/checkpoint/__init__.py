@@ -1,1 +1,0 @@
-"""Import of published checkpoints and of models of other runs."""
