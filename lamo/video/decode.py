@@ -8,9 +8,9 @@ import numpy as np
 
 from lamo.video.config import FramesConfig
 from lamo.video.decoded import OK, REPAIRED, Decoded, Part, UnusableError, quarantined
-from lamo.video.picking import pick
+from lamo.video.picking import Picked, Picture, pick
 from lamo.video.pictures import Converter
-from lamo.video.stream import Progress, timed_frames
+from lamo.video.stream import Progress, read_frames, timed_frames
 
 WHOLE = Part()
 
@@ -39,8 +39,7 @@ def decode_clip(
         return scaler.picture(frame, progress.orientation(frame), progress.pixel_aspect)
 
     try:
-        picked = pick(timed_frames(Path(path), progress), config.rate_hz, config.max_gap_s, picture)
-        progress.finish()
+        picked = _picked(Path(path), progress, config, picture)
         progress.notes += picked.notes(config.max_gap_s, config.rate_hz)
         if picked.stretch is None:
             raise UnusableError("; ".join(["no frame can be decoded", *progress.notes]))
@@ -51,6 +50,20 @@ def decode_clip(
     frames, times = picked.stretch.pictures[low:high], picked.stretch.times[low:high]
     reason = "; ".join(progress.notes)
     return Decoded(np.stack(frames), np.array(times), progress.source, REPAIRED if reason else OK, reason)
+
+
+def _picked(path: Path, progress: Progress, config: FramesConfig, picture: Picture) -> Picked:
+    """The frames of the grid; of a video whose time stamps are not steady by a second look at its frames."""
+    picked = pick(timed_frames(path, progress, config.max_gap_s), config.rate_hz, picture)
+    notes: list[str] = []
+    if not progress.stamps.steady:
+        timeline = progress.stamps.timeline()
+        notes += timeline.notes()
+        # What is wrong with the stream is known from the first look.
+        picked = pick(timeline.timed(read_frames(path, Progress())), config.rate_hz, picture)
+    progress.finish(picked.end_s if picked.stretch else None)
+    progress.notes += notes
+    return picked
 
 
 def _rows(part: Part, count: int, rate_hz: float) -> tuple[int, int]:

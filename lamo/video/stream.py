@@ -2,20 +2,23 @@
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import cast
 
 import av
 import av.logging
 import numpy as np
-from av.container import InputContainer
+from av.container import Flags, InputContainer
 from av.video.stream import VideoStream
 
 from lamo.video.decoded import Source, UnusableError
 from lamo.video.orientation import Orientation, from_matrix
+from lamo.video.timeline import Timed
+from lamo.video.times import TimeStamps
 
 SHORTFALL_S = 0.5
 # Only containers: a playlist or a list of pictures that calls itself a video would lead to other files.
@@ -38,10 +41,10 @@ class Progress:
 
     source: Source = field(default_factory=Source)
     notes: list[str] = field(default_factory=list)
-    dropped: int = 0
+    stamps: TimeStamps = field(default_factory=TimeStamps)
     damaged: int = 0
     first_error: str = ""
-    last_s: float | None = None
+    stopped_by: str = ""
     pixel_aspect: float = 1.0
     orientations: dict[int, Orientation] = field(default_factory=dict)
 
@@ -54,22 +57,29 @@ class Progress:
             self.orientations[frame.rotation] = _orientation(frame)
         return self.orientations[frame.rotation]
 
-    def finish(self) -> None:
-        """Note what was wrong with the stream, once it has been read to its end."""
-        duration, end = self.source.duration_s, self.last_s
+    def finish(self, end_s: float | None) -> None:
+        """Note what was wrong with the stream, once it has been read to its end; `end_s`: the time of its last frame,
+        if it has one."""
+        duration = self.source.duration_s
+        if self.stopped_by:
+            self.notes.append(f"reading stopped at {end_s or 0.0:.1f} s ({self.stopped_by})")
         if duration is None:
-            self.source = replace(self.source, duration_s=end)
-        elif end is not None and end < duration - max(SHORTFALL_S, 0.02 * duration):
-            self.notes.append(f"cut off: frames end at {end:.1f} s of {duration:.1f} s")
+            self.source = replace(self.source, duration_s=end_s)
+        elif end_s is not None and end_s < duration - max(SHORTFALL_S, 0.02 * duration):
+            self.notes.append(f"cut off: frames end at {end_s:.1f} s of {duration:.1f} s")
         if self.damaged:
             first = f", the first error: {self.first_error}" if self.first_error else ""
             self.notes.append(f"{self.damaged} damaged frames{first}")
-        if self.dropped:
-            self.notes.append(f"{self.dropped} frames with time stamps that do not rise dropped")
 
 
-def timed_frames(path: Path, progress: Progress) -> Iterator[tuple[float, av.VideoFrame]]:
-    """Frames of the first video stream with their time (s) after the first one, strictly rising."""
+def timed_frames(path: Path, progress: Progress, max_gap_s: float) -> Iterator[Timed]:
+    """Frames of the first video stream with their times, as long as its time stamps are steady; see `TimeStamps`."""
+    progress.stamps.max_gap_s = max_gap_s
+    yield from progress.stamps.read(read_frames(path, progress))
+
+
+def read_frames(path: Path, progress: Progress) -> Iterator[av.VideoFrame]:
+    """Frames of the first video stream in the order in which the decoder gives them: that of presentation."""
     _check_file(path)
     try:
         # Absolute, so that a colon in a name is no protocol; files only, so that nothing leads to the network.
@@ -90,7 +100,10 @@ def timed_frames(path: Path, progress: Progress) -> Iterator[tuple[float, av.Vid
         stream.thread_type, stream.codec_context.thread_count = "NONE", 1
         progress.source = _source(container, stream)
         progress.pixel_aspect = float(stream.sample_aspect_ratio or 1.0)
-        yield from _in_order(_frames(container, stream, progress), stream, progress)
+        progress.stamps.step_s = 1.0 / float(stream.average_rate or stream.guessed_rate or 30)
+        # PyAV asks for presentation times to be made up where the container has none. Then they do not rise.
+        container.flags &= ~cast(int, Flags.gen_pts.value)
+        yield from _frames(container, stream, progress)
 
 
 def _orientation(frame: av.VideoFrame) -> Orientation:
@@ -131,7 +144,11 @@ def _errors() -> Iterator[list[tuple[int, str, str]]]:
 def _frames(container: InputContainer, stream: VideoStream, progress: Progress) -> Iterator[av.VideoFrame]:
     """All frames that can be decoded; damaged packets are passed over, damage of the container ends the video."""
     with _errors() as reported:
-        yield from _decoded(container, stream, progress, reported)
+        frames = _decoded(container, stream, progress, reported)
+        for first in islice(frames, 1):
+            _note_orientation(first, progress)
+            yield first
+        yield from frames
 
 
 def _decoded(
@@ -162,37 +179,16 @@ def _decoded(
         # PyAV's own is an FFmpegError too, which would be taken for damage of the packet or for the end of the file.
         raise MemoryError(str(error)) from None
     except av.FFmpegError as error:
-        progress.notes.append(f"reading stopped at {progress.last_s or 0.0:.1f} s ({_plain(error)})")
+        progress.stopped_by = _plain(error)
 
 
-def _in_order(
-    frames: Iterable[av.VideoFrame], stream: VideoStream, progress: Progress
-) -> Iterator[tuple[float, av.VideoFrame]]:
-    step = 1.0 / float(stream.average_rate or stream.guessed_rate or 30)
-    first: float | None = None
-    last: float | None = None
-    ticks: tuple[int, int] | None = None
-    for frame in frames:
-        if frame.pts is None or frame.time_base is None:
-            at = 0.0 if last is None or first is None else last + step + first
-        else:
-            # The quotient of two integers: exact to the last bit, and a tenth of the cost of a product of fractions.
-            ticks = ticks or (frame.time_base.numerator, frame.time_base.denominator)
-            at = frame.pts * ticks[0] / ticks[1]
-        first = at if first is None else first
-        at -= first
-        if last is None:
-            orientation = progress.orientation(frame)
-            turns, mirrored = 90 * orientation.turns, orientation.mirrored
-            progress.source = replace(progress.source, rotation_deg=turns, mirrored=mirrored)
-            if orientation.asked_deg is not None:
-                nearest = f"{90 * orientation.turns} degrees, the nearest quarter turn"
-                progress.notes.append(f"asks for a rotation by {orientation.asked_deg} degrees, turned by {nearest}")
-        elif at <= last:
-            progress.dropped += 1
-            continue
-        last = progress.last_s = at
-        yield at, frame
+def _note_orientation(frame: av.VideoFrame, progress: Progress) -> None:
+    orientation = progress.orientation(frame)
+    turns, mirrored = 90 * orientation.turns, orientation.mirrored
+    progress.source = replace(progress.source, rotation_deg=turns, mirrored=mirrored)
+    if orientation.asked_deg is not None:
+        nearest = f"{90 * orientation.turns} degrees, the nearest quarter turn"
+        progress.notes.append(f"asks for a rotation by {orientation.asked_deg} degrees, turned by {nearest}")
 
 
 def _source(container: InputContainer, stream: VideoStream) -> Source:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from made_videos import nearest
 
 from lamo.video.picking import pick
+from lamo.video.timeline import Timed
 
 
 def _picked(times, rate_hz=5.0, max_gap_s=0.5):
@@ -18,7 +19,9 @@ def _picked(times, rate_hz=5.0, max_gap_s=0.5):
         asked.append(frame)
         return np.array(frame)
 
-    picked = pick(((float(at), index) for index, at in enumerate(times)), rate_hz, max_gap_s, picture)
+    stretches = np.concatenate([[0], np.cumsum(np.diff(times) > max_gap_s + 1e-9)])
+    timed = (Timed(float(at), index, stretches[index]) for index, at in enumerate(times))
+    picked = pick(timed, rate_hz, picture)
     assert len(set(asked)) == len(asked), "a frame was converted twice"
     return picked
 
@@ -66,6 +69,18 @@ def test_no_frame_is_no_stretch():
     picked = _picked([])
     assert picked.stretch is None
     assert list(picked.notes(0.5, 5.0)) == []
+
+
+def test_a_clock_that_goes_back_has_a_grid_of_its_own():
+    first = [Timed(index / 30, index, 0) for index in range(31)]
+    second = [Timed(1.05 + index / 30, 31 + index, 1, origin_s=1.05) for index in range(61)]
+    picked = pick([*first, *second], 5.0, np.array)
+    assert _frames(picked) == list(range(31, 92, 6))
+    np.testing.assert_allclose(picked.stretch.times, 1.05 + np.arange(11) / 5)
+    assert (picked.holes, picked.steps_back) == (0, 1)
+    assert list(picked.notes(0.5, 5.0)) == [
+        "1 step back of the clock by more than frames.max_gap_s 0.5 s: 1.05 to 3.05 s of 3.05 s used"
+    ]
 
 
 def test_a_clock_that_runs_away_costs_no_time():

@@ -1,0 +1,131 @@
+"""Which time stamps of a video belong together: stretches of frames of one clock, from stamps of which some may be
+missing or wrong.
+
+One rule: a step of the clock back or forth by more than the gap is a break. Beside the stamps the frames count: between
+two neighbours of a stretch the time by the frames and the time by the stamps differ by the gap at most. So a stamp of
+another clock is passed over where the stamps before and after it fit together, and frames that the clock does not count
+are a break.
+
+Stamps are in ticks, None where a frame has none; `step`, the time of a frame, and `gap` are in ticks, too.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import isnan, nan
+from statistics import median
+
+# So many stamps in a row are passed over at most. It bounds the cost of a frame.
+MOST_SKIPPED = 128
+# A clock that moves by less than this share of a frame stands still: some muxers bend stamps that do not rise to that.
+STILL = 1 / 8
+Stamps = Sequence[float | None]
+
+
+def faults(stamps: Stamps, gap: float) -> int:
+    """How many frames have no stamp, or one that does not follow from the last one."""
+    known = _known(stamps)
+    return len(stamps) - len(known) + sum(not 0 < b[1] - a[1] <= gap for a, b in pairwise(known))
+
+
+def unwrapped(stamps: Stamps, periods: Sequence[float], gap: float) -> list[float | None]:
+    """The stamps of a counter that begins anew after one of `periods` (ticks), as those of a counter that does not."""
+    turns = [0.0, *periods, *(-period for period in periods)]
+    result: list[float | None] = []
+    recent: list[float] = []
+    offset = 0.0
+    for stamp in stamps:
+        if stamp is None:
+            result.append(None)
+            continue
+        # Two stamps are looked at: one may be of another clock.
+        fitting = (turn for last in recent for turn in turns if abs(stamp + offset + turn - last) <= gap)
+        offset += next(fitting, 0.0)
+        recent = [stamp + offset, *recent[:1]]
+        result.append(recent[0])
+    return result
+
+
+def frame_step(stamps: Stamps, otherwise: float, gap: float) -> float:
+    """The time of a frame: the median of the stamps' steps, or `otherwise` where no step is one of a clock."""
+    steps = ((b[1] - a[1]) / (b[0] - a[0]) for a, b in pairwise(_known(stamps)))
+    return median([step for step in steps if 0 < step <= gap] or [otherwise])
+
+
+def coarse_removed(stamps: Stamps) -> list[float | None]:
+    """Where most stamps repeat the one before, as their ticks are too coarse, only the first of each tick."""
+    known = _known(stamps)
+    repeated = [b[0] for a, b in pairwise(known) if a[1] == b[1]]
+    result = list(stamps)
+    if 2 * len(repeated) > len(known):
+        for index in repeated:
+            result[index] = None
+    return result
+
+
+def standing_removed(stamps: Stamps, step: float, gap: float) -> list[float | None]:
+    """With no number (nan) in place of the stamps of a clock that stands still for longer than the gap."""
+    result = list(stamps)
+    run: list[int] = []
+    for a, b in pairwise([*_known(stamps), (len(stamps), float("inf"))]):
+        if 0 <= b[1] - a[1] < STILL * step:
+            run.append(b[0])
+            continue
+        if len(run) * step > gap:
+            for index in run:
+                result[index] = nan
+        run = []
+    return result
+
+
+def stretches(stamps: Stamps, step: float, gap: float) -> list[list[int]]:
+    """Stretches of frames without a break, one after the other, as indices of stamps that rise.
+
+    The longest is found first, then the longest of what is left before and after it, and so on. A stamp that stands
+    alone, while others do not, is of another clock.
+    """
+    known = _known(stamps)
+    length, before = _longest_chains(known, step, gap)
+    taken = bytearray(len(known))
+    found = []
+    for tip in sorted(range(len(known)), key=lambda node: (-length[node], node)):
+        if taken[tip] or isnan(known[tip][1]):
+            continue
+        node = tip
+        chain = [tip]
+        while before[node] >= 0 and not any(taken[before[node] : node]):
+            node = before[node]
+            chain.append(node)
+        taken[node : tip + 1] = b"\1" * (tip + 1 - node)
+        found.append([known[one][0] for one in reversed(chain)])
+    return sorted(one for one in found if len(one) > 1) or sorted(found)
+
+
+def _known(stamps: Stamps) -> list[tuple[int, float]]:
+    return [(index, stamp) for index, stamp in enumerate(stamps) if stamp is not None]
+
+
+def _counted(known: list[tuple[int, float]], step: float, gap: float) -> list[float]:
+    """Time by the frames up to each stamp: their own steps where they are steps of a clock, else `step` each."""
+    counted = [0.0]
+    for (a, start), (b, end) in pairwise(known):
+        fits = 0 < end - start <= gap + (b - a - 1) * step
+        counted.append(counted[-1] + (end - start if fits else (b - a) * step))
+    return counted
+
+
+def _longest_chains(known: list[tuple[int, float]], step: float, gap: float) -> tuple[list[int], list[int]]:
+    """For every stamp how long the longest chain is that ends there, and which one comes before it there (-1: none)."""
+    length, before = [1] * len(known), [-1] * len(known)
+    counted = _counted(known, step, gap)
+    for node, (index, stamp) in enumerate(known):
+        for other in range(node - 1, max(-1, node - MOST_SKIPPED - 2), -1):
+            # Frames without a stamp take the time of a frame each.
+            lost = (index - known[other][0] - (node - other)) * step
+            elapsed = stamp - known[other][1]
+            by_frames = counted[node] - counted[other]
+            if by_frames > 2 * gap + lost:
+                break
+            linked = 0 < elapsed <= gap + lost and by_frames - elapsed <= gap
+            if linked and length[other] >= length[node]:
+                length[node], before[node] = length[other] + 1, other
+    return length, before
