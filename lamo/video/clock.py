@@ -18,6 +18,8 @@ from statistics import median
 MOST_SKIPPED = 128
 # A clock that moves by less than this share of a frame stands still: some muxers bend stamps that do not rise to that.
 STILL = 1 / 8
+# A counter begins anew if one of so many stamps before it fits: the others may be of another clock.
+LATEST = 8
 Stamps = Sequence[float | None]
 
 
@@ -37,10 +39,9 @@ def unwrapped(stamps: Stamps, periods: Sequence[float], gap: float) -> list[floa
         if stamp is None:
             result.append(None)
             continue
-        # Two stamps are looked at: one may be of another clock.
         fitting = (turn for last in recent for turn in turns if abs(stamp + offset + turn - last) <= gap)
         offset += next(fitting, 0.0)
-        recent = [stamp + offset, *recent[:1]]
+        recent = [stamp + offset, *recent[: LATEST - 1]]
         result.append(recent[0])
     return result
 
