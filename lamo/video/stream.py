@@ -26,6 +26,10 @@ CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,ivf,nut,mxf,rm,wtv,dv,gif,"
     "h264,hevc,av1,obu,m4v,mjpeg,vc1"
 )
+# Of these a coded stream lies in the file and nothing else: no times, and not always a rate.
+STREAMS = ("h264", "hevc", "m4v", "mpegvideo", "mjpeg", "obu", "vc1")
+# A rate above this is a clock's that was taken for one.
+MOST_FPS = 1000
 KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a named pipe"),
@@ -100,7 +104,7 @@ def read_frames(path: Path, progress: Progress) -> Iterator[av.VideoFrame]:
         stream.thread_type, stream.codec_context.thread_count = "NONE", 1
         progress.source = _source(container, stream)
         progress.pixel_aspect = float(stream.sample_aspect_ratio or 1.0)
-        progress.stamps.step_s = 1.0 / float(stream.average_rate or stream.guessed_rate or 30)
+        progress.stamps.step_s = 1.0 / _rate(container, stream, progress)
         # PyAV asks for presentation times to be made up where the container has none. Then they do not rise.
         container.flags &= ~cast(int, Flags.gen_pts.value)
         yield from _frames(container, stream, progress)
@@ -189,6 +193,22 @@ def _note_orientation(frame: av.VideoFrame, progress: Progress) -> None:
     if orientation.asked_deg is not None:
         nearest = f"{90 * orientation.turns} degrees, the nearest quarter turn"
         progress.notes.append(f"asks for a rotation by {orientation.asked_deg} degrees, turned by {nearest}")
+
+
+def _rate(container: InputContainer, stream: VideoStream, progress: Progress) -> float:
+    """Frames per second by the container or, where there is none, by the coded stream."""
+    if container.format.name not in STREAMS:
+        rates = [stream.average_rate, stream.guessed_rate]
+    else:
+        # What the library calls the average is its own guess here.
+        rates = [stream.guessed_rate]
+        named = stream.codec_context.framerate
+        if not named or not named <= MOST_FPS:
+            progress.notes.append(
+                f"the file names no rate, read at {float(stream.guessed_rate or 30):g} frames per second"
+            )
+        progress.source = replace(progress.source, source_fps=float(stream.guessed_rate or 30))
+    return next((float(rate) for rate in rates if rate and rate <= MOST_FPS), 30.0)
 
 
 def _source(container: InputContainer, stream: VideoStream) -> Source:
