@@ -1,7 +1,6 @@
 """Times of frames from stamps with known faults: no cut inside a clip, and nearly all good frames are kept."""
 
 import numpy as np
-import pytest
 from corrupted import FAULTS, MAX_GAP_S, TICK, Frame, corrupted, near_outlier, recording, spliced, wrapped
 from hypothesis import given, settings
 from hypothesis import strategies as st
