@@ -10,6 +10,7 @@ from typing import Any
 from lamo.errors import LamoError
 from lamo.jobs.gpus import claimed_gpus
 from lamo.jobs.launch import is_first_process, is_one_of_several
+from lamo.jobs.lock import Locks
 from lamo.jobs.provenance import Job
 
 log = logging.getLogger(__name__)
@@ -20,8 +21,8 @@ def job(snakemake: Any) -> Iterator[Job]:
     """Run the body of a rule's script. Messages go to the rule's log file and to standard error.
 
     A `LamoError` becomes one line in both and exit status 1. Any other exception leaves its traceback in the log file
-    and one line on standard error. The job has the GPUs that the rule asks for to itself. At the end a record of the
-    job is written (`lamo.jobs.provenance`).
+    and one line on standard error. The job has its outputs and checkpoints to itself (`lamo.jobs.lock`), and
+    the GPUs that the rule asks for. At the end a record of the job is written (`lamo.jobs.provenance`).
 
     A job may run in several processes (`lamo.jobs.launch`): then the first adds to the log file, the others show
     warnings and tracebacks on standard error, and the process that started them writes the record.
@@ -33,14 +34,16 @@ def job(snakemake: Any) -> Iterator[Job]:
         What the script may want to know of its job.
     """
     logfile, first = Path(snakemake.log[0]), is_first_process()
-    with _logging(logfile if first else None, "a" if is_one_of_several() else "w"):
+    with _logging(logfile if first else None):
         try:
             this = Job(snakemake)
-            this.start()
-            with claimed_gpus(int(snakemake.resources.get("gpu", 0))):
-                yield this
-            if not is_one_of_several():
-                this.write_record()
+            with Locks() as locks:
+                _claim(locks, this, logfile)
+                this.start()
+                with claimed_gpus(int(snakemake.resources.get("gpu", 0))):
+                    yield this
+                if not is_one_of_several():
+                    this.write_record()
         except LamoError as error:
             log.error("error in rule %s: %s", snakemake.rule, _one_line(error))
             raise SystemExit(1) from None
@@ -51,8 +54,18 @@ def job(snakemake: Any) -> Iterator[Job]:
             raise SystemExit(1) from None
 
 
+def _claim(locks: Locks, this: Job, logfile: Path) -> None:
+    """Claim the job and begin its log file anew, or join the processes that work on it."""
+    if is_one_of_several():
+        locks.join_job(this.results, this.name)
+    else:
+        locks.job(this.results, this.name, f"the job {this.name}")
+        # Not before: the log may be that of a job which is still at work. Handlers always add to the file.
+        logfile.write_bytes(b"")
+
+
 @contextmanager
-def _logging(logfile: Path | None, mode: str) -> Iterator[None]:
+def _logging(logfile: Path | None) -> Iterator[None]:
     """Send messages of the package to `logfile` and standard error, and warnings to `logfile`.
 
     Without a log file, only warnings and errors are shown, on standard error.
@@ -66,8 +79,6 @@ def _logging(logfile: Path | None, mode: str) -> Iterator[None]:
     handlers: list[tuple[logging.Logger, logging.Handler]] = [(package, screen)]
     if logfile:
         logfile.parent.mkdir(parents=True, exist_ok=True)
-        if mode == "w":
-            logfile.write_bytes(b"")
         # Always added to: the processes that a job starts write into the same file.
         file = logging.FileHandler(logfile, mode="a", encoding="utf-8")
         file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))

@@ -57,6 +57,16 @@ class Job:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
+    def results(self) -> Path:
+        """The folder of the run that the job writes to."""
+        return self._results
+
+    @property
+    def name(self) -> str:
+        """Of the job among all of the run, e.g. 05_predictors.predictors_train.flow.seed0."""
+        return f"{self._stage}.{self._stem}"
+
+    @property
     def folder_for_checkpoints(self) -> Path:
         """Where the states of a training may lie: outside the outputs, which Snakemake removes when a job fails."""
         return self._results / "checkpoints" / self._stage / self._stem
@@ -92,6 +102,8 @@ class Job:
             "results": self._results.as_posix(),
             "wildcards": dict(self._snakemake.wildcards.items()),
             "params": self.params,
+            # As Snakemake compares them (`lamo.tools.finished`); JSON keeps no order of keys.
+            "params_as_python": {name: repr(value) for name, value in self._snakemake.params.items()},
             # Of the whole run, which planning compares another run with; the job depends on `params` alone.
             "config": self._snakemake.config,
             "code": {

@@ -11,6 +11,7 @@ from snakemake import cli
 from snakemake.logging import logger
 
 from lamo.errors import LamoError
+from lamo.tools.persistence import NOTE
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,17 @@ class Job:
 
 @dataclass
 class _Listener(logging.Filter):
-    """Keeps the jobs that Snakemake announces, and what goes wrong; nothing is printed."""
+    """Keeps the jobs that Snakemake announces, notes of LaMo, and what goes wrong; nothing is printed."""
 
     jobs: list[Job] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
     def filter(self, record: logging.LogRecord) -> bool:
         if hasattr(record, "rule_name") and hasattr(record, "reason"):
             self.jobs.append(_job(record))
+        elif hasattr(record, NOTE):
+            self.notes.append(record.getMessage())
         elif record.levelno >= logging.ERROR:
             self.errors.append(record.getMessage())
         return False
@@ -70,10 +74,11 @@ def _job(record: Any) -> Job:
     )
 
 
-def dry_run(arguments: list[str]) -> list[Job]:
+def dry_run(arguments: list[str], notes: list[str] | None = None) -> list[Job]:
     """The jobs that `snakemake --dry-run` with these arguments would run, the target rule left out.
 
-    Raises `LamoError` if Snakemake refuses.
+    `notes` takes up what LaMo says of finished jobs of which too little is known. Raises `LamoError` if Snakemake
+    refuses.
     """
     listener = _Listener()
     printed = io.StringIO()
@@ -88,4 +93,6 @@ def dry_run(arguments: list[str]) -> list[Job]:
             raise LamoError(f"snakemake --dry-run {' '.join(arguments)}: {said}") from None
     finally:
         logger.removeFilter(listener)
+    if notes is not None:
+        notes += listener.notes
     return [job for job in listener.jobs if job.outputs]

@@ -15,19 +15,24 @@ from lamo.jobs.code_hash import ROOT, code_modules, made_of
 from lamo.stores.atomic import read_json
 from lamo.tools.arguments import program_parser
 from lamo.tools.dry_run import Job, dry_run
+from lamo.tools.persistence import MARK
 from lamo.tools.values import changed_values, is_hash, parse_change
 
 # More names than this are counted instead of written.
 AT_MOST = 3
+NOTHING = "Nothing would run: code, config values and inputs are those of the finished jobs."
 
 
-def explain(jobs: list[Job], directory: str | Path) -> str:
+def explain(jobs: list[Job], directory: str | Path, notes: Sequence[str] = ()) -> str:
     """A text with a line for each cause: first the causes themselves, then the jobs that follow from other jobs.
 
-    `directory` is Snakemake's working directory. The records of finished jobs lie below it.
+    `directory` is Snakemake's working directory. The records of finished jobs lie below it. `notes` are added, each as
+    a line.
     """
+    more = [""] * bool(notes) + list(notes)
     if not jobs:
-        return "Nothing would run: code, config values and inputs are those of the finished jobs.\n"
+        nothing = "Nothing would run" if notes else NOTHING
+        return "\n".join([nothing, *more]) + "\n"
     makers = {output: job for job in jobs for output in job.outputs}
     first: dict[tuple[str, str], list[Job]] = {}
     follows: dict[tuple[str, str], list[Job]] = {}
@@ -40,7 +45,7 @@ def explain(jobs: list[Job], directory: str | Path) -> str:
     parts = [f"{len(jobs)} jobs would run{_places(jobs)}. First causes:", *_lines(first)]
     if follows:
         parts += ["", "What follows from them:", *_lines(follows)]
-    return "\n".join(parts) + "\n"
+    return "\n".join([*parts, *more]) + "\n"
 
 
 def _places(jobs: Sequence[Job]) -> str:
@@ -131,10 +136,13 @@ def _some(paths: list[str]) -> str:
 
 
 def _changes(job: Job, directory: Path) -> list[str]:
-    """The config values and the modules of code that changed since the job was finished."""
+    """The config values, files and modules of code that changed since the job was finished."""
     record = _record(job, directory)
-    before, now = parse_change(job.reason)
-    causes = changed_values(before, now, (record or {}).get("params", {}))
+    all_before, now = parse_change(job.reason)
+    marks = [value for value in all_before if isinstance(value, str) and value.startswith(MARK)]
+    before = [value for value in all_before if value not in marks]
+    causes = [mark.removeprefix(MARK) for mark in marks]
+    causes += changed_values(before, now, (record or {}).get("params", {}))
     hashes = {value for value in now if is_hash(value)}
     # The dry run made the hashes of code in this process.
     of_code = {digest: code for digest in hashes if (code := made_of(digest)) is not None}
@@ -188,7 +196,8 @@ def main(arguments: Sequence[str]) -> int:
         given = ["--", *given]
     asked = parser().parse_args(given).arguments
     start = Path.cwd()
-    jobs = dry_run(asked)
+    notes: list[str] = []
+    jobs = dry_run(asked, notes)
     named = [asked[i + 1] for i, one in enumerate(asked[:-1]) if one in ("--directory", "-d")]
-    print(explain(jobs, start / named[0] if named else start), end="")
+    print(explain(jobs, start / named[0] if named else start, notes), end="")
     return 0

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from lamo.dataset.fingerprints import CACHE
 from lamo.dataset.listing import FOLDER
 from lamo.errors import LamoError
-from lamo.jobs import provenance
+from lamo.jobs import lock, provenance
 from lamo.jobs.code_hash import ROOT, code_modules, existing_modules
 from lamo.jobs.provenance import content_hash
 from lamo.stages import CONFIG_FILE
@@ -24,7 +24,7 @@ from lamo.tools.records import Record, read_records
 
 # Files and folders of a run that no job declares as its output; nothing is said of them.
 NO_ARTEFACTS = (
-    *("logs", "benchmarks", "checkpoints", provenance.FOLDER, CONFIG_FILE, "report.html"),
+    *("logs", "benchmarks", "checkpoints", provenance.FOLDER, lock.FOLDER, CONFIG_FILE, "report.html"),
     # Written by the search for videos, which happens before the jobs.
     *(f"01_frames/{FOLDER}", f"01_frames/{CACHE}"),
 )

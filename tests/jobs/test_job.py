@@ -1,6 +1,5 @@
-"""Jobs and locks."""
+"""The body of a rule's script: logs, errors, threads; and the table at the end of a run."""
 
-import fcntl
 import logging
 import os
 import subprocess
@@ -14,7 +13,6 @@ from snakemake.iocontainers import InputFiles, OutputFiles, Params, Wildcards
 from lamo.errors import LamoError
 from lamo.jobs.job import job, use_threads
 from lamo.jobs.launch import STEP
-from lamo.jobs.lock import release_stale_lock
 from lamo.tools.results import show_results
 
 
@@ -130,27 +128,6 @@ def test_threads_reach_torch():
     use_threads(1)
     assert torch.get_num_threads() == 1
     torch.set_num_threads(before)
-
-
-def stale_lock(directory: Path) -> Path:
-    path = directory / ".snakemake" / "locks" / "0.output.lock"
-    path.parent.mkdir(parents=True)
-    path.touch()
-    return path
-
-
-def test_lock_of_a_killed_run_is_dropped(tmp_path):
-    stale = stale_lock(tmp_path)
-    with release_stale_lock(tmp_path):
-        assert not stale.exists()
-
-
-def test_lock_of_a_live_run_is_kept(tmp_path):
-    stale = stale_lock(tmp_path)
-    with (tmp_path / ".snakemake" / "lamo.lock").open("a") as other:
-        fcntl.flock(other, fcntl.LOCK_EX)
-        assert release_stale_lock(tmp_path) is None
-        assert stale.exists()
 
 
 def test_results_are_shown_once_there_are_any(tmp_path, capsys):

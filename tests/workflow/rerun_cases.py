@@ -37,6 +37,7 @@ from rerun_jobs import (
     line_in,
     training,
 )
+from rerun_lost import LOST
 
 VALUES = [
     configured("predictors={entries: {flow: {training: {learning_rate: 0.01}}}}", TRAINED_FLOW),
@@ -237,4 +238,4 @@ IDLE = [
 ]
 
 
-CASES = [*VALUES, *CODE, *IDLE, *FILES]
+CASES = [*VALUES, *CODE, *IDLE, *FILES, *LOST]

@@ -15,7 +15,6 @@ from lamo.config import load_config
 from lamo.errors import LamoError
 from lamo.jobs.code_hash import code_hash
 from lamo.jobs.launch import ignore_stop_requests
-from lamo.jobs.lock import release_stale_lock
 from lamo.midway.upstream.files import checkpoint_files
 from lamo.predictors.kinds import kind_module
 from lamo.stages import check_shared, keep_config, path_variables
@@ -35,9 +34,11 @@ if workflow.is_main_process:
         check_shared(CONFIG.model_dump(mode="json", by_alias=True), RESULTS)
     except LamoError as error:
         sys.exit(f"config: {error}")
+    from lamo.tools.persistence import install
+
+    # Jobs are remembered, and runs locked, in the folders of the runs.
+    install(RESULTS, CONFIG.share.run)
 SPLITS = ("train", "val")
-# A run that was killed leaves Snakemake's lock behind; nobody should have to know --unlock.
-LOCK = release_stale_lock(Path.cwd()) if workflow.is_main_process else None
 ignore_stop_requests()
 
 
