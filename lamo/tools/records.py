@@ -11,6 +11,16 @@ from lamo.stores.atomic import read_json
 
 
 @dataclass(frozen=True)
+class Decoded:
+    """What a job decoded: the videos of a shard, whose hash was `videos`, by the configuration of the run in `home`."""
+
+    home: Path
+    config: dict[str, Any]
+    shard: tuple[str, int]
+    videos: str
+
+
+@dataclass(frozen=True)
 class Record:
     """The part of a job's record that `lamo verify` compares.
 
@@ -22,6 +32,7 @@ class Record:
         inputs: path -> hash of the content. The path is relative to the folder of the run (`01_frames/clips.parquet`),
             also where it lies in another run (`../bench/01_frames/clips.parquet`); anything else is absolute.
         outputs: the same.
+        decoded: of a job that decodes videos of a folder: which ones.
     """
 
     rule: str
@@ -31,6 +42,7 @@ class Record:
     modules: dict[str, str]
     inputs: dict[str, str]
     outputs: dict[str, str]
+    decoded: Decoded | None = None
 
 
 def read_records(folder: Path) -> list[Record]:
@@ -62,7 +74,16 @@ def _read_record(file: Path, home: Path, folder: Path) -> Record:
         modules=content["code"]["modules"],
         inputs=_hashes(content, "inputs", home, folder),
         outputs=_hashes(content, "outputs", home, folder),
+        decoded=_decoded(content, home),
     )
+
+
+def _decoded(content: dict[str, Any], home: Path) -> Decoded | None:
+    """Of a job that decodes videos of a folder; the synthetic world is an input like others."""
+    if content["rule"] != "frames_decode" or content["params"].get("videos") is None:
+        return None
+    place = content["wildcards"]
+    return Decoded(home, content["config"], (place["split"], int(place["shard"])), content["params"]["videos"])
 
 
 def _hashes(content: dict[str, Any], name: str, home: Path, folder: Path) -> dict[str, str]:

@@ -21,6 +21,7 @@ from lamo.stores.checksums import FOREIGN, checksums
 from lamo.stores.manifest import check_manifest
 from lamo.tools.arguments import add_run, program_parser, run_folder
 from lamo.tools.records import Record, read_records
+from lamo.tools.videos_now import VideosNow
 
 # Files and folders of a run that no job declares as its output; nothing is said of them.
 NO_ARTEFACTS = (
@@ -33,6 +34,7 @@ NO_ARTEFACTS = (
 AGREES = "agrees"
 CHANGED = "its content was changed after it was made"
 INPUT = "made from an input that has changed since"
+VIDEOS = "made from videos that have changed since"
 CODE = "made by code that has changed since"
 DOWNSTREAM = "downstream of"
 STRAY = "file without a record"
@@ -66,6 +68,7 @@ class Verification:
         paths = sorted({path for record in self.records for path in (*record.inputs, *record.outputs)})
         self._now: dict[str, str | None] = {}
         self._damage: dict[str, str] = {}
+        self.videos = VideosNow()
         for path in tqdm(paths, desc="verify", unit="artefact", disable=None if progress else True):
             self._look_at(path, quick)
         self._problems = {path: self._own_problems(path) for path in self.made_by}
@@ -117,6 +120,8 @@ class Verification:
         inputs = [f"{i}{'' if self._now[i] else ' (gone)'}" for i, was in record.inputs.items() if self._now[i] != was]
         if inputs:
             problems.append((INPUT, _some(inputs)))
+        if record.decoded is not None and self.videos.changed(record.decoded):
+            problems.append((VIDEOS, ""))
         if modules := changed_modules(record.script, tuple(sorted(record.modules.items()))):
             problems.append((CODE, _some(modules)))
         return problems
@@ -189,10 +194,10 @@ def report(verification: Verification) -> tuple[str, bool]:
     lines = [f"{'artefact'.ljust(width)}  state", "-" * (width + 7)]
     lines += [f"{finding.path.ljust(width)}  {finding.text}" for finding in findings]
     counts = Counter(finding.kind for finding in findings)
-    kinds = (AGREES, CHANGED, INPUT, CODE, DOWNSTREAM, STRAY, MISSING)
+    kinds = (AGREES, CHANGED, INPUT, VIDEOS, CODE, DOWNSTREAM, STRAY, MISSING)
     said = {AGREES: "agree", DOWNSTREAM: "downstream of one that does not"}
     summary = ", ".join(f"{counts[kind]} {said.get(kind, kind)}" for kind in kinds if counts[kind])
-    lines += ["", *_run_id(verification)]
+    lines += ["", *verification.videos.problems, *_run_id(verification)]
     lines.append(f"{len(findings)} artefacts, {len(verification.records)} records: {summary}")
     return "\n".join(lines), set(counts) == {AGREES}
 

@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lamo.tools.verify import VIDEOS as VIDEOS_CHANGED
+from lamo.tools.verify import Verification, report
 from lamo.world.write import write_video
 
 # By time, so that every video lies in two shards; the held-out part is 6 * 0.5 - 0.4 s, 13 frames of the 12 needed.
@@ -198,3 +200,25 @@ def test_after_many_changes_the_run_ends_as_one_on_the_final_videos(finished, vi
     assert clips.equals(pd.read_parquet(fresh.stage / "clips.parquet"))
     assert (clips["path"].str.startswith(str(moved))).all()
     assert dict(clips["status"].value_counts()) == {"ok": 10, "quarantined": 4}
+
+
+def test_changed_videos_are_known_without_snakemakes_memory_and_by_verify(finished, videos, tmp_path):
+    copy = finished.copy(tmp_path / "run")
+    shutil.rmtree(copy.workflow.directory / ".snakemake")
+    assert copy.dry_run() == NOTHING
+    assert report(Verification(copy.workflow.results))[1]
+    replace_with_equal_size(videos / "b.mov")
+    shards = copy.shards_of("b")
+    shutil.rmtree(copy.workflow.directory / ".snakemake")
+    assert copy.dry_run() == (LISTED, shards)
+    findings = Verification(copy.workflow.results).findings()
+    named = {finding.path.split(".")[0] for finding in findings if finding.kind == VIDEOS_CHANGED}
+    assert named == {f"01_frames/frames/{shard.replace(' shard ', '/')}" for shard in shards}
+
+
+def test_verify_says_that_it_cannot_compare_videos_that_are_gone(finished, videos):
+    shutil.rmtree(videos)
+    text, agrees = report(Verification(finished.workflow.results))
+    assert agrees
+    assert "its videos were not compared with those it was made from" in text
+    assert "found nothing, expected a folder of videos" in text
