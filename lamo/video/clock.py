@@ -127,6 +127,6 @@ def _longest_chains(known: list[tuple[int, float]], step: float, gap: float) -> 
             if by_frames > 2 * gap + lost:
                 break
             linked = 0 < elapsed <= gap + lost and by_frames - elapsed <= gap
-            if linked and length[other] >= length[node]:
+            if linked and length[other] + 1 >= length[node]:
                 length[node], before[node] = length[other] + 1, other
     return length, before

@@ -55,14 +55,13 @@ def decode_clip(
 def _picked(path: Path, progress: Progress, config: FramesConfig, picture: Picture) -> Picked:
     """The frames of the grid; of a video whose time stamps are not steady by a second look at its frames."""
     picked = pick(timed_frames(path, progress, config.max_gap_s), config.rate_hz, picture)
-    notes: list[str] = []
-    if not progress.stamps.steady:
-        timeline = progress.stamps.timeline()
-        notes += timeline.notes()
-        # What is wrong with the stream is known from the first look.
+    timeline = None if progress.stamps.steady else progress.stamps.timeline()
+    if timeline:
+        # What is wrong with the stream is known from the first look. Its pictures make room.
+        picked.stretch = None
         picked = pick(timeline.timed(read_frames(path, Progress())), config.rate_hz, picture)
-    progress.finish(picked.end_s if picked.stretch else None)
-    progress.notes += notes
+    progress.finish(picked.end_s if picked.stretch else None, timeline is None or timeline.one_clock)
+    progress.notes += timeline.notes() if timeline else []
     return picked
 
 

@@ -61,13 +61,15 @@ class Progress:
             self.orientations[frame.rotation] = _orientation(frame)
         return self.orientations[frame.rotation]
 
-    def finish(self, end_s: float | None) -> None:
-        """Note what was wrong with the stream, once it has been read to its end; `end_s`: the time of its last frame,
-        if it has one."""
-        duration = self.source.duration_s
+    def finish(self, end_s: float | None, one_clock: bool) -> None:
+        """Note what was wrong with the stream, once it has been read to its end.
+
+        `end_s`: the time of its last frame, if it has one. `one_clock`: whether the container can know its duration.
+        """
+        duration = self.source.duration_s if one_clock else None
         if self.stopped_by:
             self.notes.append(f"reading stopped at {end_s or 0.0:.1f} s ({self.stopped_by})")
-        if duration is None:
+        if duration is None or (end_s is not None and end_s > duration + SHORTFALL_S):
             self.source = replace(self.source, duration_s=end_s)
         elif end_s is not None and end_s < duration - max(SHORTFALL_S, 0.02 * duration):
             self.notes.append(f"cut off: frames end at {end_s:.1f} s of {duration:.1f} s")

@@ -15,6 +15,8 @@ TIE_S = 1e-9
 COUNTERS = ((33, None), (32, None), (33, 1 / 90_000), (32, 1 / 90_000), (32, 1e-3))
 # Presentation times with more faults than this share of the frames give way to decoding times with less than half.
 FEW = 0.05
+# Frames without a stamp of which the neighbours' stamps are as far apart as such frames are need no mention.
+UNEVEN = 0.1
 
 
 class Timed(NamedTuple):
@@ -35,7 +37,8 @@ class Timeline:
 
     `kept`: as `Timed`, with numbers in place of the frames. `repeated`: frames whose stamps do not rise. `foreign`:
     those with stamps of another clock. `lost`: those without a stamp at a break. `spread`: those without a stamp
-    between others. `swapped`: whether decoding times stand for presentation times.
+    between others that do not fit the rate. `standing`: those that repeat the stamp before them, where most do.
+    `swapped`: whether decoding times stand for presentation times.
     """
 
     kept: list[Timed]
@@ -43,7 +46,13 @@ class Timeline:
     foreign: int = 0
     lost: int = 0
     spread: int = 0
+    standing: int = 0
     swapped: bool = False
+
+    @property
+    def one_clock(self) -> bool:
+        """Whether all stamps are of one clock, so that what the container says of the whole time can be believed."""
+        return not self.foreign and all(timed.origin_s == 0 for timed in self.kept)
 
     def timed(self, frames: Iterable[Any]) -> Iterator[Timed]:
         """The frames that are shown, of all frames in the order of decoding."""
@@ -60,14 +69,18 @@ class Timeline:
         """What was wrong with the stamps, one sentence each."""
         if self.swapped:
             yield "presentation times are wrong, decoding times taken"
+        if self.standing:
+            yield f"{_frames(self.standing)} with the time stamp of the frame before spread evenly between the others"
         if self.repeated:
-            yield f"{_frames(self.repeated)} with time stamps that do not rise dropped"
+            stamps = "a time stamp that does" if self.repeated == 1 else "time stamps that do"
+            yield f"{_frames(self.repeated)} with {stamps} not rise dropped"
         if self.foreign:
-            yield f"{_frames(self.foreign)} with time stamps of another clock dropped"
+            stamps = "a time stamp" if self.foreign == 1 else "time stamps"
+            yield f"{_frames(self.foreign)} with {stamps} of another clock dropped"
         if self.lost:
-            yield f"{_frames(self.lost)} without time stamps beside a break of the clock dropped"
+            yield f"{_frames(self.lost)} without a time stamp beside a break of the clock dropped"
         if self.spread:
-            yield f"{_frames(self.spread)} without time stamps spread evenly between the others"
+            yield f"{_frames(self.spread)} without a time stamp spread evenly between the others"
 
 
 def timeline(
@@ -92,8 +105,9 @@ def timeline(
     merged = [b if a is None else a for a, b in zip(presentation, decoding, strict=True)]
     shown, decoded = (unwrapped(coarse_removed(stamps), periods, gap) for stamps in (merged, decoding))
     wrong = faults(shown, gap)
-    use_decoded = wrong > FEW * len(shown) and 2 * faults(decoded, gap) < wrong
-    stamps = decoded if use_decoded else shown
+    swapped = wrong > FEW * len(shown) and 2 * faults(decoded, gap) < wrong
+    given, stamps = (decoding, decoded) if swapped else (merged, shown)
+    standing = sum(a is not None and b is None for a, b in zip(given, stamps, strict=True))
     step = frame_step(stamps, step_s / tick, gap)
     stamps = standing_removed(stamps, step, gap)
     found = stretches(stamps, step, gap)
@@ -102,8 +116,9 @@ def timeline(
     return Timeline(
         _on_one_clock(placed, tick_s, step * tick),
         **left_out,
-        spread=sum(stamps[index] is None for one in found for index in range(one[0], one[-1])),
-        swapped=use_decoded and any(stamp is not None for stamp in presentation),
+        spread=0 if standing else sum(_unevenly(stamps, numbers, step) for numbers in found),
+        standing=standing,
+        swapped=swapped and any(stamp is not None for stamp in presentation),
     )
 
 
@@ -128,6 +143,15 @@ def _placed(stamps: Stamps, found: list[list[int]], step: float) -> list[list[tu
     placed[0][:0] = [(index, start + step * (index - first)) for index in head][::-1]
     placed[-1] += [(index, end + step * (index - last)) for index in tail]
     return placed
+
+
+def _unevenly(stamps: Stamps, numbers: list[int], step: float) -> int:
+    """How many frames of a stretch have no stamp, while the stamps beside them say that frames are missing, or more."""
+    count = 0
+    for (a, start), (b, end) in pairwise((index, stamps[index]) for index in numbers):
+        if start is not None and end is not None and abs((end - start) / (b - a) - step) > UNEVEN * step:
+            count += sum(stamp is None for stamp in stamps[a:b])
+    return count
 
 
 def _on_one_clock(placed: list[list[tuple[int, float]]], tick_s: tuple[int, int], step_s: float) -> list[Timed]:
