@@ -40,7 +40,8 @@ class FramesConfig(Section):
         gt=0,
         le=60,
         description="longest time between neighbouring frames of a video inside a clip; s; where a video has a longer "
-        "hole, only its longest stretch without one is used and the clip counts as repaired",
+        "hole, or its clock goes back by more, only its longest stretch without such a break is used and the clip "
+        "counts as repaired",
     )
     video_time_limit_s: float = Field(
         600.0, gt=0, description="time that decoding one video may take, above which it is quarantined as hanging; s"

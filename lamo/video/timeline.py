@@ -110,8 +110,8 @@ def timeline(
     standing = sum(a is not None and b is None for a, b in zip(given, stamps, strict=True))
     step = frame_step(stamps, step_s / tick, gap)
     stamps = standing_removed(stamps, step, gap)
-    found = stretches(stamps, step, gap)
-    placed = _placed(stamps, found, step)
+    found = stretches(stamps, min(step, gap), gap)
+    placed = _placed(stamps, found, step, gap)
     left_out = Counter(_why_left_out(stamps, found, {index for stretch in placed for index, _ in stretch}, gap))
     return Timeline(
         _on_one_clock(placed, tick_s, step * tick),
@@ -122,10 +122,11 @@ def timeline(
     )
 
 
-def _placed(stamps: Stamps, found: list[list[int]], step: float) -> list[list[tuple[int, float]]]:
+def _placed(stamps: Stamps, found: list[list[int]], step: float, gap: float) -> list[list[tuple[int, float]]]:
     """The frames of every stretch with their times in ticks, also those without a stamp."""
     if not found:
-        return [[(index, step * index) for index in range(len(stamps))]]
+        counted = [(index, step * index) for index in range(len(stamps))]
+        return [counted] if step <= gap else [[one] for one in counted]
     placed = []
     for numbers in found:
         known = [(index, stamp) for index in numbers if (stamp := stamps[index]) is not None]
@@ -135,6 +136,8 @@ def _placed(stamps: Stamps, found: list[list[int]], step: float) -> list[list[tu
             stretch += [(index, start + share * (index - a)) for index in range(a + 1, b) if stamps[index] is None]
             stretch.append((b, end))
         placed.append(stretch)
+    if step > gap:
+        return placed
     # Before the first stretch and after the last one nothing says how much time a frame takes but the others.
     first, start = placed[0][0]
     last, end = placed[-1][-1]

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from made_videos import encode, stamped
+from misleading import MISLEADING
 
 from lamo.stores.frames import FramesStore
 from lamo.video.config import FramesConfig
@@ -30,6 +31,9 @@ BASES = {
     "h264.ts": {"ticks": 90000},
     "mpeg2.mpg": {"codec": "mpeg2video", "ticks": 25, "rate": 25},
     "vp9.webm": {"codec": "libvpx-vp9", "ticks": 1000},
+    "h264.avi": {"options": {"bf": "2"}, "ticks": 15},
+    "plain.ts": {"options": {"bf": "0"}, "ticks": 90000},
+    "h264.h264": {"options": {"bf": "2"}, "ticks": 15},
     "mjpeg.avi": {"codec": "mjpeg", "pixel_format": "yuvj420p", "ticks": 15, "rate": 15},
 }
 
@@ -114,7 +118,7 @@ def _other_length(content: bytearray, rng: np.random.Generator) -> bytearray:
     return content
 
 
-DAMAGES = (_flipped, _changed, _shortened, _beheaded, _zeroed, _swapped, _stretched, _other_length)
+DAMAGES = (_flipped, _changed, _shortened, _beheaded, _zeroed, _swapped, _stretched, _other_length, *MISLEADING)
 
 
 def decode_mutations(folder: Path, count: int, seed: int) -> tuple[list[dict], FramesStore]:
