@@ -78,11 +78,11 @@ def standing_removed(stamps: Stamps, step: float, gap: float) -> list[float | No
     return result
 
 
-def stretches(stamps: Stamps, step: float, gap: float) -> list[list[int]]:
+def stretches(stamps: Stamps, step: float, gap: float, far: float) -> list[list[int]]:
     """Stretches of frames without a break, one after the other, as indices of stamps that rise.
 
     The longest is found first, then the longest of what is left before and after it, and so on. A stamp that stands
-    alone, while others do not, is of another clock.
+    alone, while others do not, is of another clock, if it is not in order with its neighbours or more than `far` away.
     """
     known = _known(stamps)
     length, before = _longest_chains(known, step, gap)
@@ -98,7 +98,18 @@ def stretches(stamps: Stamps, step: float, gap: float) -> list[list[int]]:
             chain.append(node)
         taken[node : tip + 1] = b"\1" * (tip + 1 - node)
         found.append([known[one][0] for one in reversed(chain)])
-    return sorted(one for one in found if len(one) > 1) or sorted(found)
+    longer = any(len(one) > 1 for one in found)
+    return _without_lone(sorted(found), stamps, far) if longer else sorted(found)
+
+
+def _without_lone(found: list[list[int]], stamps: Stamps, far: float) -> list[list[int]]:
+    kept: list[list[int]] = []
+    for one, after in zip(found, [*found[1:], None], strict=True):
+        beside = [*(last[-1] for last in kept[-1:]), one[0], *(after or [])[:1]]
+        steps = [(stamps[b] or 0) - (stamps[a] or 0) for a, b in pairwise(beside)]
+        if len(one) > 1 or all(0 < step <= far for step in steps):
+            kept.append(one)
+    return kept
 
 
 def _known(stamps: Stamps) -> list[tuple[int, float]]:

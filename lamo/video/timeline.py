@@ -15,6 +15,8 @@ TIE_S = 1e-9
 COUNTERS = ((33, None), (32, None), (33, 1 / 90_000), (32, 1 / 90_000), (32, 1e-3))
 # Presentation times with more faults than this share of the frames give way to decoding times with less than half.
 FEW = 0.05
+# A frame alone that is further away from the others than this is of another clock, not beside a hole.
+FAR_S = 60.0
 # Frames without a stamp of which the neighbours' stamps are as far apart as such frames are need no mention.
 UNEVEN = 0.1
 
@@ -110,7 +112,7 @@ def timeline(
     standing = sum(a is not None and b is None for a, b in zip(given, stamps, strict=True))
     step = frame_step(stamps, step_s / tick, gap)
     stamps = standing_removed(stamps, step, gap)
-    found = stretches(stamps, min(step, gap), gap)
+    found = stretches(stamps, min(step, gap), gap, FAR_S / tick)
     placed = _placed(stamps, found, step, gap)
     left_out = Counter(_why_left_out(stamps, found, {index for stretch in placed for index, _ in stretch}, gap))
     return Timeline(
