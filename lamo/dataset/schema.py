@@ -21,6 +21,28 @@ DECODED_SCHEMA = pa.schema(
         column("duration_s", pa.float64(), "duration of the video stream; s"),
         column("rotation_deg", pa.int32(), "rotation counterclockwise that the file asks players for; degrees"),
         column("mirrored", pa.bool_(), "whether the file asks players to mirror the picture"),
+        column("stream", pa.int32(), "number of the video stream in the file"),
+        column("other_streams", pa.string(), "other video streams, covers and thumbnails of the file; null if none"),
+        column(
+            "field_order",
+            pa.string(),
+            "progressive, or interlaced with the order of fields in ffmpeg's names, as tt or bb; interlaced where the "
+            "order is unknown, mixed if some frames are progressive; null where the file says nothing",
+        ),
+        column(
+            "transfer",
+            pa.string(),
+            "transfer in ffmpeg's names, as bt709 or smpte2084; null where the file says nothing",
+        ),
+        column(
+            "primaries",
+            pa.string(),
+            "primaries in ffmpeg's names, as bt709 or bt2020; null where the file says nothing",
+        ),
+        column("crop_left", pa.int32(), "left of the stored picture that the container asks to leave out; pixels"),
+        column("crop_right", pa.int32(), "the same at the right; pixels"),
+        column("crop_top", pa.int32(), "the same at the top; pixels"),
+        column("crop_bottom", pa.int32(), "the same at the bottom; pixels"),
         column("frames", pa.int32(), "frames stored, on the grid of frames.rate_hz; 0 if quarantined"),
         column("status", pa.string(), "ok, repaired (usable, something was wrong) or quarantined (not used)"),
         column("reason", pa.string(), "what was wrong and, if repaired, what was done; empty if ok"),

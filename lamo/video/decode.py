@@ -3,14 +3,14 @@
 import math
 from pathlib import Path
 
-import av
 import numpy as np
 
 from lamo.video.config import FramesConfig
 from lamo.video.decoded import OK, REPAIRED, Decoded, Part, UnusableError, quarantined
-from lamo.video.picking import Picked, Picture, pick
+from lamo.video.picking import Picked, pick
 from lamo.video.pictures import Converter
 from lamo.video.stream import Progress, read_frames, timed_frames
+from lamo.video.view import View
 
 WHOLE = Part()
 
@@ -25,7 +25,7 @@ def decode_clip(
     """Decode the given part of a video onto the grid t = 0, 1 / rate, 2 / rate, ... after its first frame.
 
     For every grid time the frame with the nearest presentation time is taken (the earlier of two equally near), so
-    variable rates, start offsets and reordered frames come out right; it is turned and mirrored as the file asks. Bad
+    variable rates, start offsets and reordered frames come out right; it is shown as the file asks (`View`). Bad
     content never raises: a file that is no video, or yields fewer than `config.min_frames` frames, is quarantined; one
     that is cut off, has holes or is partly damaged is repaired: it is used as far as it goes. Shares of a video with
     holes are shares of its longest stretch without one. `MemoryError` is raised: only the caller, who set the limit,
@@ -33,13 +33,11 @@ def decode_clip(
 
     `converter`, made of the same config, saves a scaler where many videos are decoded.
     """
-    progress, scaler = Progress(), converter or Converter(config)
-
-    def picture(frame: av.VideoFrame) -> np.ndarray:
-        return scaler.picture(frame, progress.orientation(frame), progress.pixel_aspect)
-
+    progress = Progress()
+    view = View(converter or Converter(config), progress)
     try:
-        picked = _picked(Path(path), progress, config, picture)
+        picked = _picked(Path(path), progress, config, view)
+        progress.notes += view.notes()
         progress.notes += picked.notes(config.max_gap_s, config.rate_hz)
         if picked.stretch is None:
             raise UnusableError("; ".join(["no frame can be decoded", *progress.notes]))
@@ -47,19 +45,21 @@ def decode_clip(
         _check_length(progress, high - low, config)
     except UnusableError as error:
         return quarantined(config.height, config.width, str(error), progress.source)
-    frames, times = picked.stretch.pictures[low:high], picked.stretch.times[low:high]
+    frames = [view.finished(picture) for picture in picked.stretch.pictures[low:high]]
+    times = picked.stretch.times[low:high]
     reason = "; ".join(progress.notes)
     return Decoded(np.stack(frames), np.array(times), progress.source, REPAIRED if reason else OK, reason)
 
 
-def _picked(path: Path, progress: Progress, config: FramesConfig, picture: Picture) -> Picked:
+def _picked(path: Path, progress: Progress, config: FramesConfig, view: View) -> Picked:
     """The frames of the grid; of a video whose time stamps are not steady by a second look at its frames."""
-    picked = pick(timed_frames(path, progress, config.max_gap_s), config.rate_hz, picture)
+    picked = pick(timed_frames(path, progress, config.max_gap_s), config.rate_hz, view.picture)
     timeline = None if progress.stamps.steady else progress.stamps.timeline()
     if timeline:
         # What is wrong with the stream is known from the first look. Its pictures make room.
         picked.stretch = None
-        picked = pick(timeline.timed(read_frames(path, Progress())), config.rate_hz, picture)
+        again = Progress()
+        picked = pick(timeline.timed(read_frames(path, again)), config.rate_hz, view.of(again).picture)
     progress.finish(picked.end_s if picked.stretch else None, timeline is None or timeline.one_clock)
     progress.notes += timeline.notes() if timeline else []
     return picked

@@ -28,6 +28,15 @@ class Source:
     duration_s: float | None = None
     rotation_deg: int | None = None
     mirrored: bool | None = None
+    stream: int | None = None
+    other_streams: str | None = None
+    field_order: str | None = None
+    transfer: str | None = None
+    primaries: str | None = None
+    crop_left: int | None = None
+    crop_right: int | None = None
+    crop_top: int | None = None
+    crop_bottom: int | None = None
 
 
 @dataclass(frozen=True)

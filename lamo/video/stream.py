@@ -1,7 +1,5 @@
 """Reading a video stream: its frames in presentation order with their times, and what was wrong with them."""
 
-import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,31 +10,26 @@ from typing import cast
 import av
 import av.logging
 import numpy as np
+from av.codec.context import Flags as DecoderFlags
 from av.container import Flags, InputContainer
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from lamo.video.decoded import Source, UnusableError
+from lamo.video.crop import Crop
+from lamo.video.declared import declared
+from lamo.video.decoded import Source
+from lamo.video.fields import ORDERS, Deinterlacer
+from lamo.video.opening import open_container, plain
 from lamo.video.orientation import Orientation, from_matrix
+from lamo.video.selection import select
 from lamo.video.timeline import Timed
 from lamo.video.times import TimeStamps
 
 SHORTFALL_S = 0.5
-# Only containers: a playlist or a list of pictures that calls itself a video would lead to other files.
-CONTAINERS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,ivf,nut,mxf,rm,wtv,dv,gif,"
-    "h264,hevc,av1,obu,m4v,mjpeg,vc1"
-)
 # Of these a coded stream lies in the file and nothing else: no times, and not always a rate.
 STREAMS = ("h264", "hevc", "m4v", "mpegvideo", "mjpeg", "obu", "vc1")
 # A rate above this is a clock's that was taken for one.
 MOST_FPS = 1000
-KINDS = (
-    (stat.S_ISDIR, "a folder"),
-    (stat.S_ISFIFO, "a named pipe"),
-    (stat.S_ISSOCK, "a socket"),
-    (stat.S_ISCHR, "a device"),
-    (stat.S_ISBLK, "a device"),
-)
 
 
 @dataclass
@@ -50,6 +43,9 @@ class Progress:
     first_error: str = ""
     stopped_by: str = ""
     pixel_aspect: float = 1.0
+    crop: Crop = field(default_factory=Crop)
+    fields: Deinterlacer = field(default_factory=Deinterlacer)
+    decoder: VideoCodecContext | None = None
     orientations: dict[int, Orientation] = field(default_factory=dict)
 
     def orientation(self, frame: av.VideoFrame) -> Orientation:
@@ -61,11 +57,16 @@ class Progress:
             self.orientations[frame.rotation] = _orientation(frame)
         return self.orientations[frame.rotation]
 
+    def coded_aspect(self) -> float:
+        """A pixel's width by its height, as the decoder knows it now; 1 where nothing is said."""
+        return float((self.decoder and self.decoder.sample_aspect_ratio) or 1.0)
+
     def finish(self, end_s: float | None, one_clock: bool) -> None:
         """Note what was wrong with the stream, once it has been read to its end.
 
         `end_s`: the time of its last frame, if it has one. `one_clock`: whether the container can know its duration.
         """
+        self.source = replace(self.source, field_order=self.fields.order)
         duration = self.source.duration_s if one_clock else None
         if self.stopped_by:
             self.notes.append(f"reading stopped at {end_s or 0.0:.1f} s ({self.stopped_by})")
@@ -79,37 +80,48 @@ class Progress:
 
 
 def timed_frames(path: Path, progress: Progress, max_gap_s: float) -> Iterator[Timed]:
-    """Frames of the first video stream with their times, as long as its time stamps are steady; see `TimeStamps`."""
+    """Frames of the video stream with their times, as long as its time stamps are steady; see `TimeStamps`."""
     progress.stamps.max_gap_s = max_gap_s
     yield from progress.stamps.read(read_frames(path, progress))
 
 
 def read_frames(path: Path, progress: Progress) -> Iterator[av.VideoFrame]:
-    """Frames of the first video stream in the order in which the decoder gives them: that of presentation."""
-    _check_file(path)
-    try:
-        # Absolute, so that a colon in a name is no protocol; files only, so that nothing leads to the network.
-        options = {"protocol_whitelist": "file", "format_whitelist": CONTAINERS}
-        container = av.open(str(path.absolute()), options=options, metadata_errors="replace")
-    except MemoryError as error:
-        raise MemoryError(str(error)) from None
-    except (av.FFmpegError, OSError) as error:
-        raise UnusableError(f"not a video that can be opened ({_plain(error)})") from error
-    with container:
-        streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
-        if not streams:
-            raise UnusableError("no video stream")
-        stream = streams[0]
-        if stream.codec_context is None:
-            raise UnusableError("no decoder for the codec of its video stream")
-        # One thread: a damaged file decodes to the same frames every time.
-        stream.thread_type, stream.codec_context.thread_count = "NONE", 1
-        progress.source = _source(container, stream)
+    """Frames of the video stream in the order in which the decoder gives them: that of presentation."""
+    with open_container(path) as container:
+        selected = select(container)
+        stream = selected.stream
+        _set_up(stream.codec_context)
+        progress.source = replace(_source(container, stream), stream=stream.index, other_streams=selected.others)
         progress.pixel_aspect = float(stream.sample_aspect_ratio or 1.0)
+        progress.notes += selected.notes
         progress.stamps.step_s = 1.0 / _rate(container, stream, progress)
         # PyAV asks for presentation times to be made up where the container has none. Then they do not rise.
         container.flags &= ~cast(int, Flags.gen_pts.value)
-        yield from _frames(container, stream, progress)
+        _heed(container, stream, progress)
+        yield from progress.fields.frames(_frames(container, stream, progress))
+
+
+def _set_up(decoder: VideoCodecContext) -> None:
+    # One thread: a damaged file decodes to the same frames every time.
+    decoder.thread_type, decoder.thread_count = "NONE", 1
+    # Else a crop at the left is rounded down, for the sake of speed.
+    decoder.flags |= DecoderFlags.unaligned.value
+
+
+def _heed(container: InputContainer, stream: VideoStream, progress: Progress) -> None:
+    """Take down what container and stream say of the pictures."""
+    said = declared(container, stream.index)
+    crop = said.crop
+    progress.source = replace(
+        progress.source,
+        crop_left=crop.left,
+        crop_right=crop.right,
+        crop_top=crop.top,
+        crop_bottom=crop.bottom,
+    )
+    progress.notes += said.notes
+    progress.crop, progress.decoder = crop, stream.codec_context
+    progress.fields = Deinterlacer(ORDERS.get(stream.codec_context.field_order))
 
 
 def _orientation(frame: av.VideoFrame) -> Orientation:
@@ -119,20 +131,6 @@ def _orientation(frame: av.VideoFrame) -> Orientation:
         # Side data of a kind that PyAV has no name for: it still knows the angle, though not a mirror.
         return Orientation(round(frame.rotation / 90) % 4)
     return Orientation() if matrix is None else from_matrix(np.frombuffer(cast(bytes, matrix), dtype=np.int32))
-
-
-def _check_file(path: Path) -> None:
-    """Refuse what is no file with content. Only `stat` is asked: opening a named pipe would wait for its writer."""
-    try:
-        found = os.stat(path)
-    except OSError as error:
-        broken = path.is_symlink()
-        raise UnusableError(f"{'broken link' if broken else 'cannot be read'} ({_plain(error)})") from error
-    for is_kind, name in KINDS:
-        if is_kind(found.st_mode):
-            raise UnusableError(f"not a file but {name}")
-    if found.st_size == 0:
-        raise UnusableError("empty file (0 bytes)")
 
 
 @contextmanager
@@ -171,7 +169,7 @@ def _decoded(
             except MemoryError:
                 raise
             except av.FFmpegError as error:
-                reported.append((av.logging.ERROR, stream.codec_context.name, _plain(error)))
+                reported.append((av.logging.ERROR, stream.codec_context.name, plain(error)))
             if reported or any(frame.is_corrupt for frame in frames):
                 progress.damaged += 1
             if reported and not progress.first_error:
@@ -185,7 +183,7 @@ def _decoded(
         # PyAV's own is an FFmpegError too, which would be taken for damage of the packet or for the end of the file.
         raise MemoryError(str(error)) from None
     except av.FFmpegError as error:
-        progress.stopped_by = _plain(error)
+        progress.stopped_by = plain(error)
 
 
 def _note_orientation(frame: av.VideoFrame, progress: Progress) -> None:
@@ -234,7 +232,3 @@ def _source(container: InputContainer, stream: VideoStream) -> Source:
         source_fps=float(rate) if rate else None,
         duration_s=duration,
     )
-
-
-def _plain(error: BaseException) -> str:
-    return getattr(error, "strerror", None) or str(error)
