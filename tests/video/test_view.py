@@ -1,0 +1,134 @@
+"""What else a file says of its pictures: changes within a video, alpha, two eyes, spheres, Dolby Vision."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from made_videos import CORNERS, corners, encode, shown, stamped
+from patched_files import box, into_mp4_video, numbers
+
+from lamo.video.config import FramesConfig
+from lamo.video.declared import declared
+from lamo.video.decode import decode_clip
+
+CONFIG = FramesConfig(min_frames=3)
+T = np.arange(30) / 30
+
+
+def _joined(path: Path, *halves: dict) -> Path:
+    """Two recordings of one second, one after the other in a transport stream without a break of time."""
+    content = b""
+    for index, how in enumerate(halves):
+        size = how.pop("size", (64, 128))
+        part = path.with_suffix(f".{index}.ts")
+        frames = [stamped(number, size) for number in range(30)]
+        options = {"bf": "0", "crf": "8", **how.pop("options", {})}
+        encode(part, T + index, size=size, frames=frames, ticks=90000, options=options, **how)
+        content += part.read_bytes()
+    path.write_bytes(content)
+    return path
+
+
+def test_a_size_that_changes(tmp_path):
+    decoded = decode_clip(_joined(tmp_path / "a.ts", {}, {"size": (96, 192)}), CONFIG)
+    assert (decoded.status, decoded.reason) == ("repaired", "the size changes: 128 x 64, then 192 x 96")
+    assert shown(decoded.frames) == [*range(0, 30, 6), *range(0, 30, 6)]
+    for frame in decoded.frames:
+        np.testing.assert_allclose(corners(frame), CORNERS, atol=12)
+
+
+def test_a_shape_of_pixels_that_changes(tmp_path):
+    """Both halves show the same picture: the second has its pixels stored half as wide."""
+    halves = {}, {"size": (64, 64), "pixel_aspect": Fraction(2)}
+    decoded = decode_clip(_joined(tmp_path / "a.ts", *halves), CONFIG)
+    assert decoded.status == "repaired"
+    assert "the size changes: 128 x 64, then 64 x 64; the shape of pixels changes: 1, then 2" in decoded.reason
+    for frame in decoded.frames:
+        np.testing.assert_allclose(corners(frame), CORNERS, atol=12)
+
+
+def test_colours_that_change(tmp_path):
+    """Each picture by its own: in full range it is as bright as in the other."""
+    full = {"options": {"x264-params": "fullrange=on:colormatrix=bt709"}}
+    decoded = decode_clip(
+        _joined(tmp_path / "a.ts", {"options": {"x264-params": "colormatrix=smpte170m"}}, full), CONFIG
+    )
+    assert (decoded.status, decoded.reason[:21]) == ("repaired", "what frames say of th")
+
+
+@pytest.mark.parametrize(("name", "codec", "pixels"), [("a.mov", "qtrle", "argb"), ("a.mkv", "ffv1", "yuva420p")])
+def test_alpha_is_named(tmp_path, name, codec, pixels):
+    decoded = decode_clip(encode(tmp_path / name, T, codec=codec, pixel_format=pixels, ticks=1000), CONFIG)
+    assert (decoded.status, decoded.reason) == ("repaired", "an alpha channel, left out")
+    assert decoded.source.pixel_format == pixels
+
+
+def _spherical(path: Path) -> Path:
+    """The box of a spherical video: an equirectangular projection."""
+    head = box(b"proj", box(b"prhd", numbers(0, 0, 0, 0)) + box(b"equi", numbers(0, 0, 0, 0, 0)))
+    return into_mp4_video(path, box(b"sv3d", box(b"svhd", numbers(0) + b"lamo\0") + head))
+
+
+def test_a_sphere_is_named(tmp_path):
+    decoded = decode_clip(_spherical(encode(tmp_path / "a.mp4", T)), CONFIG)
+    assert decoded.status == "repaired"
+    assert decoded.reason == "a spherical picture (equirectangular), stored as it is"
+
+
+@pytest.mark.parametrize(("mode", "name"), [(1, "top and bottom"), (2, "side by side")])
+def test_two_eyes_are_named(tmp_path, mode, name):
+    path = into_mp4_video(encode(tmp_path / "a.mp4", T), box(b"st3d", numbers(0) + bytes([mode])))
+    decoded = decode_clip(path, CONFIG)
+    assert decoded.status == "repaired"
+    assert decoded.reason == f"a picture for two eyes ({name}), stored as it is"
+
+
+def test_two_eyes_that_the_coded_stream_names(tmp_path):
+    decoded = decode_clip(encode(tmp_path / "a.mkv", T, options={"x264-params": "frame-packing=3"}, ticks=1000), CONFIG)
+    assert decoded.status == "repaired"
+    assert decoded.reason == "a picture for two eyes (side by side), stored as it is"
+
+
+def _dolby(path: Path, profile: int, compatible: int) -> Path:
+    """The configuration of Dolby Vision: version 1.0, profile, level 4, metadata and base layer."""
+    settings = profile << 9 | 4 << 3 | 0b101
+    return into_mp4_video(
+        path, box(b"dvcC", bytes([1, 0]) + settings.to_bytes(2, "big") + bytes([compatible << 4]) + bytes(19)), b"hvc1"
+    )
+
+
+def test_dolby_vision_without_a_base_that_others_understand(tmp_path):
+    path = encode(tmp_path / "a.mp4", T, codec="libx265", options={"x265-params": "log-level=none:pools=none"})
+    decoded = decode_clip(_dolby(_tagged(path), 5, 0), CONFIG)
+    assert (decoded.status, decoded.reason) == (
+        "quarantined",
+        "Dolby Vision of profile 5: its colours cannot be converted",
+    )
+    assert decoded.source.codec == "hevc"
+
+
+def test_dolby_vision_with_such_a_base(tmp_path):
+    path = encode(tmp_path / "a.mp4", T, codec="libx265", options={"x265-params": "log-level=none:pools=none"})
+    decoded = decode_clip(_dolby(_tagged(path), 8, 4), CONFIG)
+    assert (decoded.status, decoded.reason) == ("repaired", "Dolby Vision of profile 8: its metadata are not used")
+
+
+def _tagged(path: Path) -> Path:
+    path.write_bytes(path.read_bytes().replace(b"hev1", b"hvc1"))
+    return path
+
+
+def test_tags_are_no_side_data(tmp_path):
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        container.metadata["Side data"] = "\n    Side data:\n      Frame Cropping: 8/8/8/8"
+        stream = container.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 32, "yuv420p"
+        stream.metadata["title"] = "x\n    Side data:\n      DOVI configuration record: profile: 5, compatibility id: 0"
+        container.mux(stream.encode(av.VideoFrame(64, 32, "yuv420p")))
+        container.mux(stream.encode())
+    with av.open(str(path)) as container:
+        said = declared(container, 0)
+    assert (said.crop.left, said.notes) == (0, [])
