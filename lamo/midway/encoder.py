@@ -32,7 +32,9 @@ class Encoder(nn.Module):
         position = torch.cat([torch.zeros(1, config.width), 0.5 * sincos_position(*self.grid, config.width)])
         self.pos_embed = nn.Parameter(position[None])
         rates = torch.linspace(0, config.drop_path, config.depth, device="cpu").tolist()
-        self.blocks = nn.ModuleList(Block(config.width, config.heads, drop_path=rate) for rate in rates)
+        self.blocks = nn.ModuleList(
+            Block(config.width, config.heads, mlp_ratio=config.mlp_ratio, drop_path=rate) for rate in rates
+        )
         self.norm = nn.LayerNorm(config.width, eps=1e-6)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:

@@ -19,6 +19,7 @@ class EncoderConfig(Section):
         description="blocks (from 0) after which a pyramid level is taken, finest first; motion levels are one fewer; "
         "published: 2, 5, 8, 11",
     )
+    mlp_ratio: float = Field(4.0, gt=0, description="hidden over token width of the MLPs; published: 4")
     drop_path: float = Field(0.0, ge=0, lt=1, description="stochastic depth of the student; published: 0.1")
 
 

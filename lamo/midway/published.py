@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from lamo.errors import LamoError
+from lamo.midway.form import PUBLISHED
 from lamo.midway.network_config import NetworkConfig
 
 MOTION_LEVELS = 3
@@ -14,14 +16,21 @@ PUBLISHED_TRAINING: Mapping[str, Any] = {
 
 
 def published_config(encoder: dict[str, Any], inverse: dict[str, Any], forward: dict[str, Any]) -> NetworkConfig:
-    """The published form with sizes of its own; what is not given is as in the published ViT-S/16."""
+    """The published form with sizes of its own; what is not given is as in the published ViT-S/16.
+
+    `forward` may name `gate_bias`, which the form fixes. Raises `LamoError` if it is another one.
+    """
+    sizes = dict(forward)
+    gate_bias = sizes.pop("gate_bias", PUBLISHED.gate_bias)
+    if gate_bias != PUBLISHED.gate_bias:
+        raise LamoError(f"forward.gate_bias: found {gate_bias}, expected {PUBLISHED.gate_bias:g}, as published")
     vit_s = {"patch": 16, "width": 384, "depth": 12, "heads": 6, "levels": (2, 5, 8, 11)}
     return NetworkConfig.model_validate(
         {
             "form": "published",
             "encoder": vit_s | encoder,
             "inverse": {"tokens": 10, "width": 192, "depth": 4, "heads": 3} | inverse,
-            "forward": {"depth": 4, "heads": 6, "lateral_heads": 6} | forward,
+            "forward": {"depth": 4, "heads": 6, "lateral_heads": 6} | sizes,
         }
     )
 

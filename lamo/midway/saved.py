@@ -32,7 +32,6 @@ SWITCHES = {
 FILTER_SWITCHES = {("forward", "filter_radius"): "filter_radius", ("forward", "anchors"): "regions"}
 # Settings of before that now have one value.
 FIXED = {
-    ("encoder", "mlp_ratio"): 4.0,
     ("recurrence", "top"): "held",
     ("recurrence", "projection"): "norm",
     ("recurrence", "role"): "teacher",

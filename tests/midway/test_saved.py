@@ -74,7 +74,6 @@ def test_weights_of_before_load_and_are_saved_as_this_version_saves(folder, tmp_
         ({"forward": {"laterals": True}}, "midway.forward.laterals: found True, expected False"),
         ({"recurrence": {"top": "predicted"}}, "midway.recurrence.top: found 'predicted', expected 'held'"),
         ({"recurrence": {"projection": "scale"}}, "midway.recurrence.projection: found 'scale', expected 'norm'"),
-        ({"encoder": {"mlp_ratio": 2.0}}, "midway.encoder.mlp_ratio: found 2.0, expected 4.0"),
         (
             OLD_PUBLISHED | {"forward": OLD_PUBLISHED["forward"] | {"gate_bias": 2.0}},
             "'published', the nearest, in midway.forward.gate_bias: found 2.0, expected 4.0",

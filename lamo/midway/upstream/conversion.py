@@ -75,7 +75,7 @@ def _config(upstream: Upstream, encoder_heads: int | None) -> NetworkConfig:
     if bias != PUBLISHED.gate_bias:
         raise LamoError(f"stored argument gating_bias is {bias}; only {PUBLISHED.gate_bias:g} can be computed")
     upstream.args.require({"num_register_tokens": 0})
-    width = upstream.tensor("student", "blocks.0.mlp.fc1.weight", 2).shape[1]
+    hidden, width = upstream.tensor("student", "blocks.0.mlp.fc1.weight", 2).shape
     _, tokens, motion_width = upstream.tensor("motion_loss", "motion_tokens", 3).shape
     encoder: dict[str, Any] = {
         "patch": upstream.tensor("student", "patch_embed.proj.weight", 4).shape[-1],
@@ -83,6 +83,7 @@ def _config(upstream: Upstream, encoder_heads: int | None) -> NetworkConfig:
         "depth": upstream.count("student", r"blocks\.(\d+)\."),
         "heads": _encoder_heads(upstream, encoder_heads),
         "levels": _levels(upstream),
+        "mlp_ratio": hidden / width,
     }
     inverse: dict[str, Any] = {
         "tokens": tokens,
@@ -107,8 +108,10 @@ def _config(upstream: Upstream, encoder_heads: int | None) -> NetworkConfig:
 
 
 def _encoder_heads(upstream: Upstream, given: int | None) -> int:
+    if given:
+        return given
     arch = upstream.args.get("arch", str, "")
-    heads = given or ENCODER_HEADS.get(arch)
+    heads = ENCODER_HEADS.get(arch)
     if heads is None:
         known = ", ".join(ENCODER_HEADS)
         raise LamoError(f"its architecture {arch[:80]!r} is none of {known}; state its attention heads (encoder_heads)")
@@ -139,7 +142,8 @@ def _weights(upstream: Upstream, model: Midway) -> dict[str, Tensor]:
     """The weights of `model` from the file; `LamoError` names those that are missing, unfit or unknown."""
     unused = {part: dict.fromkeys(names) for part, names in upstream.weights.items()}
     weights = {}
-    missing, unfit = [], []
+    missing: list[tuple[str, str]] = []
+    unfit = []
     for ours, expected in model.state_dict().items():
         part, names = published_names(ours)
         pieces = [upstream.weights[part].get(name) for name in names]
@@ -147,7 +151,7 @@ def _weights(upstream: Upstream, model: Midway) -> dict[str, Tensor]:
         for name, piece in zip(names, pieces, strict=True):
             unused[part].pop(name, None)
             if piece is None:
-                missing.append(f"{part} {name}")
+                missing.append((part, name))
             elif piece.shape != shape:
                 unfit.append(f"{part} {name} is {tuple(piece.shape)}, expected {shape}")
             elif not piece.isfinite().all():
@@ -155,10 +159,12 @@ def _weights(upstream: Upstream, model: Midway) -> dict[str, Tensor]:
         if not missing and not unfit:
             weights[ours] = torch.cat([piece.float() for piece in pieces if piece is not None])
     unknown = [f"{part} {name}" for part, names in unused.items() for name in names if "dino_head." not in name]
-    kinds = (("missing", missing), ("unfit", unfit), ("unknown", unknown))
+    absent = [f"{part} {name}" for part, name in missing]
+    kinds = (("missing", absent), ("unfit", unfit), ("unknown", unknown))
     problems = [f"{len(names)} weights {kind} ({_some(names)})" for kind, names in kinds if names]
     if problems:
-        raise LamoError("; ".join(problems))
+        instead = [upstream.instead(part, [name for of, name in missing if of == part]) for part in PREFIXES]
+        raise LamoError("; ".join(problems) + "".join(instead))
     return weights
 
 
@@ -171,7 +177,8 @@ def _dino_head(upstream: Upstream, part: str) -> DinoHead:
     found = {ours: upstream.weights[part].get(prefix + name) for ours, name in HEAD_NAMES.items()}
     missing = [prefix + HEAD_NAMES[ours] for ours, tensor in found.items() if tensor is None or tensor.ndim < 1]
     if missing:
-        raise LamoError(f"{part} has {len(missing)} weights missing ({_some(missing)})")
+        instead = upstream.instead(part, missing)
+        raise LamoError(f"{part} has {len(missing)} weights missing ({_some(missing)}){instead}")
     weights = {ours: tensor for ours, tensor in found.items() if tensor is not None}
     sizes = {
         "hidden": len(weights["mlp.0.bias"]),

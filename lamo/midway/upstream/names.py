@@ -2,6 +2,8 @@
 
 import re
 
+# What wrappers of a model add to the names inside it: data parallelism, `torch.compile`, and checkpointing.
+WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 PREFIXES = {"student": "module.backbone.", "teacher": "backbone.", "motion_loss": "module."}
 RULES = (
     (r"^patch_embed\.", "patch_embed.proj."),
@@ -24,6 +26,15 @@ HEAD_NAMES = {
     "prototypes.weight": "last_layer.weight_v",
     "lengths": "last_layer.weight_g",
 }
+
+
+def as_published(part: str, name: str) -> str:
+    """The name in `part` as the published checkpoints have it, whatever wrappers the model was saved in.
+
+    There may be none or several, in any order, around the part or around modules inside it.
+    """
+    outer = PREFIXES[part].removesuffix("backbone.")
+    return outer + ".".join(piece for piece in name.split(".") if piece not in WRAPPERS)
 
 
 def published_names(name: str) -> tuple[str, tuple[str, ...]]:

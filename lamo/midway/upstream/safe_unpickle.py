@@ -1,16 +1,30 @@
 """Reading a PyTorch checkpoint without executing anything that it says.
 
-`torch.load(weights_only=True)` refuses the published Midway checkpoints, because they also hold the pickled
-configuration of a library; loading them without that guard would run whatever the file asks for. Here only tensors,
-plain containers and NumPy scalars are rebuilt, the objects of the configuration library become inert stubs, and
-everything else is refused by name.
+Only tensors, plain containers and NumPy scalars are rebuilt. All else in the file stays an inert stub: the objects of
+a configuration library, whose values are read out of them, and what training runs leave beside their weights (random
+states, schedulers, arrays, versions), which nothing here needs.
+
+Why not `torch.load(weights_only=True)`? It was tried (PyTorch 2.11), with an inert class in `safe_globals` for every
+name that `get_unsafe_globals_in_checkpoint` finds, and reads the published file. But what is not needed would still
+decide whether a file is read:
+
+- it lets files put items into lists and dictionaries only. An inert class cannot be both, so that a deque of losses or
+  a configuration that is a dictionary ends the reading;
+- it knows the instructions of pickle protocol 2 and few others, and refuses `os`, `sys` and `posix` by name.
+
+Nor is it as safe for what is read here: it makes objects that these files do not need, tensors of any size among them;
+it unpacks compressed records, so that a small file can fill the memory; and files could make it run code until 2.6 and
+again until 2.10 (CVE-2025-32434, CVE-2026-24747). Python's `pickle.Unpickler`, given a `find_class` of inert classes,
+runs nothing either. But a deeply nested key or a large index in a crafted file ends the process, where this reader
+refuses the file.
 """
 
+import logging
 import math
 import pickle
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +38,6 @@ LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 PROGRAM_BYTES = 64 * 2**20
 # Python 2's names, which pickles of protocol 2 use.
 OLD_NAMES = {"__builtin__": "builtins", "copy_reg": "copyreg", "commands": "subprocess"}
-STUBBED = ("omegaconf.", "typing.", "argparse.", "pathlib.")
-TYPES = ("dict", "list", "tuple", "set", "frozenset", "str", "unicode", "bytes", "int", "long", "float", "bool")
 STORAGES = {
     "FloatStorage": torch.float32,
     "DoubleStorage": torch.float64,
@@ -38,72 +50,73 @@ STORAGES = {
     "ByteStorage": torch.uint8,
     "BoolStorage": torch.bool,
 }
+TENSOR_TYPES = ("torch.Tensor", "torch._tensor.Tensor", "torch.nn.parameter.Parameter")
+logger = logging.getLogger(__name__)
 
 
 class ScalarType(Stub):
-    """A NumPy dtype as its name; its state holds the byte order."""
+    """A NumPy dtype by its code, such as f8; its state holds the byte order."""
 
-    def __init__(self, name: Any, *_: Any) -> None:
-        super().__init__()
-        if not isinstance(name, str) or not re.fullmatch(r"[fiub]\d{1,2}", name):
-            raise Refused(f"a NumPy scalar of type {name!r}")
-        self.name = name
+    def __init__(self, code: Any = None, *_: Any) -> None:
+        super().__init__("numpy.dtype")
+        self.code = code if isinstance(code, str) else ""
 
 
-def _scalar(kind: Any, data: Any) -> int | float | bool:
-    if not isinstance(kind, ScalarType) or not isinstance(data, bytes):
-        raise Refused("a NumPy scalar that is not a number")
+def _scalar(kind: Any = None, data: Any = None) -> Any:
+    if not isinstance(kind, ScalarType) or not re.fullmatch(r"[fiub]\d{1,2}", kind.code) or type(data) is not bytes:
+        return Stub("numpy scalar")
     order = kind.state[1] if isinstance(kind.state, tuple) and len(kind.state) > 1 else "<"
-    return np.frombuffer(data, np.dtype(kind.name).newbyteorder(">" if order == ">" else "<"))[0].item()
+    return np.frombuffer(data, np.dtype(kind.code).newbyteorder(">" if order == ">" else "<"))[0].item()
 
 
-def _encode(text: Any, encoding: Any = "utf-8") -> bytes:
+def _encode(text: Any = None, encoding: Any = "utf-8") -> Any:
     if not isinstance(text, str) or encoding not in ("latin1", "utf-8"):
-        raise Refused(f"text encoded as {encoding!r}")
+        return Stub("_codecs.encode")
     return text.encode(encoding)
 
 
-def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> torch.Tensor:
+def _mapping(items: Any = ()) -> dict[Any, Any]:
+    return keyed(items.items() if isinstance(items, Mapping) else items)
+
+
+def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> Any:
+    if isinstance(storage, Stub):
+        return Stub(f"tensor of {storage.name}")
     if not isinstance(storage, torch.Tensor) or not all(type(part) is tuple for part in (size, stride)):
         raise Refused("a tensor without storage or shape")
     if not all(type(n) is int and n >= 0 for n in (offset, *size, *stride)):
         raise Refused(f"a tensor of offset {offset}, size {size} and stride {stride}")
     last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
-    if math.prod(size) > len(storage) or (0 not in size and last >= len(storage)):
+    if 0 not in size and last >= len(storage):
         raise Refused(f"a tensor of size {size} and stride {stride} beyond its storage of {len(storage)} values")
-    return storage.as_strided(size, stride, offset)
+    # An expanded view takes no memory in the file, but any amount of it when it is copied.
+    return Stub("expanded tensor") if math.prod(size) > len(storage) else storage.as_strided(size, stride, offset)
 
 
-def _parameter(data: Any, *_: Any) -> torch.Tensor:
-    if not isinstance(data, torch.Tensor):
-        raise Refused("a parameter without a tensor")
-    return data
+def _parameter(data: Any, *_: Any) -> Any:
+    return data if isinstance(data, torch.Tensor) else Stub("torch.nn.parameter.Parameter")
 
 
-# What stands for calling a name. Types are named by configurations as those of their values.
+def _typed(rebuild: Any, kind: Any, arguments: Any, *_: Any) -> Any:
+    """A tensor with attributes of Python, which are left out; a tensor of another class is a stub."""
+    known = isinstance(rebuild, Name) and rebuild.rebuild in (_tensor, _parameter) and str(kind) in TENSOR_TYPES
+    return rebuild.rebuild(*arguments) if known and type(arguments) is tuple else Stub(f"tensor of class {kind}")
+
+
+# What stands for calling a name.
 REBUILT: dict[tuple[str, str], Callable[..., Any]] = {
-    ("collections", "OrderedDict"): lambda items=(): keyed(items),
-    ("collections", "defaultdict"): lambda factory=None, items=(): keyed(items),
+    ("collections", "OrderedDict"): _mapping,
+    ("collections", "Counter"): _mapping,
+    ("collections", "defaultdict"): lambda factory=None, items=(): _mapping(items),
     ("torch._utils", "_rebuild_tensor_v2"): _tensor,
     ("torch._utils", "_rebuild_parameter"): _parameter,
+    ("torch._utils", "_rebuild_parameter_with_state"): _parameter,
+    ("torch._tensor", "_rebuild_from_type_v2"): _typed,
     ("_codecs", "encode"): _encode,
     ("numpy", "dtype"): ScalarType,
     ("numpy.core.multiarray", "scalar"): _scalar,
     ("numpy._core.multiarray", "scalar"): _scalar,
-    **{("builtins", name): Stub for name in TYPES},
-    **{("torch", name): Stub for name in (*STORAGES, "Size", "device")},
 }
-
-
-def find(module: str, name: str) -> Name:
-    """The name as inert data; raises `Refused` if it is not one that a checkpoint needs."""
-    module = OLD_NAMES.get(module, module)
-    rebuild = REBUILT.get((module, name))
-    if rebuild is None and f"{module}.".startswith(STUBBED):
-        rebuild = Stub
-    if rebuild is None:
-        raise Refused(f"it names {module}.{name}")
-    return Name(module, name, rebuild)
 
 
 class _Archive:
@@ -118,6 +131,7 @@ class _Archive:
         if f"{self.root}/byteorder" in archive.namelist() and self.record("byteorder") != b"little":
             raise LamoError("written on a big-endian machine; save it again on another one")
         self._storages: dict[tuple[str, Name], torch.Tensor] = {}
+        self.passed_over: dict[str, None] = {}
 
     def record(self, name: str) -> bytes:
         """Content of one record. Records are stored as they are, so together they cannot exceed the file."""
@@ -133,45 +147,64 @@ class _Archive:
             raise Refused(f"a description (data.pkl) of more than {PROGRAM_BYTES} bytes")
         return self.record("data.pkl")
 
-    def storage(self, reference: Any) -> torch.Tensor:
-        """Values of a storage [count]; wherever it was, it is read to the CPU."""
+    def find(self, module: str, name: str) -> Name:
+        """The name as inert data. One that nothing stands for is noted in `passed_over`."""
+        module = OLD_NAMES.get(module, module)
+        found = Name(module, name, REBUILT.get((module, name)))
+        if found.rebuild is None and module != "torch":
+            self.passed_over[str(found)] = None
+        return found
+
+    def storage(self, reference: Any) -> Any:
+        """Values of a storage [count], wherever it was, on the CPU; a stub for values of another type than these."""
         match reference:
-            case ("storage", Name(module="torch", name=kind), str() as key, _, int() as count) if kind in STORAGES:
+            case ("storage", Name() as kind, str() as key, _, int() as count):
                 pass
             case _:
                 raise Refused("a reference to something that is not a storage of numbers")
-        name, dtype = (key, reference[1]), STORAGES[kind]
-        if name not in self._storages:
+        dtype = STORAGES.get(kind.name) if kind.module == "torch" else None
+        if dtype is None:
+            return Stub(str(kind))
+        place = (key, kind)
+        if place not in self._storages:
             data = self.record(f"data/{key}")
             if not 0 <= count * dtype.itemsize <= len(data):
                 raise pickle.UnpicklingError(f"storage {key} has {len(data)} bytes, {count} {dtype} are expected")
-            self._storages[name] = torch.empty(0, dtype=dtype)
+            self._storages[place] = torch.empty(0, dtype=dtype)
             if count:
-                self._storages[name] = torch.frombuffer(bytearray(data), dtype=dtype, count=count)
-        return self._storages[name]
+                self._storages[place] = torch.frombuffer(bytearray(data), dtype=dtype, count=count)
+        return self._storages[place]
 
 
 def read_checkpoint(path: str | Path) -> Any:
     """The content of a checkpoint written by `torch.save`, its tensors on the CPU; tensors may share memory.
 
-    Raises `LamoError`, naming the file and the cause, if it is missing, truncated, no checkpoint, or names anything but
-    tensors, plain containers, NumPy scalars and configuration objects. Nothing that the file names is imported or run.
+    What is no tensor, plain container or number is a `Stub`, and the log names it. Nothing that the file names is
+    imported or run. Raises `LamoError`, naming the file and the cause, if it is missing, truncated or no checkpoint.
     """
     path = Path(path)
     try:
         with zipfile.ZipFile(path) as archive:
             records = _Archive(archive, path.stat().st_size)
-            return PickleMachine(find, records.storage).run(records.program())
+            content = PickleMachine(records.find, records.storage).run(records.program())
     except FileNotFoundError:
         raise LamoError(f"{path}: not found; expected a checkpoint of the Midway Network") from None
     except Refused as error:
         reason = " ".join(str(error).split())[:300]
-        hint = "only tensors, containers and numbers are read, and nothing is run"
-        raise LamoError(f"{path}: refused: {reason}; {hint}") from None
+        raise LamoError(f"{path}: refused: {reason}; save the parts of the model again, without all else") from None
     except LamoError as error:
         raise LamoError(f"{path}: {error}") from None
     except Exception as error:  # noqa: BLE001 - the content is foreign: whatever fails says that it is not as it should be
         raise LamoError(f"{path}: {_damage(path, error)}") from None
+    if records.passed_over:
+        logger.info("%s: objects in it that are not loaded: %s", path, some(list(records.passed_over)))
+    return content
+
+
+def some(names: list[str], most: int = 6) -> str:
+    """Foreign names for a message, the first few of them, each cut short."""
+    shown = ", ".join(" ".join(name.split())[:80] for name in names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
 def _damage(path: Path, error: Exception) -> str:

@@ -160,10 +160,10 @@ CHANGES = {
     ),
     "other hidden widths": (
         lambda c: [
-            put(c, part, f"{prefix}blocks.0.mlp.fc1.weight", torch.ones(24, 12))
+            put(c, part, f"{prefix}blocks.1.mlp.fc1.weight", torch.ones(24, 12))
             for part, prefix in (("student", "module.backbone."), ("teacher", "backbone."))
         ],
-        "2 weights unfit (student module.backbone.blocks.0.mlp.fc1.weight is (24, 12), expected (48, 12)",
+        "2 weights unfit (student module.backbone.blocks.1.mlp.fc1.weight is (24, 12), expected (48, 12)",
     ),
     "another shape": (
         lambda c: put(c, "motion_loss", "module.motion_proj.weight", torch.ones(12, 8)),
@@ -224,7 +224,7 @@ def test_weights_of_a_single_vision_transformer_are_refused(tmp_path):
     torch.save(weights, tmp_path / "file.pth")
     assert "there is no part 'student'; found 'cls_token', 'pos_embed', 'patch_embed" in refusal(tmp_path / "file.pth")
     torch.save([1, 2], tmp_path / "file.pth")
-    assert "it holds an object of list" in refusal(tmp_path / "file.pth")
+    assert "it holds a list, expected the parts of a training run" in refusal(tmp_path / "file.pth")
 
 
 def test_truncated_checkpoints_are_refused(content, tmp_path):
