@@ -40,6 +40,8 @@ def to_uint8(images: Tensor) -> np.ndarray:
 
 _DB_PER_NEPER = 10 / math.log(10)
 SSIM_WINDOW = 11
+BLANK_ENERGY = 2 * (0.25 / 255) ** 2
+"""Gradient energy of an image that is called blank: a root mean square gradient of a quarter of an 8-bit level."""
 
 
 def decibels(error: Tensor) -> Tensor:
@@ -89,6 +91,15 @@ def gradient_energy(images: Tensor) -> Tensor:
     """E(x) [N] of images [N, C, H, W]: mean (x[i, j+1] - x[i, j])^2 + mean (x[i+1, j] - x[i, j])^2."""
     across, down = (gradient.square().mean(dim=(1, 2, 3)) for gradient in gradients(images))
     return across + down
+
+
+def sharpness(predicted: Tensor, truth: Tensor) -> Tensor:
+    """E(predicted) / E(truth) [N], E the gradient energy: 1 is right, 0.5 is blur, above 1 is noise or false edges.
+
+    NaN, and so to be left out of every mean, where the true frame is blank.
+    """
+    energy = gradient_energy(truth)
+    return torch.where(energy > BLANK_ENERGY, gradient_energy(predicted) / energy.clamp(min=BLANK_ENERGY), torch.nan)
 
 
 def blur(images: Tensor, sigma: float) -> Tensor:

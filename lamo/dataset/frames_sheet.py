@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from lamo.drawing import draw_text, enlarge, shorten
+from lamo.drawing import draw_text, enlarge, short_name, shorten
 from lamo.errors import LamoError
 from lamo.stores.atomic import replacing
 from lamo.stores.frames import FramesStore
@@ -91,7 +91,9 @@ def _row(clip: dict[Hashable, Any], store: FramesStore) -> Image.Image:
     row = Image.new("RGB", size, _PAPER)
     for number, (text, colour, bold) in enumerate(lines):
         place = (_MARGIN, number * _LINE + _LINE // 2)
-        draw_text(row, place, shorten(text, 13, _LABEL - _GAP, bold), 13, "lm", colour, bold)
+        # The first line, in bold, is a name.
+        fitted = short_name if bold else shorten
+        draw_text(row, place, fitted(text, 13, _LABEL - _GAP, bold), 13, "lm", colour, bold)
     for number, (place, tile) in enumerate(zip(places, tiles, strict=True)):
         left = _MARGIN + _LABEL + number * (width + _GAP)
         row.paste(Image.fromarray(tile), (left, 0))

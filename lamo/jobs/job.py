@@ -9,7 +9,7 @@ from typing import Any
 
 from lamo.errors import LamoError
 from lamo.jobs.gpus import claimed_gpus
-from lamo.jobs.launch import is_first_process, is_one_of_several
+from lamo.jobs.launch import end_with_parent, is_first_process, is_one_of_several
 from lamo.jobs.lock import Locks
 from lamo.jobs.provenance import Job
 
@@ -34,6 +34,8 @@ def job(snakemake: Any) -> Iterator[Job]:
         What the script may want to know of its job.
     """
     logfile, first = Path(snakemake.log[0]), is_first_process()
+    if is_one_of_several():
+        end_with_parent()
     with _logging(logfile if first else None):
         try:
             this = Job(snakemake)

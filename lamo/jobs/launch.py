@@ -1,5 +1,6 @@
 """A training in several processes: a script starts itself again by torchrun, or by srun on several nodes."""
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -12,8 +13,17 @@ from typing import Any
 from lamo.errors import LamoError
 from lamo.jobs.gpus import gpus_here
 
+PR_SET_PDEATHSIG = 1
 STEP = "LAMO_STEP"
 """Environment variable of processes that srun starts for us; a job of one process has SLURM's own variables too."""
+
+
+def end_with_parent() -> None:
+    """Let this process get SIGTERM when the one that started it ends, however that ends.
+
+    Else the processes of a training would go on without it, and beside those of the next start.
+    """
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def ignore_stop_requests() -> None:
@@ -62,22 +72,22 @@ def handed_over(resources: Mapping[str, Any], threads: int) -> bool:
         return False
     environment = {**os.environ, "LOCAL_WORLD_SIZE": str(each), "OMP_NUM_THREADS": str(max(1, threads // each))}
     if nodes > 1:
-        command, forwarded = _srun(nodes, each, here, threads), signal.SIGUSR1
+        starter, command, forwarded = "srun", _srun(nodes, each, here, threads), signal.SIGUSR1
         environment[STEP] = "1"
     else:
-        command, forwarded = _torchrun(each), signal.SIGTERM
+        starter, command, forwarded = "torchrun", _torchrun(each), signal.SIGTERM
     # For the record of the job, which this process writes.
     os.environ["WORLD_SIZE"] = str(nodes * each)
     status = _run(command, environment, forwarded)
     if status:
-        raise LamoError(
-            f"{nodes * each} processes: at least one of them ended with status {status}; what it said stands above"
-        )
+        raise LamoError(f"{nodes * each} processes: {_end_of(starter, status)}")
     return True
 
 
 def _torchrun(count: int) -> list[str]:
-    return [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count), sys.argv[0]]
+    # By address: what one machine does alone must not depend on its name being known to a resolver.
+    here = ["--nnodes=1", "--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0", "--local-addr=127.0.0.1"]
+    return [sys.executable, "-m", "torch.distributed.run", *here, f"--nproc-per-node={count}", sys.argv[0]]
 
 
 def _srun(nodes: int, each: int, gpus: int, threads: int) -> list[str]:
@@ -89,11 +99,21 @@ def _srun(nodes: int, each: int, gpus: int, threads: int) -> list[str]:
     return ["srun", *shape, *([f"--gres=gpu:{gpus}"] if gpus else []), sys.executable, sys.argv[0]]
 
 
+def _end_of(starter: str, status: int) -> str:
+    memory = "the machine or the job is short of memory: give it more, or raise the resource batch_parts"
+    if status < 0:
+        return f"{starter} was ended by signal {-status} ({signal.strsignal(-status)}); it may be that {memory}"
+    return (
+        f"at least one of them ended with status {status}; what it said stands above. If one was killed, which says "
+        f"nothing itself, it may be that {memory}"
+    )
+
+
 def _run(command: list[str], environment: Mapping[str, str], forwarded: signal.Signals) -> int:
     """Exit status of `command`, to which requests to stop are passed on as `forwarded`."""
     # torchrun has no handler for SIGUSR1 and would end by it. Its children inherit that they ignore the signal.
     before = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-    process = subprocess.Popen(command, env=dict(environment))
+    process = subprocess.Popen(command, env=dict(environment), preexec_fn=end_with_parent)
 
     def pass_on(number: int, frame: FrameType | None) -> None:
         with suppress(ProcessLookupError):

@@ -118,7 +118,7 @@ _DECLARED = (
     ),
     Metric(
         "sharpness", "sharpness", better="one", decimals=2, table="main", figure=True, level=1.0,
-        about="gradient energy over that of the truth, 1 is right and 0.5 is blur",
+        about="gradient energy over that of the truth, 1 is right and 0.5 is blur, n/a where every true frame is blank",
     ),
     Metric("mse", "MSE", better="lower"),
     Metric(

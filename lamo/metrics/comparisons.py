@@ -5,6 +5,7 @@ rows, taken window by window, has a much narrower interval than either row. Trai
 control has no seed and is compared with every seed of the other row.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,12 +22,14 @@ from lamo.metrics.rows import is_learned, row_label
 from lamo.statistics.intervals import ClipBootstrap, Interval, LeftOut
 
 Row = tuple[str, str]
+WINDOW = ["clip", "window_start"]
 
 
 @dataclass(frozen=True)
 class Difference:
     """One metric of two rows at one horizon [s]: the mean of each, and the first minus the second.
 
+    All three are over what has a number in both rows, and NaN where nothing has.
     The difference has a 95 % interval over clips and over the `seeds` training seeds.
     """
 
@@ -53,18 +56,14 @@ class Scored:
     """The single values of a run (`lamo.metrics.long_form.Scores`) at one horizon."""
 
     def __init__(self, values: pa.Table, replicates: pa.Table, horizon_s: float) -> None:
-        near = pc.less(pc.abs(pc.subtract(values["horizon_s"], horizon_s)), 1e-6)
-        self._frame = values.filter(near).to_pandas()
-        self._replicates = replicates.filter(
-            pc.less(pc.abs(pc.subtract(replicates["horizon_s"], horizon_s)), 1e-6)
-        ).to_pandas()
-        if self._frame.empty or self._replicates.empty:
+        self._frame, self._replicates = _at(values, horizon_s), _at(replicates, horizon_s)
+        if self._frame.empty:
             raise LamoError(f"metrics: found no scores at {horizon_s:g} s; run the scoring again")
         compared = [name for name in self._frame["metric"].unique() if metric_of(name).compare]
         self.metrics = [name for name in compared if not metric_of(name).of_sets]
         """Metrics that are compared window by window."""
-        self.frechet = next(name for name in compared if metric_of(name).of_sets)
-        """The Frechet distance, of whole sets; it is compared with the same clips left out."""
+        self.frechet = next((name for name in compared if metric_of(name).of_sets), None)
+        """The Frechet distance, of whole sets; it is compared with the same clips left out. None in a run without."""
 
     @cached_property
     def rows(self) -> dict[str, Row]:
@@ -72,10 +71,20 @@ class Scored:
         pairs = self._frame[["method", "sampler"]].drop_duplicates().itertuples(index=False, name=None)
         return {row_label(method, sampler): (method, sampler) for method, sampler in pairs}
 
-    def windows(self, label: str, metric: str) -> pd.DataFrame:
-        """Means over samples: a line per window, a column per training seed (-1 for a control)."""
-        found = self._of(label, metric)
-        return found.pivot_table("value", ["clip", "window_start"], "seed", aggfunc="mean")
+    def windows(self, label: str) -> pd.MultiIndex:
+        """Clip and start of the windows that a row was scored on; those of the run, if it has no score of windows."""
+        own = self._of(label)[WINDOW].dropna()
+        windows = self._frame[WINDOW].dropna() if own.empty else own
+        return pd.MultiIndex.from_frame(windows.drop_duplicates().sort_values(WINDOW))
+
+    def values(self, label: str, metric: str) -> pd.DataFrame:
+        """Means over samples: a line per window, a column per training seed (-1 for a control).
+
+        NaN where there is no number.
+        """
+        row = self._of(label)
+        found = row[row["metric"] == metric].groupby([*WINDOW, "seed"])["value"].mean().unstack("seed")
+        return found.reindex(index=self.windows(label), columns=np.unique(row["seed"]))
 
     def distances(self, label: str) -> tuple[pd.Series, pd.Series]:
         """Frechet distance of each training seed, and that of the row with each clip (or group of clips) left out."""
@@ -83,15 +92,22 @@ class Scored:
         lines = self._replicates
         lines = lines[(lines["method"] == method) & (lines["sampler"] == sampler)]
         without = lines.set_index("left_out")["value"].sort_index()
-        return self._of(label, self.frechet).groupby("seed")["value"].mean(), without
+        row = self._of(label)
+        seeds = row[row["metric"] == self.frechet].groupby("seed")["value"].mean()
+        return seeds.reindex(np.unique(row["seed"])), without
 
-    def _of(self, label: str, metric: str) -> pd.DataFrame:
+    def _of(self, label: str) -> pd.DataFrame:
+        """All values of a row."""
         method, sampler = self.rows[label]
-        frame = self._frame
-        chosen = (frame["metric"] == metric) & (frame["method"] == method) & (frame["sampler"] == sampler)
-        if not chosen.any():
-            raise LamoError(f"metrics: found no {metric} of {label}; expected one per window, run the scoring again")
-        return frame[chosen].assign(seed=frame.loc[chosen, "seed"].fillna(-1).astype(int))
+        row = self._frame[(self._frame["method"] == method) & (self._frame["sampler"] == sampler)]
+        return row.assign(seed=row["seed"].fillna(-1).astype(int))
+
+
+def _at(table: pa.Table, horizon_s: float) -> pd.DataFrame:
+    """The lines of one horizon; NaN for what is no number, also where it is infinite."""
+    near = pc.less(pc.abs(pc.subtract(table["horizon_s"], horizon_s)), 1e-6)
+    frame = table.filter(near).to_pandas()
+    return frame.assign(value=frame["value"].where(np.isfinite(frame["value"])))
 
 
 def pairs_of(comparisons: Sequence[str], rows: dict[str, Row]) -> tuple[list[tuple[str, str]], list[str]]:
@@ -132,32 +148,41 @@ def compare(
 
 
 def _differences(scored: Scored, first: str, second: str, horizon: float, resamples: int) -> Iterator[Difference]:
+    windows = scored.windows(first)
+    if not windows.equals(scored.windows(second)):
+        raise LamoError(f"metrics: {first} and {second} were scored on other windows; run stages 06 and 07 again")
+    clips = windows.get_level_values("clip").tolist()
     for metric in scored.metrics:
-        a, b = scored.windows(first, metric), scored.windows(second, metric)
-        if not a.index.equals(b.index):
-            raise LamoError(f"metrics: {first} and {second} were scored on other windows; run stages 06 and 07 again")
-        one, other = _paired(first, a.T, second, b.T)
-        bootstrap = ClipBootstrap(list(a.index.get_level_values("clip")), resamples)
-        interval = bootstrap.mean((one - other).T, seeded=True)
+        one, other = _paired(first, scored.values(first, metric).T, second, scored.values(second, metric).T)
+        interval = ClipBootstrap(clips, resamples).mean((one - other).T, seeded=True)
+        yield Difference(first, second, horizon, metric, *_means(one, other), interval, len(set(clips)), one.shape[0])
+    if scored.frechet is not None:
+        (a, without_a), (b, without_b) = scored.distances(first), scored.distances(second)
+        one, other = _paired(first, a, second, b)
+        interval = _frechet_interval(one - other, without_a - without_b, resamples)
         yield Difference(
-            first, second, horizon, metric, one.mean(), other.mean(), interval, bootstrap.clips, one.shape[0]
+            first, second, horizon, scored.frechet, *_means(one, other), interval, len(set(clips)), one.shape[0]
         )
-    yield _frechet_difference(scored, first, second, horizon, bootstrap)
 
 
-def _frechet_difference(
-    scored: Scored, first: str, second: str, horizon: float, bootstrap: ClipBootstrap
-) -> Difference:
-    (a, without_a), (b, without_b) = scored.distances(first), scored.distances(second)
-    one, other = _paired(first, a, second, b)
-    apart = one - other
-    # The influence of a clip on both rows cancels in the difference.
-    found = LeftOut(apart.mean(keepdims=True), (without_a - without_b).to_numpy()[:, None], apart[:, None])
-    units = ClipBootstrap(without_a.index.tolist(), len(bootstrap.counts))
-    (interval,) = units.intervals(units.linear(found))
-    return Difference(
-        first, second, horizon, scored.frechet, one.mean(), other.mean(), interval, bootstrap.clips, one.shape[0]
-    )
+def _frechet_interval(apart: np.ndarray, without: pd.Series, resamples: int) -> Interval:
+    """Interval of a difference of distances from that of each seed [K] and that with each clip left out.
+
+    The influence of a clip on both rows cancels in the difference.
+    """
+    if without.empty:
+        return Interval(float(apart.mean()), math.nan, math.nan)
+    units = ClipBootstrap(without.index.tolist(), resamples)
+    found = LeftOut(apart.mean(keepdims=True), without.to_numpy()[:, None], apart[:, None])
+    return units.intervals(units.linear(found))[0]
+
+
+def _means(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
+    """Means of two rows over what has a number in both, so that their difference is that of the table."""
+    known = np.isfinite(one) & np.isfinite(other)
+    if known.all():
+        return float(one.mean()), float(other.mean())
+    return (float(one[known].mean()), float(other[known].mean())) if known.any() else (math.nan, math.nan)
 
 
 def _paired(

@@ -12,6 +12,7 @@ Intervals are made by leaving out each clip in turn (`ClipBootstrap.linear`): dr
 the distances upwards and spread them.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -27,6 +28,8 @@ SPLITS_WITHOUT = 8
 """How many of them its interval is made from, for speed; clips are left out of the same halves."""
 MIN_CLIPS = 4
 """Clips below which halves say nothing and the distance at infinity is NaN."""
+MIN_WINDOWS = 2
+"""Windows below which a set has no covariance, and every distance is NaN."""
 
 Sets = Sequence[np.ndarray]
 
@@ -48,7 +51,13 @@ class Distances:
 
 def all_distances(truth: np.ndarray, groups: Sequence[Sets], bootstrap: ClipBootstrap) -> tuple[Distances, ...]:
     """The three distances to true features [W, d] of G groups of sets [W, d] each, in the order of
-    `lamo.metrics.rows.distance_names`."""
+    `lamo.metrics.rows.distance_names`; NaN where there are too few windows."""
+    if len(truth) < MIN_WINDOWS:
+        nothing = _unknown(bootstrap, groups)
+        return tuple(
+            Distances([[math.nan] * (len(one) if by_set else 0) for one in groups], nothing[0], nothing)
+            for by_set in (True, False, True)
+        )
     return _frechet(truth, groups, bootstrap), _at_infinity(truth, groups, bootstrap), _kernel(truth, groups, bootstrap)
 
 

@@ -1,6 +1,7 @@
 """Scores as Arrow tables: the long form of single values and the summary of means."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,6 +77,17 @@ class Scores:
     summary: pa.Table
     windows: int
     frechet_bias: tuple[float, float]
+
+    def facts(self) -> dict[str, Any]:
+        """What the tables do not hold, for a JSON file; null where there is no number."""
+        bias = [value if math.isfinite(value) else None for value in self.frechet_bias]
+        return {"windows": self.windows, "frechet_bias": bias}
+
+    @classmethod
+    def read(cls, values: pa.Table, replicates: pa.Table, summary: pa.Table, facts: Mapping[str, Any]) -> "Scores":
+        """The scores of `facts` and the tables that lay beside them."""
+        low, high = (math.nan if value is None else value for value in facts["frechet_bias"])
+        return cls(values, replicates, summary, facts["windows"], (low, high))
 
 
 def pixel_table(one: ScoredSet, windows: Sequence[Window], rate_hz: float) -> pa.Table:

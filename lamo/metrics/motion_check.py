@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,11 +15,12 @@ from lamo.errors import LamoError
 from lamo.statistics.intervals import ClipBootstrap, Interval
 
 ORACLE, SHUFFLED, BLURRED = "oracle_motion", "shuffled_motion", "persistence_blurred"
+WINDOW = ["clip", "window_start"]
 
 
 @dataclass(frozen=True)
 class MotionCheck:
-    """The checks at one horizon [s]: means over windows, with intervals over clips.
+    """The checks at one horizon [s]: means over windows, with intervals over clips; NaN without any number.
 
     Attributes:
         over_shuffled_db: PSNR of the oracle rollouts minus that of rollouts with another clip's motion tokens [dB].
@@ -42,12 +44,19 @@ def motion_checks(values: pa.Table, horizons_s: Sequence[float], resamples: int)
     checks = []
     for horizon in horizons_s:
         rows = frame[np.isclose(frame["horizon_s"], horizon)]
-        table = rows.pivot_table("value", ["clip", "window_start"], ["metric", "method"])
-        missing = {("psnr", name) for name in (ORACLE, SHUFFLED, BLURRED)} - set(table.columns)
+        missing = sorted({ORACLE, SHUFFLED, BLURRED} - set(rows["method"]))
         if missing:
-            raise LamoError(f"metrics: found no {sorted(missing)} at {horizon:g} s; run rollouts and scoring again")
-        bootstrap = ClipBootstrap(table.index.get_level_values("clip"), resamples)
-        psnr = table["psnr"]
-        measures = (psnr[ORACLE] - psnr[SHUFFLED], psnr[ORACLE] - psnr[BLURRED], table["sharpness"][ORACLE])
+            raise LamoError(f"metrics: found no {missing} at {horizon:g} s; run rollouts and scoring again")
+        windows = pd.MultiIndex.from_frame(rows[WINDOW].drop_duplicates().sort_values(WINDOW))
+        psnr = {name: _of(rows, "psnr", name, windows) for name in (ORACLE, SHUFFLED, BLURRED)}
+        sharpness = _of(rows, "sharpness", ORACLE, windows)
+        bootstrap = ClipBootstrap(windows.get_level_values("clip").tolist(), resamples)
+        measures = (psnr[ORACLE] - psnr[SHUFFLED], psnr[ORACLE] - psnr[BLURRED], sharpness)
         checks.append(MotionCheck(horizon, *(bootstrap.mean(measure.to_numpy()) for measure in measures)))
     return checks
+
+
+def _of(rows: pd.DataFrame, metric: str, method: str, windows: pd.MultiIndex) -> pd.Series:
+    """Means over samples in each of `windows`; NaN where there is no number."""
+    chosen = rows[(rows["metric"] == metric) & (rows["method"] == method)]
+    return chosen.groupby(WINDOW)["value"].mean().reindex(windows)

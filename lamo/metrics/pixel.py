@@ -4,27 +4,14 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from lamo.errors import LamoError
-from lamo.images import gradient_energy, psnr, ssim, to_unit
+from lamo.images import psnr, sharpness, ssim, to_unit
 
 PSNR_CAP = 10 * math.log10(255**2 * 12)
 """Highest PSNR reported, 58.92 dB, that of the mean squared error of rounding to 8 bits (1/12 level squared). Identical
 frames get this value instead of an infinite one."""
-
-_BLANK_ENERGY = 2 * (0.25 / 255) ** 2
-
-
-def sharpness(predicted: Tensor, truth: Tensor) -> Tensor:
-    """E(predicted) / E(truth) [N], E the gradient energy: 1 is right, 0.5 is blur, above 1 is noise or false edges.
-
-    NaN, and so left out of every mean, where the true frame is blank: root mean square gradient under a quarter of an
-    8-bit level.
-    """
-    energy = gradient_energy(truth)
-    return torch.where(energy > _BLANK_ENERGY, gradient_energy(predicted) / energy.clamp(min=_BLANK_ENERGY), torch.nan)
 
 
 def _mse(predicted: Tensor, truth: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ Rows = list[dict[str, Any]]
 
 def main_caption(rows: Rows, scores: Scores, metrics: Sequence[Metric], run: str, description: str) -> str:
     """Caption of the main table, which shows `metrics`; `description` is the feature extractor's."""
-    bias = "not estimated: too few clips"
+    bias = "not estimated: too few clips or windows"
     if all(math.isfinite(b) for b in scores.frechet_bias):
         bias = f"by {scores.frechet_bias[0]:.2g} to {scores.frechet_bias[1]:.2g}, jackknife estimate"
     distances = ", ".join(one.title for one in metrics if one.of_sets)
@@ -23,9 +23,9 @@ def main_caption(rows: Rows, scores: Scores, metrics: Sequence[Metric], run: str
         f"{_counts(rows, scores, run)} Values are means of the scores of single samples, never of the best of several; "
         f"± is {_interval(rows)}.",
         *_explained(metrics),
-        f"{distances}: lower is better. {description} It compares {scores.windows} predicted with as many true "
-        f"frames, one per window, and is biased upwards at that number ({bias}): compare within this table only; "
-        f"its interval is made by leaving out clips in turn, and n/a with fewer than {MIN_UNITS}.",
+        f"{distances or 'Frechet distance'}: lower is better. {description} It compares {scores.windows} predicted "
+        f"with as many true frames, one per window, and is biased upwards at that number ({bias}): compare within "
+        f"this table only; its interval is made by leaving out clips in turn, and n/a with fewer than {MIN_UNITS}.",
     ]
     return " ".join(parts)
 

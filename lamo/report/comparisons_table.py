@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from lamo.metrics.catalogue import metric
 from lamo.metrics.comparisons import Difference
 from lamo.metrics.rows import readable
-from lamo.report.table import csv_table, markdown_table, number_text, text_table
+from lamo.report.table import csv_table, decimal_text, markdown_table, number_text, text_table
 
 COLUMNS = (
     *("first", "second", "horizon_s", "metric", "first_mean", "second_mean", "difference", "ci_low", "ci_high"),
@@ -64,7 +64,7 @@ def _blocks(found: Sequence[Difference]) -> list[tuple[float, list[str], list[tu
 def _text(one: Difference) -> str:
     """ "+0.61 [+0.32, +0.90]" """
     found, decimals = one.difference, _decimals(one)
-    mean, low, high = (f"{value:+z.{decimals}f}" for value in (found.mean, found.low, found.high))
+    mean, low, high = (decimal_text(value, decimals, "+z") for value in (found.mean, found.low, found.high))
     return f"{mean} [{low}, {high}]" if math.isfinite(found.low) else mean
 
 
@@ -72,7 +72,7 @@ def _short_text(one: Difference) -> str:
     """ "+0.61 ±0.29" """
     found, decimals = one.difference, _decimals(one)
     half = f" ±{(found.high - found.low) / 2:.{decimals}f}" if math.isfinite(found.low) else ""
-    return f"{found.mean:+z.{decimals}f}{half}"
+    return decimal_text(found.mean, decimals, "+z") + half
 
 
 def _decimals(one: Difference) -> int:

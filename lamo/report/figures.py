@@ -13,8 +13,10 @@ from matplotlib.figure import Figure
 
 from lamo.errors import LamoError
 from lamo.metrics.catalogue import metric as metric_of
-from lamo.metrics.rows import readable, row_label
-from lamo.report.style import LineStyle, line_styles
+from lamo.metrics.rows import row_label
+from lamo.report.style import LineStyle, figure_label, line_styles
+from lamo.report.table import ABSENT
+from lamo.report.tables import with_nan
 from lamo.stores.atomic import replacing
 
 _FEW = 4
@@ -27,23 +29,32 @@ def metric_curves(path: str | Path, summary: pa.Table) -> None:
 
     Learned methods are solid with a marker per sampler, controls dashed; colours are the same in every figure.
     """
-    rows = [row for row in summary.to_pylist() if metric_of(row["metric"]).figure]
+    rows = [row for row in with_nan(summary) if metric_of(row["metric"]).figure]
     metrics = list(dict.fromkeys(row["metric"] for row in rows))
     keys = list(dict.fromkeys((row["method"], row["sampler"]) for row in rows))
     styles = line_styles(keys)
+    if not metrics:
+        figure, (axis,), _ = panels(1, columns=1, width=5.2, height=3.5)
+        say_absent(axis)
+        save(figure, path)
+        return
     figure, axes, spare = panels(len(metrics), columns=2, width=5.2, height=3.5)
     for axis, metric in zip(axes, metrics, strict=True):
         for number, key in enumerate(keys):
             found = [r for r in rows if (r["method"], r["sampler"]) == key and r["metric"] == metric]
-            _curve(axis, found, readable(row_label(*key)), styles[key], (number + 0.5) / len(keys))
+            _curve(axis, found, figure_label(row_label(*key)), styles[key], (number + 0.5) / len(keys))
         level = metric_of(metric).level
         if level is not None:
             axis.axhline(level, color="#bbbbbb", linewidth=0.8, zorder=0)
         axis.set_xlabel("time after the last context frame (s)")
         axis.set_title(metric_of(metric).panel_title, fontsize=10)
         axis.set_ylim(*_limits([r for r in rows if r["metric"] == metric]))
-    handles, labels = axes[0].get_legend_handles_labels()
-    _legend(figure, spare, handles, labels)
+        if not any(np.isfinite(r["mean"]) for r in rows if r["metric"] == metric):
+            say_absent(axis)
+    # A row may have a number in some panels only.
+    known = {label: line for axis in axes for line, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    labels = [label for label in (figure_label(row_label(*key)) for key in keys) if label in known]
+    _legend(figure, spare, [known[label] for label in labels], labels)
     save(figure, path)
 
 
@@ -85,6 +96,11 @@ def _limits(rows: list[dict[str, Any]]) -> tuple[float, float]:
     return float(low - 0.05 * spread), float(high + 0.05 * spread)
 
 
+def say_absent(axis: Axes) -> None:
+    """Write n/a in the middle of a panel without any number."""
+    axis.text(0.5, 0.5, ABSENT, transform=axis.transAxes, ha="center", va="center", fontsize=11, color="#666666")
+
+
 def loss_curves(path: str | Path, logs: Mapping[str, str | Path], against: str = "step") -> None:
     """Write a PNG with one panel per quantity that the training logs hold, a line per log.
 
@@ -113,13 +129,15 @@ def loss_curves(path: str | Path, logs: Mapping[str, str | Path], against: str =
             lines.setdefault(name, line)
             shown.append(y[seen])
         values = np.concatenate(shown)
+        if not len(values):
+            say_absent(axis)
         if len(values) and values.min() > 0 and values.max() > 10 * values.min():
             axis.set_yscale("log")
         if against == "samples":
             axis.set_xscale("log")
         axis.set_title(column.replace("_", " "), fontsize=10)
         axis.set_xlabel({"step": "training step", "samples": "training samples seen"}.get(against, against))
-    _legend(figure, spare, list(lines.values()), [readable(name) for name in lines])
+    _legend(figure, spare, list(lines.values()), [figure_label(name) for name in lines])
     save(figure, path)
 
 

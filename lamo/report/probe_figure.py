@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from lamo.probing.labels import TARGETS
 from lamo.probing.probe import MOTION, SHUFFLED, Probe
+from lamo.report.figures import say_absent
 from lamo.report.probe_table import input_label, interval_text, target_label
 from lamo.report.style import COLOURS, control_style
 from lamo.stores.atomic import replacing
@@ -31,11 +32,16 @@ def probe_figure(path: str | Path, probe: Probe) -> None:
 def _scatter(axis: Axes, probe: Probe, target: str) -> None:
     column, unit = list(TARGETS).index(target), TARGETS[target]
     true, predicted = probe.true[:, column], probe.predicted[:, column]
-    low, high = (f(np.concatenate([true, predicted])) for f in (np.min, np.max))
+    known = np.isfinite(true) & np.isfinite(predicted)
+    true, predicted = true[known], predicted[known]
+    if not len(true):
+        say_absent(axis)
+    both = np.concatenate([true, predicted]) if len(true) else np.array([0.0, 1.0])
+    low, high = both.min(), both.max()
     margin = 0.04 * max(high - low, 1e-6)
     axis.plot([low, high], [low, high], color="#bbbbbb", linewidth=0.8, zorder=0)
     # fainter the more there are, so that dense places still show where most are
-    faint = float(np.clip(60 / np.sqrt(len(true)) / 4, 0.12, 0.8))
+    faint = float(np.clip(60 / np.sqrt(max(len(true), 1)) / 4, 0.12, 0.8))
     axis.scatter(true, predicted, s=7, color=COLOURS[0], alpha=faint, linewidths=0)
     axis.set_xlim(low - margin, high + margin)
     axis.set_ylim(low - margin, high + margin)

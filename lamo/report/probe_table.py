@@ -2,9 +2,11 @@
 
 import math
 
+import numpy as np
+
 from lamo.probing.labels import TARGETS
 from lamo.probing.probe import MOTION, SHUFFLED, Probe
-from lamo.report.table import csv_table, markdown_table, number_text
+from lamo.report.table import csv_table, decimal_text, markdown_table, number_text
 from lamo.statistics.intervals import Interval
 
 COLUMNS = ("input", "target", "unit", "features", "ridge", "r2", "ci_low", "ci_high", "rmse", "n_clips", "n_steps")
@@ -28,10 +30,8 @@ def target_label(name: str) -> str:
 
 def interval_text(interval: Interval) -> str:
     """R squared with its bounds, "0.78 [0.69, 0.84]"; without them where there is no interval."""
-    if not math.isfinite(interval.mean):
-        return "n/a"
     bounds = f" [{interval.low:.2f}, {interval.high:.2f}]" if math.isfinite(interval.low) else ""
-    return f"{interval.mean:.2f}{bounds}"
+    return decimal_text(interval.mean, 2) + bounds
 
 
 def probe_csv(probe: Probe) -> str:
@@ -51,15 +51,15 @@ def probe_markdown(probe: Probe, run: str) -> str:
     table = []
     for inputs in dict.fromkeys(row.inputs for row in probe.rows):
         rows = [probe.row(inputs, target) for target in TARGETS]
-        cells = [cell for row in rows for cell in (interval_text(row.r2), f"{row.rmse:.3f}")]
+        cells = [cell for row in rows for cell in (interval_text(row.r2), decimal_text(row.rmse, 3))]
         table.append([input_label(inputs), str(rows[0].features), *cells])
     return "\n".join([*markdown_table(titles, table), "", _caption(probe, run), ""])
 
 
 def _caption(probe: Probe, run: str) -> str:
-    spread = probe.true.std(axis=0)
+    spread = probe.true.std(axis=0) if len(probe.true) else np.full(len(TARGETS), math.nan)
     deviations = " and ".join(
-        f"{deviation:.3f} {unit} ({target_label(name)})"
+        f"{decimal_text(deviation, 3)} {unit} ({target_label(name)})"
         for (name, unit), deviation in zip(TARGETS.items(), spread, strict=True)
     )
     fitted, held_out = (f"{steps} steps of {clips}" for clips, steps in (probe.fitted, probe.held_out))

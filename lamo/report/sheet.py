@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lamo.drawing import draw_text, enlarge, fit_text
+from lamo.drawing import draw_text, enlarge, fit_name, fit_text, font, short_name
 from lamo.errors import LamoError
 from lamo.images import psnr
 from lamo.metrics.pixel import PSNR_CAP, to_images
@@ -14,7 +14,7 @@ from lamo.metrics.rows import readable
 from lamo.stores.atomic import replacing
 from lamo.stores.rollouts import Window
 
-_MARGIN, _GAP, _HEADER, _FOOTER, _LABEL = 14, 3, 30, 32, 204
+_MARGIN, _GAP, _HEADER, _FOOTER, _LABEL, _TITLE = 14, 3, 30, 32, 204, 17
 _PAPER, _GREY = "#ffffff", "#666666"
 
 
@@ -66,7 +66,7 @@ def contact_sheet(
             context[w, context.shape[1] - shown :],
             truth[w],
             {label: frames[w] for label, frames in predictions.items()},
-            f"{windows[w].clip_id}, context from frame {windows[w].start}",
+            windows[w],
             rate_hz,
             tile_width,
         )
@@ -92,7 +92,7 @@ def _block(
     context: np.ndarray,
     truth: np.ndarray,
     predictions: Mapping[str, np.ndarray],
-    title: str,
+    window: Window,
     rate_hz: float,
     tile_width: int,
 ) -> Image.Image:
@@ -105,7 +105,7 @@ def _block(
     top = _MARGIN + 24 + _HEADER
     size = columns[-1] + width + _MARGIN, top + (1 + len(predictions)) * (height + _GAP) + _MARGIN
     block = Image.new("RGB", size, _PAPER)
-    draw_text(block, (_MARGIN, _MARGIN + 12), title, 17, "lm", _GREY)
+    draw_text(block, (_MARGIN, _MARGIN + 12), _title(window, size[0] - 2 * _MARGIN), _TITLE, "lm", _GREY)
     for i, column in enumerate(columns):
         name = f"{(i - shown + 1) / rate_hz:+.1f} s" if i != shown - 1 else "now"
         colour = _GREY if i < shown else "#111111"
@@ -118,8 +118,8 @@ def _block(
         y = top + row * (height + _GAP)
         for column, tile in zip(columns[shown:], enlarge(frames, tile_width), strict=True):
             block.paste(Image.fromarray(tile), (column, y))
-        name = readable(label)
-        draw_text(block, (_MARGIN, y + height // 2), name, fit_text(name, 20, _LABEL - 10), "lm")
+        text, points = fit_name(readable(label), 20, _LABEL - 10)
+        draw_text(block, (_MARGIN, y + height // 2), text, points, "lm")
         values = psnr(to_images(frames), to_images(truth), PSNR_CAP)
         numbers = " · ".join(f"{values[i]:.1f}" for i in marks) + " dB"
         room = columns[shown] - left - 3 * _GAP if shown else 0
@@ -127,3 +127,8 @@ def _block(
             place = (columns[shown] - 3 * _GAP, y + height // 2)
             draw_text(block, place, numbers, fit_text(numbers, 18, room), "rm", _GREY)
     return block
+
+
+def _title(window: Window, width: int) -> str:
+    where = f", context from frame {window.start}"
+    return short_name(window.clip_id, _TITLE, round(width - font(_TITLE).getlength(where))) + where

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lamo.metrics.rows import is_learned
+from lamo.drawing import full_name
+from lamo.metrics.rows import is_learned, readable
 
 # The first three are of Okabe and Ito's palette, which can be told apart with any colour vision; the others were chosen
 # to be far from these and from the colours of the controls, as people with and without colour blindness see them.
@@ -59,6 +60,11 @@ def line_styles(rows: Sequence[tuple[str, str]]) -> dict[tuple[str, str], LineSt
         marker = _MARKERS[(position + number // len(COLOURS)) % len(_MARKERS)]
         styles[method, sampler] = LineStyle(COLOURS[number % len(COLOURS)], (), marker, 1.8)
     return styles
+
+
+def figure_label(label: str) -> str:
+    """A row or a training as the legend of a figure shows it, in which a dollar sign would begin a formula."""
+    return full_name(readable(label)).replace("$", r"\$")
 
 
 def control_style(name: str) -> LineStyle:

@@ -13,11 +13,18 @@ from typing import Any
 _LATEX = {"\\": r"\textbackslash{}", "^": r"\^{}", "~": r"\~{}", "±": r"$\pm$", "∞": r"$\infty$"} | {
     c: rf"\{c}" for c in "&%$#_{}"
 }
+ABSENT = "n/a"
+"""What a table shows where there is no number."""
 
 
 def number_text(value: float) -> str:
     """A number as a CSV shows it: six decimals, empty where there is no number."""
     return f"{value:.6f}" if math.isfinite(value) else ""
+
+
+def decimal_text(value: float, decimals: int, sign: str = "") -> str:
+    """A number as a table shows it to people; `sign` as in format specifications, such as "+z"."""
+    return f"{value:{sign}.{decimals}f}" if math.isfinite(value) else ABSENT
 
 
 def csv_table(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

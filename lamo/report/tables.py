@@ -15,7 +15,16 @@ from lamo.metrics.long_form import Scores
 from lamo.metrics.motion_check import MotionCheck
 from lamo.metrics.rows import readable, row_label
 from lamo.report.captions import main_caption, samples_caption
-from lamo.report.table import csv_table, latex_row, latex_text, markdown_table, number_text, text_table
+from lamo.report.table import (
+    ABSENT,
+    csv_table,
+    decimal_text,
+    latex_row,
+    latex_text,
+    markdown_table,
+    number_text,
+    text_table,
+)
 from lamo.statistics.intervals import Interval
 
 COLUMNS = ("method", "sampler", "horizon_s", "metric", "mean", "ci_low", "ci_high", "n_clips", "n_samples", "n_seeds")
@@ -50,7 +59,7 @@ class Grid:
     def text(self, cell: Cell, column: int, joint: str = " ±") -> str:
         """A cell as text, "23.41 ±0.21"; the interval is left out if there is none."""
         decimals = self.metrics[column].decimals_for([horizon[column].mean for row in self.cells for horizon in row])
-        value = f"{cell.mean:.{decimals}f}" if math.isfinite(cell.mean) else "n/a"
+        value = decimal_text(cell.mean, decimals)
         return f"{value}{joint}{cell.half:.{decimals}f}" if math.isfinite(cell.half) else value
 
     def blocks(self, joint: str = " ±") -> Iterator[tuple[float, list[list[str]]]]:
@@ -63,10 +72,16 @@ class Grid:
             yield horizon, rows
 
 
+def with_nan(summary: pa.Table) -> Rows:
+    """Rows of a summary, with NaN where it holds no number, be it NaN or null."""
+    numbers = ("mean", "ci_low", "ci_high")
+    return [row | {name: math.nan for name in numbers if row[name] is None} for row in summary.to_pylist()]
+
+
 def at_horizons(summary: pa.Table, horizons_s: Sequence[float]) -> Rows:
     """Rows of a summary at the horizons, with the columns of table.csv, in the table's order."""
     wanted = [round(h, 6) for h in horizons_s]
-    rows = [row for row in summary.to_pylist() if row["horizon_s"] in wanted]
+    rows = [row for row in with_nan(summary) if row["horizon_s"] in wanted]
     missing = set(wanted) - {row["horizon_s"] for row in rows}
     if missing:
         raise LamoError(f"metrics.horizons_s: no scores at {sorted(missing)} s; run the scoring again")
@@ -133,7 +148,7 @@ def table_latex(grid: Grid) -> str:
     for horizon, rows in grid.blocks(joint=" \\pm "):
         lines += [r"\midrule", rf"\multicolumn{{{1 + width}}}{{l}}{{after {horizon:g}\,s}} \\"]
         for label, *texts in rows:
-            lines.append(latex_row([latex_text(label), *(text if text == "n/a" else f"${text}$" for text in texts)]))
+            lines.append(latex_row([latex_text(label), *(text if text == ABSENT else f"${text}$" for text in texts)]))
     lines += [r"\bottomrule", r"\end{tabular}", rf"\caption{{{latex_text(grid.caption)}}}", r"\end{table*}", ""]
     return "\n".join(lines)
 
@@ -174,4 +189,4 @@ def check_text(checks: Sequence[MotionCheck]) -> str:
 
 def _bounds(interval: Interval) -> str:
     bounds = f" [{interval.low:.2f}, {interval.high:.2f}]" if np.isfinite(interval.low) else ""
-    return f"{interval.mean:.2f}{bounds}"
+    return f"{decimal_text(interval.mean, 2)}{bounds}"

@@ -13,7 +13,7 @@ from lamo.metrics.config import BootstrapConfig
 from lamo.metrics.rows import readable
 from lamo.probing.token_groups import Change, Concentration, Swaps, concentration
 from lamo.report.style import COLOURS
-from lamo.report.table import csv_table, number_text
+from lamo.report.table import ABSENT, csv_table, decimal_text, number_text
 from lamo.statistics.intervals import ClipBootstrap
 from lamo.stores.atomic import replacing
 
@@ -106,14 +106,19 @@ def _title(change: Change, found: Concentration) -> str:
     name = "all tokens" if change.group.kind == "all" else readable(change.group.name)
     if change.measure == "features":
         name = f"features of {name}"
-    if not found.rms > 0:
+    if found.rms == 0:
         return f"{name}: no change\n "
-    strength = f"{found.rms:.1f} of 255" if change.measure == "pixels" else f"{found.rms:.2f}"
+    pixels = change.measure == "pixels"
+    strength = f"{decimal_text(found.rms, 1)} of 255" if pixels else decimal_text(found.rms, 2)
     if math.isfinite(found.region_patches):
-        place = f"{found.region.mean:.0%} in its region ({found.region_patches:.0%} if even)"
+        place = f"{_share(found.region.mean)} in its region ({found.region_patches:.0%} if even)"
     else:
-        place = f"{found.quarter.mean:.0%} in a quarter of the patches"
+        place = f"{_share(found.quarter.mean)} in a quarter of the patches"
     return f"{name}: {strength}\n{place}"
+
+
+def _share(value: float) -> str:
+    return f"{value:.0%}" if math.isfinite(value) else ABSENT
 
 
 def _outline(axis: Axes, inside: np.ndarray, height: float, width: float) -> None:

@@ -9,7 +9,7 @@ import av
 import numpy as np
 from PIL import Image
 
-from lamo.drawing import draw_text, enlarge, fit_text
+from lamo.drawing import draw_text, enlarge, fit_name
 from lamo.errors import LamoError
 from lamo.metrics.rows import readable
 from lamo.stores.atomic import replacing
@@ -62,8 +62,8 @@ def _compose(frames: np.ndarray, labels: list[str], caption: str, predicted: boo
     canvas = Image.new("RGB", (size[0] + -size[0] % _ALIGNMENT, size[1] + -size[1] % _ALIGNMENT), _PAPER)
     for i, (tile, label) in enumerate(zip(tiles, labels, strict=True)):
         x, y = _GAP + (i % columns) * cell_w, (i // columns) * cell_h
-        name = readable(label)
-        draw_text(canvas, (x, y + _BAR // 2), name, fit_text(name, 15, width), "lm", bold=label == "truth")
+        text, points = fit_name(readable(label), 15, width, bold=label == "truth")
+        draw_text(canvas, (x, y + _BAR // 2), text, points, "lm", bold=label == "truth")
         canvas.paste(Image.fromarray(tile), (x, y + _BAR))
         if predicted and label != "truth":
             canvas.paste(_PREDICTED, (x, y + _BAR + height, x + width, y + _BAR + height + 3))

@@ -136,12 +136,17 @@ def _published(folder: Path) -> bool:
 def seed_scores(run: Path) -> pa.Table:
     """Mean of every score over windows and samples, for each sampler, training seed and horizon of the table.
 
-    Rounded to six decimals, so that another order of the summands shows no difference.
+    Values without a number are left out. Rounded to six decimals, so that another order of the summands shows no
+    difference.
     """
     horizons = pa.csv.read_csv(run / "07_metrics/table.csv")["horizon_s"].unique().to_pylist()
     scores = pq.read_table(run / SCORES)
     near = [round(value, 6) in {round(h, 6) for h in horizons} for value in scores["horizon_s"].to_pylist()]
     keys = ["method", "sampler", "seed", "horizon_s", "metric"]
+    # Where there is no number, such as the sharpness of a blank frame, there is nothing to take a mean of.
+    value = scores["value"]
+    known = pa.compute.if_else(pa.compute.is_finite(value), value, pa.scalar(None, pa.float64()))
+    scores = scores.set_column(scores.column_names.index("value"), "value", known)
     means = scores.filter(pa.array(near)).group_by(keys, use_threads=False).aggregate([("value", "mean")])
     rounded = pa.compute.round(means["value_mean"], 6)
     return means.select(keys).append_column("mean", rounded)

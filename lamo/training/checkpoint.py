@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from lamo.errors import LamoError
 from lamo.stores.atomic import replacing
 from lamo.training.distributed import Processes
+from lamo.training.heartbeat import doing
 from lamo.training.seed import random_state, set_random_state
 from lamo.training.state_files import read_state, write_state
 
@@ -115,21 +116,26 @@ class Checkpoints:
         # All processes take part in this, so it comes before the part that only the first one does.
         random = self.processes.gather(json.dumps(random_state(self.device)))
         if self.processes.main:
-            state = {"parts": {name: part.state_dict() for name, part in parts.items()}, "random": random}
-            try:
-                with replacing(self._place(step)) as temporary:
-                    temporary.mkdir()
-                    write_state(temporary, state)
-            except LamoError as error:
-                raise LamoError(f"training step {step}: {error}; {self.last()}") from None
-            except (OSError, SafetensorError) as error:
-                raise LamoError(
-                    f"{self._place(step)}: the checkpoint could not be written ({error}); free space on that disk and "
-                    f"start again; {self.last()}"
-                ) from None
-            for old in self.steps()[KEEP:]:
-                shutil.rmtree(self._place(old))
+            with doing(f"writes the checkpoint of step {step}"):
+                self._write(
+                    step, {"parts": {name: part.state_dict() for name, part in parts.items()}, "random": random}
+                )
         self.processes.wait()
+
+    def _write(self, step: int, state: Mapping[str, Any]) -> None:
+        try:
+            with replacing(self._place(step)) as temporary:
+                temporary.mkdir()
+                write_state(temporary, state)
+        except LamoError as error:
+            raise LamoError(f"training step {step}: {error}; {self.last()}") from None
+        except (OSError, SafetensorError) as error:
+            raise LamoError(
+                f"{self._place(step)}: the checkpoint could not be written ({error}); free space on that disk and "
+                f"start again; {self.last()}"
+            ) from None
+        for old in self.steps()[KEEP:]:
+            shutil.rmtree(self._place(old))
 
     def last(self) -> str:
         """Where the last state lies, in words."""

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from lamo.errors import LamoError
 from lamo.stores.atomic import replacing
 from lamo.training.checkpoint import Stateful
+from lamo.training.heartbeat import doing
 from lamo.training.session import Session
 from lamo.training.signals import Stopped
 
@@ -154,7 +155,8 @@ class Training:
         if check:
             check(i, row)
         if validate:
-            checked = self.log.add(i, validate())
+            with doing(f"validates after step {i}"):
+                checked = self.log.add(i, validate())
             found = ", ".join(f"{name} {value:.4g}" for name, value in checked.items())
             logger.info("%s step %d: %s", self.description, i, found)
         return row

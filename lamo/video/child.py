@@ -23,6 +23,7 @@ from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parents[2]
 START_LIMIT_S = 120.0
+END_LIMIT_S = 1.0
 KILL_LIMIT_S = 30.0
 MOST_JSON_BYTES = 256 * 2**20
 PR_SET_PDEATHSIG = 1
@@ -67,11 +68,15 @@ class Child:
         try:
             self.receive(time.monotonic() + START_LIMIT_S)
         except (ChildGoneError, ChildHungError):
+            status = None
+            with suppress(subprocess.TimeoutExpired):
+                status = self._process.wait(END_LIMIT_S)
             self._process.kill()
             self._process.wait(KILL_LIMIT_S)
-            said = self.said()
+            said = self.said() or "it says nothing"
             self.end()
-            raise RuntimeError(f"python -m {module} does not start: {said or 'it says nothing'}") from None
+            killed = "; it was killed: is the machine short of memory?" if status == -signal.SIGKILL else ""
+            raise RuntimeError(f"python -m {module} does not start: {said}{killed}") from None
 
     @property
     def pid(self) -> int:

@@ -1,13 +1,17 @@
 """Jobs side by side on one machine never share a GPU; the GPUs are pretended."""
 
+import fcntl
+import logging
 import os
 import select
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from lamo.errors import LamoError
+from lamo.jobs import gpus
 from lamo.jobs.gpus import VISIBLE, claimed_gpus, gpus_here
 
 # Claims, says what it got, and holds it until its input ends.
@@ -94,3 +98,33 @@ def test_under_slurm_in_a_started_process_and_without_gpus_nothing_is_claimed(tm
     with claimed_gpus(9, tmp_path / "locks"):
         assert os.environ[VISIBLE] == before
     assert not (tmp_path / "locks").exists()
+
+
+def test_who_waits_says_which_process_holds_them_and_says_so_again(holder, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(gpus, "SAY_AGAIN_S", 1.0)
+    monkeypatch.setattr(gpus, "ASK_AGAIN_S", 0.2)
+    first = holder(4)
+    claim(first)
+    threading.Timer(3.0, first.kill).start()
+    with caplog.at_level(logging.INFO, logger="lamo"), claimed_gpus(1, tmp_path) as names:
+        assert len(names) == 1
+    waiting = [record.getMessage() for record in caplog.records if "waiting" in record.getMessage()]
+    assert len(waiting) >= 2
+    assert waiting[0] == (
+        "waiting for 1 of the GPUs 0, 1, 2, 3, which other jobs use ("
+        + ", ".join(f"{name} by process {first.pid}" for name in "0123") + ")"
+    )  # fmt: skip
+
+
+def test_a_claimant_that_is_stopped_in_its_turn_is_named(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(gpus, "SAY_AGAIN_S", 0.5)
+    monkeypatch.setattr(gpus, "TURN_AFTER_S", 0.5)
+    tmp_path.mkdir(exist_ok=True)
+    turn = (tmp_path / gpus.CLAIMING).open("a")
+    fcntl.flock(turn, fcntl.LOCK_EX)
+    threading.Timer(2.0, turn.close).start()
+    with caplog.at_level(logging.INFO, logger="lamo"), claimed_gpus(1, tmp_path):
+        pass
+    waiting = [record.getMessage() for record in caplog.records if "waiting" in record.getMessage()]
+    assert waiting
+    assert waiting[0].startswith(f"waiting to claim GPUs: another process keeps {tmp_path / gpus.CLAIMING}")

@@ -156,3 +156,46 @@ def test_bad_logs_are_named(tmp_path):
     with pytest.raises(LamoError, match=r"c\.parquet: not a readable"):
         loss_curves(tmp_path / "x.png", {"c": tmp_path / "c.parquet"})
     assert not (tmp_path / "x.png").exists()
+
+
+ODD = ("视频甲", "视频乙")
+
+
+@pytest.mark.parametrize("names", [ODD, ("drive-" * 60 + "a", "drive-" * 60 + "b"), ("दिल्ली", "मुंबई")])
+def test_sheets_of_two_clips_look_different(run, tmp_path, names):
+    """Their frames are the same; what differs is a name that the font lacks, or that has no room."""
+    sheets = []
+    for name in names:
+        truth = run.truth.frames[:1, 0]
+        contact_sheet(tmp_path / "a.png", run.context[:1], truth, {}, [Window(name, 5)], [0], 5.0, 64)
+        sheets.append(np.asarray(Image.open(tmp_path / "a.png")))
+    assert sheets[0].shape == sheets[1].shape
+    assert (sheets[0] != sheets[1]).any()
+    # The frame from which the context begins is told behind the longest name.
+    other = tmp_path / "b.png"
+    contact_sheet(other, run.context[:1], truth, {}, [Window(names[1], 6)], [0], 5.0, 64)
+    assert (np.asarray(Image.open(other)) != sheets[1]).any()
+
+
+@pytest.mark.parametrize("names", [ODD, ("entry-" * 30 + "a", "entry-" * 30 + "b")])
+def test_rows_of_sheets_and_videos_look_different(run, tmp_path, names):
+    truth, frames = run.truth.frames[:, 0], run.predictions["gmm"]
+    sheets, videos = [], []
+    for name in names:
+        sheets.append(draw_sheet(tmp_path / "a.png", run, {name: frames}, [0]))
+        rollout_video(tmp_path / "a.mp4", run.context[0], truth[0], {name: frames[0]}, 5.0, tile_width=128)
+        videos.append((tmp_path / "a.mp4").read_bytes())
+    assert (sheets[0] != sheets[1]).any()
+    assert videos[0] != videos[1]
+
+
+@pytest.mark.filterwarnings("error:Glyph")
+def test_rows_of_figures_look_different_and_are_no_formulas(scores, tmp_path):
+    pictures = []
+    for name in (*ODD, "cost $5 and $6"):
+        rows = [
+            row | {"sampler": name if row["sampler"] == "gmm" else row["sampler"]} for row in scores.summary.to_pylist()
+        ]
+        metric_curves(tmp_path / "a.png", pa.Table.from_pylist(rows))
+        pictures.append((tmp_path / "a.png").read_bytes())
+    assert len(set(pictures)) == 3

@@ -39,7 +39,7 @@ def main(files, output, params):
     for path, table in tables.items():
         with replacing(path) as temporary:
             pq.write_table(table, temporary, compression="zstd")
-    facts = {"windows": scores.windows, "frechet_bias": scores.frechet_bias, "features": extractor.description}
+    facts = scores.facts() | {"features": extractor.description}
     write_json(output.facts, facts)
 
 

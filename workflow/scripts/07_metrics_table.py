@@ -24,7 +24,7 @@ from lamo.stores.atomic import read_json, replacing
 def main(files, output, params, run_id):
     facts = read_json(files.facts)
     values, replicates, summary = (pq.read_table(file) for file in (files.values, files.replicates, files.summary))
-    scores = Scores(values, replicates, summary, facts["windows"], tuple(facts["frechet_bias"]))
+    scores = Scores.read(values, replicates, summary, facts)
     midway = read_saved(Path(files.midway).parent)
     run = f"{params.run} (run id {run_id})"
     grid = make_grid(scores, params.horizons_s, run, facts["features"], describe(midway.config, midway.training))

@@ -12,7 +12,7 @@ from PIL import Image
 from lamo.dataset.bdd100k.stills import AT_S, MATCH, NO_FRAME, UNREADABLE, fit_still, load_still, nearest
 from lamo.dataset.bdd100k.stills_table import worst_first
 from lamo.dataset.frames_sheet import OpenStore
-from lamo.drawing import draw_text, enlarge, shorten
+from lamo.drawing import draw_text, enlarge, short_name, shorten
 from lamo.stores.atomic import replacing
 from lamo.stores.frames import FramesStore
 
@@ -81,7 +81,9 @@ def _row(still: dict[Hashable, Any], store: FramesStore, fit: str) -> Image.Imag
     ]
     for number, (text, colour, bold) in enumerate(lines):
         place = (_MARGIN, number * _LINE + _LINE // 2)
-        draw_text(row, place, shorten(text, 13, _LABEL - _GAP, bold), 13, "lm", colour, bold)
+        # The first line, in bold, is a name.
+        fitted = short_name if bold else shorten
+        draw_text(row, place, fitted(text, 13, _LABEL - _GAP, bold), 13, "lm", colour, bold)
     for number, tile in enumerate(tiles):
         row.paste(Image.fromarray(tile), (_MARGIN + _LABEL + number * (width + _GAP), 0))
     return row

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lamo.images import blur, gradient_energy, psnr, to_input, to_unit
+from lamo.images import blur, psnr, sharpness, to_input, to_unit
 from lamo.midway.learning.config import VALIDATED_STEPS
 from lamo.midway.learning.readout import PixelReadout, fit_readout
 from lamo.midway.network import Midway
@@ -29,7 +29,7 @@ class Validation:
         oracle_psnr: PSNR of the oracle's rollout [dB].
         swap_gap_db: what the oracle loses with the other clip's tokens; zero if tokens carry nothing.
         over_blur_db: what it gains over the last frame under the blur that scores best on these very windows.
-        sharpness: its gradient energy over that of the truth.
+        sharpness: its gradient energy over that of the truth; absent if every true frame is blank.
     """
 
     def __init__(
@@ -71,13 +71,15 @@ class Validation:
         truth = self.truth[:, t]
         images = readout(oracle[0])
         reached = _psnr(images, truth)
-        energies = [gradient_energy(x.clamp(0, 1)) for x in (images, truth)]
-        return {
+        sharp = sharpness(images.clamp(0, 1), truth)
+        sharp = sharp[sharp.isfinite()]
+        measured = {
             "oracle_psnr": reached,
             "swap_gap_db": reached - _psnr(readout(shuffled[0]), truth),
             "over_blur_db": reached - self.blurred[t],
-            "sharpness": float((energies[0] / energies[1].clamp_min(1e-9)).mean()),
         }
+        # Where every true frame is blank there is no number to log.
+        return measured | ({"sharpness": float(sharp.mean())} if len(sharp) else {})
 
     def _blurred(self, t: int) -> float:
         """Mean PSNR of the last observed frame under the best of the blurs, at step `t`."""
