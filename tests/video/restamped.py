@@ -1,5 +1,6 @@
 """Made videos whose time stamps are changed in the file, as recorders, muxers and accidents leave them."""
 
+import struct
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -52,10 +53,7 @@ def pack_b_frames(path: Path, source: Path) -> Path:
 
     The chunk that is left over says that nothing is coded.
     """
-    with av.open(str(source)) as container:
-        stream = container.streams.video[0]
-        packets = [bytes(packet) for packet in container.demux(stream) if packet.size]
-        size, rate = (stream.width, stream.height), stream.average_rate
+    packets, size, rate = _packets(source)
     chunks = []
     for packet in packets:
         if packet[packet.index(b"\0\0\1\xb6") + 4] >> 6 == 2:
@@ -76,3 +74,36 @@ def pack_b_frames(path: Path, source: Path) -> Path:
             packet.time_base, packet.stream, packet.is_keyframe = 1 / Fraction(rate), stream, index == 0
             container.mux(packet)
     return path
+
+
+def as_in_avi(path: Path, source: Path, code: bytes) -> Path:
+    """A Matroska file of the packets of an AVI, as they lie there: the times of its blocks are those of decoding."""
+    packets, size, rate = _packets(source)
+    header = struct.pack("<IiiHH4sIiiII", 40, *size, 1, 24, code, 0, 0, 0, 0, 0)
+    shape = _element("e0", _number("b0", size[0]) + _number("ba", size[1]))
+    codec = _element("86", b"V_MS/VFW/FOURCC") + _element("63a2", header)
+    track = _element("ae", _number("d7", 1) + _number("73c5", 1) + _number("83", 1) + codec + shape)
+    cluster = _number("e7", 0)
+    for index, packet in enumerate(packets):
+        begin = b"\x81" + struct.pack(">hB", round(1000 * index / rate), 0 if index else 0x80)
+        cluster += _element("a3", begin + packet)
+    kind = _element("1a45dfa3", _element("4282", b"matroska") + _number("4287", 2) + _number("4285", 2))
+    info = _element("1549a966", _number("2ad7b1", 10**6))
+    whole = info + _element("1654ae6b", track) + _element("1f43b675", cluster)
+    path.write_bytes(kind + _element("18538067", whole))
+    return path
+
+
+def _packets(path: Path) -> tuple[list[bytes], tuple[int, int], Fraction]:
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        packets = [bytes(packet) for packet in container.demux(stream) if packet.size]
+        return packets, (stream.width, stream.height), stream.average_rate
+
+
+def _element(name: str, content: bytes) -> bytes:
+    return bytes.fromhex(name) + (len(content) | 1 << 56).to_bytes(8, "big") + content
+
+
+def _number(name: str, value: int) -> bytes:
+    return _element(name, value.to_bytes(4, "big"))
