@@ -60,6 +60,7 @@ def _picked(path: Path, progress: Progress, config: FramesConfig, view: View) ->
         picked.stretch = None
         again = Progress()
         picked = pick(timeline.timed(read_frames(path, again)), config.rate_hz, view.of(again).picture)
+        progress.stopped_by = progress.stopped_by or again.stopped_by
     progress.finish(picked.end_s if picked.stretch else None, timeline is None or timeline.one_clock)
     progress.notes += timeline.notes() if timeline else []
     return picked
