@@ -1,6 +1,7 @@
 """Which video stream of a file is used, and how the row of a clip names the others."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from av.container import InputContainer
@@ -22,35 +23,41 @@ SHORT_SHARE = 0.1
 @dataclass(frozen=True)
 class Selection:
     """The stream that is used; the others in words, None where there are none; what is to be said of those that are
-    videos too.
+    videos too; whether there is another one to fall back on.
     """
 
     stream: VideoStream
     others: str | None
     notes: list[str]
+    more: bool
 
 
-def select(container: InputContainer) -> Selection:
+def select(container: InputContainer, without: Collection[int] = ()) -> Selection:
     """The decodable video stream with the most pixels; of equal ones the default one, then the first.
 
-    An attached picture or a thumbnail is never taken, a still image only where there is nothing else. Raises
-    `UnusableError` where no stream is left.
+    An attached picture or a thumbnail is never taken, a still image only where there is nothing else. `without`: the
+    numbers of streams that have turned out to have no frame that can be decoded. Raises `UnusableError` where no stream
+    is left.
     """
     videos = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
     if not videos:
         raise UnusableError("no video stream")
-    decodable = [stream for stream in videos if stream.codec_context is not None]
+    decodable = [stream for stream in videos if stream.codec_context is not None and stream.index not in without]
     if not decodable:
         raise UnusableError("no decoder for the codec of its video stream")
     moving = [stream for stream in decodable if not _is_picture(stream, decodable)]
-    used = max(moving or decodable, key=lambda stream: (_pixels(stream), _is_default(stream), -stream.index))
+    candidates = moving or decodable
+    used = max(candidates, key=lambda stream: (_pixels(stream), _is_default(stream), -stream.index))
     others = [stream for stream in container.streams.video if stream.index != used.index]
-    left_out = [_named(stream) for stream in others if stream in videos and not _is_picture(stream, videos)]
+    unused = [stream for stream in others if stream in videos and stream.index not in without]
+    left_out = [_named(stream) for stream in unused if not _is_picture(stream, videos)]
     count = "1 other video stream" if len(left_out) == 1 else f"{len(left_out)} other video streams"
+    failed = [f"no frame of stream {_named(stream)} can be decoded" for stream in videos if stream.index in without]
     return Selection(
-        used,
-        ", ".join(_named(stream) for stream in others) or None,
-        [f"{count} not used: {', '.join(left_out)}"] if left_out else [],
+        stream=used,
+        others=", ".join(_named(stream) for stream in others) or None,
+        notes=failed + ([f"{count} not used: {', '.join(left_out)}"] if left_out else []),
+        more=len(candidates) > 1,
     )
 
 

@@ -21,7 +21,7 @@ from lamo.video.decoded import Source
 from lamo.video.fields import ORDERS, Deinterlacer
 from lamo.video.opening import open_container, plain
 from lamo.video.orientation import Orientation, from_matrix
-from lamo.video.selection import select
+from lamo.video.selection import Selection, select
 from lamo.video.timeline import Timed
 from lamo.video.times import TimeStamps
 
@@ -86,19 +86,34 @@ def timed_frames(path: Path, progress: Progress, max_gap_s: float) -> Iterator[T
 
 
 def read_frames(path: Path, progress: Progress) -> Iterator[av.VideoFrame]:
-    """Frames of the video stream in the order in which the decoder gives them: that of presentation."""
-    with open_container(path) as container:
-        selected = select(container)
-        stream = selected.stream
-        _set_up(stream.codec_context)
-        progress.source = replace(_source(container, stream), stream=stream.index, other_streams=selected.others)
-        progress.pixel_aspect = float(stream.sample_aspect_ratio or 1.0)
-        progress.notes += selected.notes
-        progress.stamps.step_s = 1.0 / _rate(container, stream, progress)
-        # PyAV asks for presentation times to be made up where the container has none. Then they do not rise.
-        container.flags &= ~cast(int, Flags.gen_pts.value)
-        _heed(container, stream, progress)
-        yield from progress.fields.frames(_frames(container, stream, progress))
+    """Frames of the video stream in the order in which the decoder gives them: that of presentation.
+
+    If it has none that can be decoded, those of the next best stream.
+    """
+    failed: list[int] = []
+    more = True
+    while more:
+        with open_container(path) as container:
+            selected = select(container, failed)
+            more = selected.more
+            _begin(container, selected, progress)
+            for frame in progress.fields.frames(_frames(container, selected.stream, progress)):
+                more = False
+                yield frame
+            failed.append(selected.stream.index)
+
+
+def _begin(container: InputContainer, selected: Selection, progress: Progress) -> None:
+    """Set up the decoder of the selected stream, and take down what file and stream say."""
+    stream = selected.stream
+    _set_up(stream.codec_context)
+    progress.source = replace(_source(container, stream), stream=stream.index, other_streams=selected.others)
+    progress.notes, progress.damaged, progress.first_error = list(selected.notes), 0, ""
+    progress.pixel_aspect = float(stream.sample_aspect_ratio or 1.0)
+    progress.stamps.step_s = 1.0 / _rate(container, stream, progress)
+    # PyAV asks for presentation times to be made up where the container has none. Then they do not rise.
+    container.flags &= ~cast(int, Flags.gen_pts.value)
+    _heed(container, stream, progress)
 
 
 def _set_up(decoder: VideoCodecContext) -> None:

@@ -1,5 +1,6 @@
 """Which of several video streams is used: the decodable one with the most pixels, and no cover."""
 
+import re
 from pathlib import Path
 
 import av
@@ -79,6 +80,32 @@ def test_a_codec_that_nobody_knows_before_the_video(tmp_path):
     decoded = decode_clip(path, CONFIG)
     assert shown(decoded.frames) == nearest(np.arange(60) / 30)
     assert decoded.reason == "1 other video stream not used: 0 (unknown codec)"
+
+
+def _mistaken(path: Path, *streams: int) -> Path:
+    """The file with some of its H.264 streams called VP9: they have no frame that can be decoded."""
+    content = bytearray(path.read_bytes())
+    places = [match.start() for match in re.finditer(b"avc1", content)]
+    for stream in streams:
+        content[places[stream] : places[stream] + 4] = b"vp09"
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_a_stream_of_which_nothing_can_be_decoded(tmp_path, first):
+    larger = {"size": (256, 128)}
+    path = video(tmp_path / "a.mov", *([larger, MAIN] if first else [MAIN, larger]))
+    decoded = decode_clip(_mistaken(path, 0 if first else 1), CONFIG)
+    assert shown(decoded.frames) == nearest(np.arange(60) / 30)
+    assert decoded.status == "repaired"
+    assert decoded.reason == f"no frame of stream {0 if first else 1} (vp9, 256 x 128) can be decoded"
+
+
+def test_no_stream_of_which_anything_can_be_decoded(tmp_path):
+    decoded = decode_clip(_mistaken(video(tmp_path / "a.mov", MAIN, SECOND), 0, 1), CONFIG)
+    assert decoded.status == "quarantined"
+    assert decoded.reason.startswith("no frame can be decoded; no frame of stream 0 (vp9, 128 x 64) can be decoded")
 
 
 @pytest.mark.parametrize("suffix", ["mov", "mkv"])

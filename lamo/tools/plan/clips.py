@@ -14,6 +14,8 @@ from lamo.config import Config
 from lamo.dataset.discover import find_videos
 from lamo.dataset.division import SPLITS
 from lamo.errors import LamoError
+from lamo.video.decoded import UnusableError
+from lamo.video.selection import select
 
 Z95 = 1.96
 ASSUMED_PIXELS = 1280 * 720 * 30.0
@@ -203,20 +205,18 @@ def spread_sample(count: int, wanted: int, seed: int) -> list[int]:
 
 
 def read_header(path: str | Path) -> Header | None:
-    """What the header of the first video stream says; None where it says no length, or cannot be read."""
+    """What the header of the video stream says; None where it says no length, or cannot be read."""
     if not Path(path).is_file():
         return None
     try:
         with av.open(str(Path(path).absolute()), options={"protocol_whitelist": "file"}) as container:
-            stream = next((s for s in container.streams.video), None)
-            if stream is None:
-                return None
+            stream = select(container).stream
             if stream.duration and stream.time_base:
                 seconds = float(stream.duration * stream.time_base)
             else:
                 seconds = (container.duration or 0) / av.time_base
             pixels = float(stream.width * stream.height * (stream.average_rate or 0))
-    except (av.FFmpegError, OSError) as error:
+    except (av.FFmpegError, OSError, UnusableError) as error:
         logger.debug("%s: %s", path, error)
         return None
     return Header(seconds, pixels) if seconds > 0 else None
