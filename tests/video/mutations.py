@@ -21,6 +21,7 @@ from lamo.video.shards import decode_shard
 
 CONFIG = FramesConfig(height=8, width=16, video_time_limit_s=5, min_frames=3)
 SIZE = (48, 64)
+PQ = "crf=8:log-level=none:pools=none:frame-threads=1:transfer=smpte2084:colorprim=bt2020:colormatrix=bt2020nc"
 BASES = {
     "h264.mp4": {"options": {"bf": "2", "g": "8"}},
     "first.mp4": {"options": {"g": "8"}, "container_options": {"movflags": "+faststart"}},
@@ -35,6 +36,10 @@ BASES = {
     "plain.ts": {"options": {"bf": "0"}, "ticks": 90000},
     "h264.h264": {"options": {"bf": "2"}, "ticks": 15},
     "mjpeg.avi": {"codec": "mjpeg", "pixel_format": "yuvj420p", "ticks": 15, "rate": 15},
+    # What has to be changed to be shown, so that these are repaired also when they are whole.
+    "fields.shown.ts": {"options": {"x264-params": "tff=1", "g": "8"}, "ticks": 90000},
+    "pq.shown.mp4": {"codec": "libx265", "pixel_format": "yuv420p10le", "options": {"x265-params": PQ}},
+    "primaries.shown.mkv": {"options": {"x264-params": "colorprim=smpte432"}, "ticks": 1000},
 }
 
 
