@@ -14,6 +14,7 @@ from lamo.errors import LamoError
 from lamo.jobs.provenance import FOLDER
 from lamo.section import Section
 from lamo.stores.atomic import read_json, write_json
+from lamo.world.simulation import WorldConfig
 
 RUN_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 """Of the name of a run, which is that of a folder."""
@@ -22,6 +23,9 @@ CONFIG_FILE = "config.json"
 """In the folder of a run: the configuration with which its jobs were last started."""
 
 NOT_THERE = "not there"
+
+WORLD_AMOUNT = frozenset({"train_videos", "val_videos", "parts", "seconds"})
+"""Keys of the world that say how much of it is rendered, which the features of the world do not depend on."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,12 @@ STAGES = {
         "07_metrics/features",
         "07_metrics/metrics_features",
         (),
-        ("metrics.world_features", "world", "frames.height", "frames.width"),
+        (
+            "metrics.world_features",
+            "frames.height",
+            "frames.width",
+            *(f"world.{key}" for key in WorldConfig.model_fields if key not in WORLD_AMOUNT),
+        ),
     ),
 }
 Shared = Literal["frames", "midway", "latents", "decoder", "predictors", "features"]

@@ -14,7 +14,7 @@ BASE = {
     "share": {"run": None, "stages": []},
     "seed": 0,
     "videos": {"root": None},
-    "world": {"cars": 2},
+    "world": {"cars": 2, "train_videos": 4},
     "frames": {"height": 16, "width": 32},
     "midway": {"training": {"steps": 6}},
     "latents": {"levels": [0]},
@@ -79,6 +79,7 @@ def test_stages_are_shared_with_all_that_they_read(share, expected):
     [
         sharing(*ALL),
         sharing(*ALL, metrics={"sheet": {"windows": 3}}),
+        sharing("features", world={"train_videos": 9}),
         sharing("frames", midway={"training": {"steps": 7}}, seed=1, latents={"levels": [0, 1]}),
         sharing("frames", "midway", "latents", "decoder", predictors={"entries": {"new": {"width": 3}}}),
         sharing(*ALL, predictors={"seeds": [1], "entries": {"flow": {"width": 16, "samplers": [3]}, "gmm": None}}),
@@ -96,6 +97,7 @@ def test_what_no_shared_stage_reads_may_differ(mine, config):
         (sharing("frames", "midway", seed=1), "seed", "is 1 here and 0 there"),
         (sharing("frames", "midway", midway={"new": 1}), "midway.new", "is 1 here and 'not there' there"),
         (sharing("features", metrics={"world_features": {"steps": 5}}), "metrics.world_features.steps", "5 here"),
+        (sharing("features", world={"cars": 3}), "world.cars", "is 3 here and 2 there"),
         (sharing(*ALL, predictors={"seeds": [0, 2]}), "predictors.seeds", "is [0, 2] here and [0, 1] there"),
         (sharing(*ALL, predictors={"history": 2}), "predictors.history", "is 2 here and 3 there"),
         (

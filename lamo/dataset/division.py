@@ -8,13 +8,13 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Collection
-from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
 from lamo.dataset.config import VideosConfig
 from lamo.dataset.walk import VideoFile, shown, video_files
 from lamo.errors import LamoError
+from lamo.lazy import import_named
 
 SPLITS = ("train", "val")
 
@@ -38,13 +38,12 @@ def find_division(name: str) -> Division:
     """The division that `videos.split` names. Raises `LamoError` if its module or function cannot be imported."""
     if name in DIVISIONS:
         return DIVISIONS[name]
-    module, _, function = name.partition(":")
     try:
-        found: Division = getattr(import_module(module), function)
-    except (ImportError, AttributeError) as error:
+        found: Division = import_named(name)
+    except LamoError as error:
         raise LamoError(
-            f"videos.split: found {name!r}, which cannot be imported ({error}); expected {', '.join(DIVISIONS)} or "
-            "package.module:function of a module that Python finds (PYTHONPATH)"
+            f"videos.split: found {name!r}: {error}; expected {', '.join(DIVISIONS)} or package.module:function of a "
+            "module that Python finds (PYTHONPATH)"
         ) from None
     return found
 

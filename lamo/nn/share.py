@@ -1,8 +1,9 @@
-"""A process's share of a batch: which of its rows it computes; random numbers and means that are those of the batch.
+"""A process's share of a batch: which of its rows it computes.
 
-A batch that is shared by several processes, or computed in parts, must be the batch that one process would see: so
-whoever draws random numbers for rows draws them for all rows and takes its own, and whoever needs a mean over rows to
-compute a loss takes the batch's. Outside `sharing` there is one process with the whole batch.
+Several processes can share a batch, and one process can compute it in parts. The result must be that of one process
+with the whole batch. Therefore random numbers for rows are drawn for all rows of the batch, and each share takes its
+own (`draw`). A loss that needs a mean over rows takes the mean over the batch (`batch_mean`). Outside `sharing`, one
+process has the whole batch.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,8 +18,12 @@ from torch import Generator, Tensor
 
 @dataclass(frozen=True)
 class Share:
-    """Rows `begin` to `end` of a batch of `total`, of which `counted` enter the mean of the loss (none, or all), and
-    the `weight` of their mean loss, such that the mean over processes of the sums of parts is the loss of the batch."""
+    """Rows `begin` to `end` of a batch of `total`.
+
+    Attributes:
+        counted: how many of these rows enter the mean of the loss: none, or all.
+        weight: of their mean loss. Each process sums its parts; the mean over the processes is the loss of the batch.
+    """
 
     begin: int
     end: int
@@ -57,8 +62,10 @@ def draw(
     kind: Callable[..., Tensor], shape: tuple[int, ...], generator: Generator | None = None,
     device: torch.device | None = None, dtype: torch.dtype | None = None,
 ) -> Tensor:  # fmt: skip
-    """`kind` (torch.rand or torch.randn) of `shape` [rows, ...], where each row of the share has equally many rows,
-    those of a row one after another."""
+    """Random numbers by `kind` (torch.rand or torch.randn) of `shape` [rows, ...].
+
+    Each row of the share has equally many of these rows; those of one row stand one after another.
+    """
     share = _current.get()
     if share is None or share.whole:
         return kind(shape, generator=generator, device=device, dtype=dtype)
@@ -80,8 +87,10 @@ def places(rows: int) -> range:
 
 
 def batch_mean(value: Tensor) -> Tensor:
-    """Mean over the batch of `value`, a mean over the rows of this share, as a constant; with parts, over the parts
-    that the processes compute at the same time."""
+    """Mean over the batch, as a constant, of `value`, which is a mean over the rows of this share.
+
+    Where a process computes its share in parts, it is the mean over the parts that are computed at the same time.
+    """
     share = _current.get()
     value = value.detach()
     if share is None or not dist.is_initialized():

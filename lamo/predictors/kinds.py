@@ -9,7 +9,6 @@ import difflib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, SerializeAsAny, model_validator
 
 from lamo.errors import LamoError
+from lamo.lazy import import_named
 from lamo.predictors.config import BackboneConfig, GuessConfig, KindConfig
 from lamo.predictors.sampler import GuessSampler, Sampler, row_label
 from lamo.section import Section
@@ -130,14 +130,12 @@ def find_kind(kind: str) -> Kind:
     Raises:
         LamoError: it is not known, cannot be imported, or is no `Kind`.
     """
-    path = kind_path(kind)
-    module, _, attribute = path.partition(":")
     try:
-        found = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
+        found = import_named(kind_path(kind))
+    except LamoError as error:
         raise LamoError(
-            f"found {kind!r}, expected an import path package.module:NAME of a Kind; {path} cannot be imported "
-            f"({error}); install the package, or put the folder that it lies in into PYTHONPATH"
+            f"found {kind!r}, expected an import path package.module:NAME of a Kind; {error}; install the package, or "
+            "put the folder that it lies in into PYTHONPATH"
         ) from None
     if not isinstance(found, Kind):
         raise LamoError(f"found {kind!r}, which is of {type(found)}; expected a lamo.predictors.kinds.Kind")

@@ -62,7 +62,7 @@ def test_a_data_set_divides_its_videos_itself(folder):
 
 @pytest.mark.parametrize("split", ["nowhere:clips", "cities:nothing"])
 def test_a_division_that_cannot_be_imported_is_named(folder, split):
-    with pytest.raises(LamoError, match=rf"videos\.split: found '{split}', which cannot be imported"):
+    with pytest.raises(LamoError, match=rf"videos\.split: found '{split}': {split} cannot be imported"):
         find_videos(VideosConfig(split=split), folder, {"train": 1, "val": 1})
 
 

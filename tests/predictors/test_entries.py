@@ -99,7 +99,10 @@ def test_rows_are_in_the_order_of_the_entries_and_called_after_them():
         ({"a": {"kind": "flw", "samplers": [5]}}, "did you mean flow?"),
         ({"a": {"samplers": [5]}}, "key predictors.entries.a.kind is missing"),
         ({"a": {"kind": "flow"}}, "key predictors.entries.a.samplers is missing"),
-        ({"a": {"kind": "no.such:KIND", "samplers": [5]}}, "no.such:KIND cannot be imported (No module named 'no')"),
+        (
+            {"a": {"kind": "no.such:KIND", "samplers": [5]}},
+            "no.such:KIND cannot be imported (ModuleNotFoundError: No module named 'no')",
+        ),
         ({"a": {"kind": "lamo.errors:LamoError", "samplers": [5]}}, "expected a lamo.predictors.kinds.Kind"),
         ({"flow": {"witdh": 3}}, "unknown key predictors.entries.flow.witdh (found 3); did you mean width?"),
         ({"a": {"kind": "gmm", "samplers": ["mean"], "width": 3}}, "unknown key predictors.entries.a.width (found 3)"),

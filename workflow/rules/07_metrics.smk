@@ -22,7 +22,7 @@ rule metrics_features:
         runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         features=CONFIG.metrics.world_features.model_dump(mode="json"),
-        world=section("world", exclude={"train_videos", "val_videos", "parts", "seconds"}),
+        world=section("world", exclude=set(WORLD_AMOUNT)),
         size=[CONFIG.frames.height, CONFIG.frames.width],
         code=code("07_metrics_features.py"),
     message:

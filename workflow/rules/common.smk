@@ -17,7 +17,7 @@ from lamo.jobs.code_hash import code_hash
 from lamo.jobs.launch import ignore_stop_requests
 from lamo.midway.upstream.files import checkpoint_files
 from lamo.predictors.kinds import kind_module
-from lamo.stages import check_shared, keep_config, path_variables
+from lamo.stages import WORLD_AMOUNT, check_shared, keep_config, path_variables
 from lamo.tools.results import show_results
 
 try:

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from lamo.rollout.control_names import CONTROLS
+from lamo.stages import STAGES
 from lamo.tools.plan.geometry import weight_bytes
 from lamo.tools.plan.rates import Rates
 from lamo.tools.plan.work import Workload
@@ -43,7 +44,7 @@ class Need:
 
 
 def plan_stores(workload: Workload, rates: Rates) -> list[Store]:
-    """All that a run writes, in the order of the stages."""
+    """All that a run writes, in the order of the stages; what it shares with another run is there already."""
     sizes = workload.sizes
     clips = workload.clips
     measured = (1.0, "assumed") if clips.basis == "options" else (rates.ratio, "measured")
@@ -60,7 +61,9 @@ def plan_stores(workload: Workload, rates: Rates) -> list[Store]:
     others = (len(CONTROLS) + 1) * sizes.plan.steps + sizes.plan.history + 1
     stores.append(Store("06_rollouts", "rollouts of predictors", frames * predicted, *measured))
     stores.append(Store("06_rollouts", "controls and truth", frames * others, *measured))
-    return sorted([*stores, *_weights(workload)], key=lambda store: store.stage)
+    shared = {STAGES[name].folder for name in sizes.config.share.stages}
+    own = [store for store in [*stores, *_weights(workload)] if store.stage not in shared]
+    return sorted(own, key=lambda store: store.stage)
 
 
 def _weights(workload: Workload) -> list[Store]:

@@ -3,6 +3,7 @@
 In core-seconds, the time of the processors, so that other work beside it matters little.
 """
 
+import math
 import resource
 import subprocess
 import sys
@@ -17,10 +18,14 @@ import numpy as np
 
 from lamo.errors import LamoError
 from lamo.images import blur_frames
+from lamo.metrics.distribution import all_distances
 from lamo.metrics.features.examples import render_examples
+from lamo.metrics.features.inception import INCEPTION_WIDTH
+from lamo.metrics.features.world import WIDTH as WORLD_WIDTH
 from lamo.metrics.pixel import score_frames
 from lamo.metrics.samples import score_samples
 from lamo.predictors.statistics import compute_statistics
+from lamo.statistics.intervals import ClipBootstrap
 from lamo.stores.frames import FramesWriter
 from lamo.stores.latents import LatentsStore, LatentsWriter
 from lamo.tools.plan.clips import ASSUMED_PIXELS, Clips
@@ -32,7 +37,10 @@ from lamo.world.write import render_world, write_video
 # What a job imports before it does anything, measured in a process of its own.
 START = "import torch, torchvision, zarr, pandas, pyarrow.parquet, snakemake.script, lamo.jobs.job"
 DECODING_S = 8.0
-SCORED = 16
+SCORED = 8
+# Frames whose features are compared, and clips that are left out of them, to measure the distances.
+COMPARED = 64
+LEFT_OUT = 8
 
 
 @dataclass(frozen=True)
@@ -81,7 +89,7 @@ def measure_rates(sizes: Sizes, clips: Clips, folder: Path) -> Rates:
     start = timed(lambda: subprocess.run([sys.executable, "-c", START], check=True, capture_output=True), 0.0)
     written, read = _latents(sizes, folder)
     rates = {"bytes of latents": written, "bytes of latents read": read}
-    rates |= {"frames scored": _scoring(sizes), "frames blurred": _blurring(sizes)}
+    rates |= {"frames scored": _scoring(sizes), "distances": _distances(sizes), "frames blurred": _blurring(sizes)}
     videos: list[tuple[str, float]] = []
     video_bytes = 0.0
     with redirect_stderr(StringIO()):  # the bars of samples would say nothing
@@ -119,10 +127,21 @@ def _latents(sizes: Sizes, folder: Path) -> tuple[float, float]:
 
 
 def _scoring(sizes: Sizes) -> float:
-    frames = np.random.default_rng(0).integers(0, 256, (2, SCORED, 1, 1, *sizes.image, 3), dtype=np.uint8)
-    predicted = frames[0]
-    truth = frames[1]
-    return timed(lambda: score_samples(predicted, truth, score_frames(predicted, truth))) / SCORED
+    """Of a frame of one of several samples, as a run has them: samples are compared with each other too."""
+    shape = (SCORED, sizes.config.rollouts.samples, sizes.plan.steps, *sizes.image, 3)
+    predicted = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    truth = predicted[:, :1, ::-1]
+    return timed(lambda: score_samples(predicted, truth, score_frames(predicted, truth))) / math.prod(shape[:3])
+
+
+def _distances(sizes: Sizes) -> float:
+    """Of all distances of one set of frames to the true ones, for each clip that is left out for the intervals."""
+    width = INCEPTION_WIDTH if sizes.config.metrics.fid.weights else WORLD_WIDTH
+    draw = np.random.default_rng(0)
+    truth, predicted = draw.standard_normal((2, COMPARED, width), dtype=np.float32)
+    clips = [f"{number % LEFT_OUT}" for number in range(COMPARED)]
+    bootstrap = ClipBootstrap(clips, sizes.config.metrics.bootstrap.resamples)
+    return timed(lambda: all_distances(truth, [[predicted]], bootstrap)) / LEFT_OUT
 
 
 def _blurring(sizes: Sizes) -> float:

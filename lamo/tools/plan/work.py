@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 
 from lamo.probing.probe import CLIPS as PROBED_CLIPS
+from lamo.probing.token_groups import BATCH as SWAPPED_TOGETHER
 from lamo.rollout.control_names import CONTROLS
 from lamo.tools.plan.clips import Clips
 from lamo.tools.plan.geometry import Sizes
@@ -44,7 +45,7 @@ class Work:
 
 
 class Workload:
-    """The work of the jobs of one run; Validations of trainings are left out."""
+    """The work of the jobs of one run; validations of trainings are left out."""
 
     def __init__(self, sizes: Sizes, clips: Clips) -> None:
         self.sizes = sizes
@@ -75,6 +76,7 @@ class Workload:
             "metrics_features": self._metrics_features,
             "metrics_score": self._metrics_score,
             "metrics_probe": self._metrics_probe,
+            "metrics_token_groups": self._metrics_token_groups,
         }
 
     def of(self, rule: str, wildcards: Wildcards) -> Work:
@@ -159,8 +161,19 @@ class Workload:
         return Work(self.features_steps(), {"examples rendered": config.frames + config.held_out_frames})
 
     def _metrics_score(self, wildcards: Wildcards) -> Work:
-        return Work(data={"frames scored": self.windows * self.sizes.plan.steps * self.futures})
+        metrics = self.config.metrics
+        clips = min(self.clips.splits["val"].clips, metrics.bootstrap.frechet_groups)
+        distances = self.futures * len(metrics.horizons_s) * clips
+        return Work(data={"frames scored": self.windows * self.sizes.plan.steps * self.futures, "distances": distances})
 
     def _metrics_probe(self, wildcards: Wildcards) -> Work:
         splits = self.clips.splits.values()
         return Work(data={"frames probed": sum(split.frames * min(1, PROBED_CLIPS / split.clips) for split in splits)})
+
+    def _metrics_token_groups(self, wildcards: Wildcards) -> Work:
+        # Two frames of a window and of the one whose tokens are swapped in; a step for the own tokens and every group.
+        windows = self.config.metrics.probe.windows
+        shape = self.sizes.geometry
+        steps = windows * (shape.tokens + shape.levels + 2)
+        calls = {"encode": 4 * windows, "inverse": 2 * windows, "advance": steps, "decode": steps}
+        return Work(self.pieces.of(calls, SWAPPED_TOGETHER))

@@ -121,8 +121,18 @@ def test_data_by_hand(workload):
     assert decode == {
         "pixels decoded": 2 * 4 * world.fps * world.height * world.width, "bytes of frames": 40 * 16 * 32 * 3
     }  # fmt: skip
-    # Windows x steps x (4 samplers x 2 samples + 7 controls).
-    assert workload.of("metrics_score", {}).data == {"frames scored": 4 * 8 * (4 * 2 + 7)}
+    # 4 windows, 8 steps and (4 samplers x 2 samples + 7 controls); 3 horizons and 2 clips to leave out.
+    futures = 4 * 2 + 7
+    assert workload.of("metrics_score", {}).data == {"frames scored": 4 * 8 * futures, "distances": futures * 3 * 2}
+
+
+def test_swapped_tokens_by_hand(workload):
+    counts = {
+        piece.name: piece.batch * times for piece, times in workload.of("metrics_token_groups", {}).models.items()
+    }
+    # 4 windows; own tokens, and each of 3 tokens, the one level and all together swapped.
+    steps = 4 * (1 + 3 + 1 + 1)
+    assert counts == {"encode": 4 * 4, "inverse": 2 * 4, "advance": steps, "decode": steps}
 
 
 @pytest.mark.parametrize("rule", ["of_a_stage_of_ones_own", "every_clip", "windows", "rolled"])
