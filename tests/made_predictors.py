@@ -3,11 +3,12 @@
 from typing import Any
 
 from lamo.predictors.entries import PredictorsConfig
-from lamo.predictors.kinds import PredictorConfig, find_kind
+from lamo.predictors.kinds import PredictorConfig, built_in_kinds, find_kind
 from lamo.predictors.sampler import Sampler, sampler_name
 
-KINDS = ("flow", "gmm", "state")
-SAMPLERS = {"flow": ["5"], "gmm": ["sample"], "state": ["5"]}
+KINDS = tuple(built_in_kinds())
+SAMPLERS = {kind: [find_kind(kind).validated_by] for kind in KINDS}
+SAMPLERS |= {"flow": ["5"], "gmm": ["sample"], "state": ["5"]}
 
 
 def predictors(entries: dict[str, dict[str, Any]], **common: Any) -> PredictorsConfig:

@@ -23,8 +23,9 @@ def steps(recipe: str) -> list[tuple[str, str, str]]:
 
 @pytest.fixture
 def repository(tmp_path) -> Path:
-    """A copy of the code and configurations, in which nothing is installed."""
-    for name in ("lamo", "config"):
+    """A copy of code, configurations and tests, in which nothing is installed."""
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for name in ("lamo", "config", "workflow", "tests"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
 
@@ -44,19 +45,26 @@ def carry_out(recipe: str, repository: Path) -> list[str]:
     return [path for path, _, _ in steps(recipe)]
 
 
-def python(repository: Path, code: str) -> str:
+def python(repository: Path, *arguments: str) -> str:
     """What a program prints that imports the copy."""
-    environment = {**os.environ, "PYTHONPATH": str(repository)}
-    command = [sys.executable, "-c", code]
+    # The tests of the copy are a run of their own, not one of the processes that share these tests.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment = {**inherited, "PYTHONPATH": f"{repository}{os.pathsep}{repository / 'tests'}"}
+    command = [sys.executable, *arguments]
     done = subprocess.run(command, cwd=repository, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     return done.stdout.strip()
+
+
+def passed(repository: Path, *arguments: str) -> int:
+    """How many tests of the copy passed; none may fail."""
+    summary = python(repository, "-m", "pytest", "-p", "no:cacheprovider", *arguments).splitlines()[-1]
+    return int(re.findall(r"(\d+) passed", summary)[0])
 
 
 @pytest.mark.parametrize("recipe", ["predictor", "data set", "metric"])
 def test_code_of_the_recipes_has_the_style_of_the_repository(recipe, repository):
     paths = [path for path in carry_out(recipe, repository) if path.endswith(".py")]
-    shutil.copy(ROOT / "pyproject.toml", repository)
     for arguments in (["check"], ["format", "--check"]):
         command = [sys.executable, "-m", "ruff", *arguments, *paths]
         done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
@@ -106,9 +114,14 @@ print(kind_module("gaussian"))
 def test_a_predictor_head(repository):
     touched = carry_out("predictor", repository)
     assert all(path.startswith("lamo/predictors/gaussian/") for path in touched)
-    labels, module = python(repository, PREDICTOR).splitlines()
+    labels, module = python(repository, "-c", PREDICTOR).splitlines()
     assert labels == "['mine', 'mine-mean']"
     assert module == "lamo.predictors.gaussian.kind"
+    # The contract of all kinds with its own sampler, and the tests that look at what a new kind touches.
+    assert passed(repository, "tests/predictors/test_contract.py", "-k", "gaussian") >= 10
+    layout = "tests/workflow/test_layout.py::test_kinds_of_predictors_are_listed_nowhere"
+    passed(repository, "tests/predictors/test_kinds.py", layout)
+    passed(repository, "tests/test_config.py", "-k", "generated")
 
 
 DATA_SET = """
@@ -129,7 +142,7 @@ def test_a_data_set(repository):
         file = repository / "path/to/cities" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(b"")
-    found = python(repository, DATA_SET)
+    found = python(repository, "-c", DATA_SET)
     assert found == "{'bergen/a': 'train', 'bergen/b': 'train', 'oslo/a': 'val'}"
 
 
@@ -163,5 +176,10 @@ print("MAE ↓" in table, "mean absolute error of single frames" in table)
 
 def test_a_metric(repository):
     assert carry_out("metric", repository) == ["lamo/metrics/catalogue.py", "lamo/metrics/pixel.py"]
-    shutil.copy(ROOT / "tests" / "scored_run.py", repository)
-    assert python(repository, METRIC).splitlines() == [str(8 * 5), "True True"]
+    assert python(repository, "-c", METRIC).splitlines() == [str(8 * 5), "True True"]
+    passed(
+        repository,
+        "tests/metrics/test_catalogue.py",
+        "tests/metrics/test_comparisons.py",
+        "tests/report/test_tables.py",
+    )

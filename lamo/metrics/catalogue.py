@@ -1,6 +1,6 @@
 """The metrics: one `Metric` object for each. Tables, captions, figures and comparisons follow from it.
 
-To add a metric, declare it in `METRICS` below and add the function that computes it, under the same name, to
+To add a metric, declare it in `_DECLARED` below and add the function that computes it, under the same name, to
 `FRAME_METRICS` in `lamo.metrics.pixel` (a score of single frames) or to `SAMPLE_METRICS` in `lamo.metrics.samples`
 (a score of all samples of a window together). There is nothing else to change.
 """
@@ -121,9 +121,7 @@ _DECLARED = (
         about="gradient energy over that of the truth, 1 is right and 0.5 is blur, n/a where every true frame is blank",
     ),
     Metric("mse", "MSE", better="lower"),
-    Metric(
-        "drift", "drift", better="one", figure=True, level=1.0, long_title="state norm over the true one",
-    ),
+    Metric("drift", "drift", better="one", figure=True, level=1.0, long_title="state norm over the true one"),
     # Of all samples of a window.
     Metric("psnr_best", "PSNR best", better="higher", decimals=2, unit="dB", table="samples", about=_BEST),
     Metric("ssim_best", "SSIM best", better="higher", decimals=3, table="samples", about=_BEST),

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, create_model, model
 
 from lamo.errors import LamoError
 from lamo.predictors.config import BackboneChange, BackboneConfig, KindConfig, PredictorTraining, TrainingChange
-from lamo.predictors.kinds import GROUP, PredictorConfig, built_in_kinds, find_kind
+from lamo.predictors.kinds import GROUP, PredictorConfig, find_kind
 from lamo.predictors.sampler import GuessSampler, row_label
 from lamo.section import Section, lay_over
 
@@ -40,8 +40,8 @@ class Entry(Section):
     """One predictor of a run; the keys below `samplers` are those of its kind."""
 
     kind: str = Field(
-        description=f"{', '.join(built_in_kinds())}, an entry point of the group {GROUP} of an installed package, or "
-        "an import path package.module:NAME"
+        description=f"name of a folder of lamo/predictors with a kind.py, an entry point of the group {GROUP} of an "
+        "installed package, or an import path package.module:NAME"
     )
     history: int | None = Field(None, ge=0, le=64, description="motion tokens in the context; null: predictors.history")
     backbone: BackboneChange | None = Field(

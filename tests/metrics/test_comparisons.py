@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pytest
 
 from lamo.errors import LamoError
+from lamo.metrics.catalogue import METRICS
 from lamo.metrics.comparisons import compare, pairs_of
 from lamo.report.comparisons_table import COLUMNS, comparisons_csv, comparisons_markdown, comparisons_text
 from lamo.statistics.intervals import ClipBootstrap
@@ -37,7 +38,8 @@ def test_learned_stands_for_every_learned_row_and_missing_rows_are_named(scores)
         ("flow-20", "flow-5"),
         *((name, "persistence_pixels") for name in ("gmm", "flow-20", "flow-5")),
     ]
-    assert len(found) == 4 * 2 * 4
+    # Four pairs, two horizons, the compared metrics and the Frechet distance.
+    assert len(found) == 4 * 2 * (sum(one.compare for one in METRICS.values()) + 1)
     rows = {"flow-5": ("flow", "flow-5"), "gmm": ("gmm", "gmm")}
     pairs = pairs_of(["gmm over flow-5", "learned over gmm", "gmm over flow-5"], rows)[0]
     assert pairs == [("gmm", "flow-5"), ("flow-5", "gmm")]

@@ -11,9 +11,13 @@ from lamo.errors import LamoError
 from lamo.predictors.build import build_predictor, load_predictor, save_predictor
 from lamo.predictors.gmm.head import GmmHead
 from lamo.predictors.interface import Context, Predictor
+from lamo.predictors.kinds import find_kind
+from lamo.predictors.sampler import row_label
 
 NAMES = KINDS
-SAMPLERS = {
+# The sampler of validations, and those that are listed here.
+VALIDATED_BY = {name: row_label(name, find_kind(name).validated_by) for name in NAMES}
+SAMPLERS = {name: (label,) for name, label in VALIDATED_BY.items()} | {
     "flow": ("flow-1", "flow-5", "flow-3-heun"),
     "gmm": ("gmm", "gmm-mean"),
     "state": ("state-4",),
@@ -143,7 +147,7 @@ def test_overfits_a_tiny_batch(name, config, geometry, context):
         optimizer.zero_grad()
         predictor.loss(context, target, noise).backward()
         optimizer.step()
-    used = sampler({"flow": "flow-20", "gmm": "gmm-mean", "state": "state-20"}[name])
+    used = sampler({"flow": "flow-20", "gmm": "gmm-mean", "state": "state-20"}.get(name, VALIDATED_BY[name]))
     with torch.no_grad():
         error = (predictor.sample(context, used, seeded(1)) - target).square().mean()
     assert error < 0.2 * target.square().mean()
@@ -178,13 +182,16 @@ def test_a_predictor_of_before_there_were_entries_is_refused_with_what_to_do(con
 
 def test_without_history(name, config, geometry):
     geometry = replace(geometry, history=0)
-    predictor = build_predictor(changed(config, name, history=0), geometry)
+    # Without a token nothing can be guessed from tokens.
+    without_guess = {"guess": "none"} if find_kind(name).guesses else {}
+    predictor = build_predictor(changed(config, name, history=0, **without_guess), geometry)
     context = Context(torch.zeros(2, 0, 2, 3, 4), torch.randn(2, 1, 6, 5))
     target = torch.randn(2, 2, 3, 4) if predictor.predicts == "motion" else torch.randn(2, 6, 5)
     predictor.loss(context, target, seeded(0)).backward()
     assert predictor.sample(context, sampler(SAMPLERS[name][0]), seeded(0)).shape == target.shape
 
 
+@pytest.mark.parametrize("name", ["flow", "gmm", "state"])
 def test_another_predictors_sampler_is_refused(name, config, geometry, context):
     predictor = build_predictor(config.of(name), geometry)
     label = "flow-1" if name == "gmm" else "gmm-mean"

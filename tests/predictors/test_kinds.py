@@ -16,7 +16,7 @@ KIND = replace(FLOW, name="offered")
 
 
 def test_kinds_of_the_repository_are_its_folders():
-    assert built_in_kinds() == ["flow", "gmm", "state"]
+    assert {"flow", "gmm", "state"} <= set(built_in_kinds())
     for name in built_in_kinds():
         assert find_kind(name).name == name
         assert kind_module(name) == f"lamo.predictors.{name}.kind"
@@ -29,7 +29,7 @@ def test_an_installed_package_offers_a_kind_by_an_entry_point(tmp_path, monkeypa
     facts.mkdir()
     (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: offering-heads\nVersion: 1.0\n")
     (facts / "entry_points.txt").write_text("[lamo.predictors]\noffered = offering_heads:KIND\n")
-    with pytest.raises(LamoError, match="found 'offered', expected one of flow, gmm, state or an import path"):
+    with pytest.raises(LamoError, match=r"found 'offered', expected one of flow, .*or an import path"):
         find_kind("offered")
     monkeypatch.syspath_prepend(tmp_path)
     assert "offered" in known_kinds()

@@ -56,14 +56,14 @@ VALUES = [
     configured("predictors={entries: {gmm: {backbone: {depth: 2}}}}", TRAINED_GMM),
     # What later stages need of a clip stands in frames.min_frames: within it, they change no frames.
     configured("predictors={history: 2}", TRAINED | ROLLED),
-    configured("rollouts={horizons_s: [0.2, 0.6, 1.0, 1.6]}", ROLLED),
+    configured("rollouts={horizons_s: [0.2, 0.6, 0.8, 1.0]}", ROLLED),
     Case(
         "a shorter horizon",
         ROLLED,
         config=("rollouts={horizons_s: [0.2, 0.6]}", "metrics={horizons_s: [0.2, 0.6]}"),
     ),
     configured("midway={training: {unroll: [1, 3]}}", MIDWAY),
-    configured("frames={min_frames: 13}", FRAMES),
+    configured("frames={min_frames: 10}", FRAMES),
     configured(
         "predictors={seeds: [0, 1]}",
         {job.replace("seed 0", "seed 1") for job in training("flow", "gmm", "state") | PREDICTED} | SCORED,
@@ -95,7 +95,7 @@ VALUES = [
     configured("metrics={videos: {tile_width: 96}}", SHEET),
     configured("metrics={bootstrap: {resamples: 120}}", SCORED | GROUPS | PROBE),
     configured("metrics={bootstrap: {frechet_groups: 60}}", SCORED),
-    configured("metrics={horizons_s: [0.2, 1.6]}", SCORED),
+    configured("metrics={horizons_s: [0.2, 1.0]}", SCORED),
     configured("metrics={comparisons: [gmm over flow-4]}", COMPARED),
     configured("metrics={probe: {windows: 5}}", GROUPS),
     configured("metrics={world_features: {training: {steps: 5}}}", FEATURES | SCORED),
