@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from lamo.dataset.config import VideosConfig
 from lamo.decoder.config import DecoderConfig
+from lamo.earlier_keys import moved_to
 from lamo.errors import LamoError
 from lamo.metrics.config import EVERY_LEARNED, MetricsConfig, split_comparison
 from lamo.midway.config import MidwayConfig
@@ -94,22 +95,11 @@ def _with_default_entries(raw: dict[str, Any]) -> dict[str, Any]:
     return raw
 
 
-def _moved(path: Sequence[str | int]) -> str | None:
-    """Where a key of earlier versions stands now."""
-    if path == ["rollouts", "samplers"]:
-        return "samplers stand in each predictor's entry now, without its name: predictors.entries.flow.samplers: [20]"
-    if len(path) == 2 and path[0] == "predictors" and path[1] in DEFAULTS:
-        return f"the settings of predictors stand in their entries now: predictors.entries.{path[1]}"
-    if path[:2] == ["predictors", "entries"] and len(path) == 4 and str(path[3]).startswith("anchor"):
-        return f"it is called {str(path[3]).replace('anchor', 'guess')} now"
-    return None
-
-
 def _explain(detail: ErrorDetails, raw: Mapping[str, Any]) -> str:
     path = [part for part in detail["loc"] if not (isinstance(part, str) and part.startswith(("function-", "tagged-")))]
     key = ".".join(map(str, path)) or "the file"
     if detail["type"] == "extra_forbidden":
-        if moved := _moved(path):
+        if moved := moved_to(path):
             return f"unknown key {key}; {moved}"
         known = known_keys(path[:-1], raw)
         near = difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.5)

@@ -42,6 +42,8 @@ _DB_PER_NEPER = 10 / math.log(10)
 SSIM_WINDOW = 11
 BLANK_ENERGY = 2 * (0.25 / 255) ** 2
 """Gradient energy of an image that is called blank: a root mean square gradient of a quarter of an 8-bit level."""
+CAP_DB = 100.0
+"""PSNR that equal frames get where means are compared: they would score infinitely and hide all others."""
 
 
 def decibels(error: Tensor) -> Tensor:

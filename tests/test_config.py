@@ -1,6 +1,7 @@
 """The configuration: defaults, generated files, and one clear line for every mistake."""
 
 import copy
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 import yaml
 
 from lamo.config import Config, fields, load_config
+from lamo.earlier_keys import MOVED
 from lamo.errors import LamoError
 from lamo.tools.config_docs import generated_files
 
@@ -174,3 +176,20 @@ def test_environments_agree_with_the_constraints(path):
 def test_reading_the_configuration_needs_no_workflow():
     code = "import lamo.config, sys; sys.exit('snakemake' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def nested(path: list[str], value: object) -> dict:
+    return {path[0]: nested(path[1:], value) if len(path) > 1 else value}
+
+
+@pytest.mark.parametrize("key", sorted(MOVED))
+def test_a_key_of_an_earlier_version_is_refused_with_what_became_of_it(key):
+    path = key.replace("*", "gmm").split(".")
+    with pytest.raises(LamoError, match=re.escape(f"unknown key {'.'.join(path)}; {MOVED[key]}")):
+        load_config(nested(path, 1))
+
+
+@pytest.mark.parametrize(("key", "near"), [("midway.forward.tokenz", "known keys"), ("decoder.step", "known keys")])
+def test_a_key_that_no_version_had_is_refused_with_known_ones(key, near):
+    with pytest.raises(LamoError, match=rf"unknown key {key} \(found 1\); .*{near}"):
+        load_config(nested(key.split("."), 1))

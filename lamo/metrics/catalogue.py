@@ -42,6 +42,7 @@ class Metric:
         level: value at which the panel has a line.
         compare: whether rows are compared by it, which needs a direction.
         about: what it is, for the caption of its table: a phrase without full stop.
+        of_samples: it is of all samples of a window together, not of a single one.
         of_sets: it belongs to a whole set of frames, not to a window, as a distance between distributions does.
     """
 
@@ -58,6 +59,7 @@ class Metric:
     level: float | None = None
     compare: bool = False
     about: str = ""
+    of_samples: bool = False
     of_sets: bool = False
 
     def __post_init__(self) -> None:
@@ -123,26 +125,44 @@ _DECLARED = (
     Metric("mse", "MSE", better="lower"),
     Metric("drift", "drift", better="one", figure=True, level=1.0, long_title="state norm over the true one"),
     # Of all samples of a window.
-    Metric("psnr_best", "PSNR best", better="higher", decimals=2, unit="dB", table="samples", about=_BEST),
-    Metric("ssim_best", "SSIM best", better="higher", decimals=3, table="samples", about=_BEST),
-    Metric("psnr_mean", "PSNR mean", better="higher", decimals=2, unit="dB", table="samples", about=_MEAN),
-    Metric("ssim_mean", "SSIM mean", better="higher", decimals=3, table="samples", about=_MEAN),
     Metric(
-        "energy_score", "energy", better="lower", decimals=4, table="main", figure=True, compare=True,
+        "psnr_best", "PSNR best", better="higher", decimals=2, unit="dB", table="samples", of_samples=True,
+        about=_BEST,
+    ),
+    Metric(
+        "ssim_best", "SSIM best", better="higher", decimals=3, table="samples", of_samples=True,
+        about=_BEST,
+    ),
+    Metric(
+        "psnr_mean", "PSNR mean", better="higher", decimals=2, unit="dB", table="samples", of_samples=True,
+        about=_MEAN,
+    ),
+    Metric(
+        "ssim_mean", "SSIM mean", better="higher", decimals=3, table="samples", of_samples=True,
+        about=_MEAN,
+    ),
+    Metric(
+        "energy_score", "energy", better="lower", decimals=4, table="main", figure=True, compare=True, of_samples=True,
         long_title="energy score of pixels",
         about="energy score of the samples' pixels, root mean square error less half the mean distance between "
         "samples, in 0..1 units, lower is better; a point forecast (one sample) scores its error",
     ),
     Metric(
-        "spread", "spread", better="neither", decimals=4, table="samples",
+        "spread", "spread", better="neither", decimals=4, table="samples", of_samples=True,
         about="mean distance between two samples (root mean square, pixels in 0..1), n/a where a row has one sample",
     ),
     Metric(
-        "coverage", "coverage", better="neither", decimals=3, table="samples",
+        "coverage", "coverage", better="neither", decimals=3, table="samples", of_samples=True,
         about="share of pixel values within the range of the samples, n/a where a row has one sample",
     ),
-    Metric("energy_score_latent", "latent energy", better="lower", decimals=3, table="samples", about=_LATENT),
-    Metric("spread_latent", "latent spread", better="neither", decimals=3, table="samples", about=_LATENT),
+    Metric(
+        "energy_score_latent", "latent energy", better="lower", decimals=3, table="samples", of_samples=True,
+        about=_LATENT,
+    ),
+    Metric(
+        "spread_latent", "latent spread", better="neither", decimals=3, table="samples", of_samples=True,
+        about=_LATENT,
+    ),
     # Of a whole row.
     Metric(
         "skill", "skill", better="higher", decimals=2, table="samples", figure=True, level=0.0,

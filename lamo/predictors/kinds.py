@@ -130,8 +130,9 @@ def find_kind(kind: str) -> Kind:
     Raises:
         LamoError: it is not known, cannot be imported, or is no `Kind`.
     """
+    path = kind_path(kind)
     try:
-        found = import_named(kind_path(kind))
+        found = import_named(path)
     except LamoError as error:
         raise LamoError(
             f"found {kind!r}, expected an import path package.module:NAME of a Kind; {error}; install the package, or "

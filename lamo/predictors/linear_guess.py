@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from lamo.errors import LamoError
 from lamo.predictors.interface import Randomness
 from lamo.predictors.randomness import normal
-from lamo.statistics.normal_equations import solve_ridge
+from lamo.statistics.normal_equations import NormalEquations
 
 RANK = 512
 """Principal components that the guess is made in; fewer where a step has fewer values."""
@@ -95,7 +95,7 @@ class LinearGuess(nn.Module):
             raise LamoError("the linear guess is fitted on training windows, found none")
         self.basis.copy_(_principal_components(torch.cat(steps), self.basis.shape[1]))
         columns, rank = len(self.weight) + 1, len(self.bias)
-        folds = [_Sums(columns, rank, self.basis.device) for _ in range(FOLDS)]
+        folds = [NormalEquations(columns, rank, self.basis.device) for _ in range(FOLDS)]
         outside = torch.zeros(len(self.basis), dtype=torch.float64, device=self.basis.device)
         for past, target in again:
             inputs = torch.nn.functional.pad(self._inputs(past), (0, 1), value=1.0)
@@ -104,52 +104,18 @@ class LinearGuess(nn.Module):
             # Of neighbouring windows, so that a fold's clips are hardly in the others.
             for fold, x, y in zip(folds, inputs.tensor_split(FOLDS), wanted.tensor_split(FOLDS), strict=True):
                 fold.add(x, y)
-        whole = sum(folds, _Sums(columns, rank, self.basis.device))
-        found = whole.regression(self.ridge)
+        whole = sum(folds, NormalEquations(columns, rank, self.basis.device))
+        found = whole.solve(self.ridge * whole.rows)
         self.weight.copy_(found[:-1])
         self.bias.copy_(found[-1])
-        if min(fold.windows for fold in folds) == 0:
+        if min(fold.rows for fold in folds) == 0:
             return  # too few windows to hold some out: nothing is known of what the guess leaves
-        left = [fold.residual_products((whole - fold).regression(self.ridge)) for fold in folds]
-        self.spread.copy_(_root(torch.stack(left).sum(0) / whole.windows))
-        self.outside.copy_((outside / whole.windows).sqrt())
-
-
-class _Sums:
-    """Sums over windows of the products of inputs [n, C] (the last is 1) and wanted values [n, R], in float64."""
-
-    def __init__(self, columns: int, rank: int, device: torch.device) -> None:
-        self.gram = torch.zeros(columns, columns, dtype=torch.float64, device=device)
-        self.moment = torch.zeros(columns, rank, dtype=torch.float64, device=device)
-        self.squares = torch.zeros(rank, rank, dtype=torch.float64, device=device)
-        self.windows = 0
-
-    def add(self, inputs: Tensor, wanted: Tensor) -> None:
-        self.gram += (inputs.T @ inputs).double()
-        self.moment += (inputs.T @ wanted).double()
-        self.squares += (wanted.T @ wanted).double()
-        self.windows += len(inputs)
-
-    def __add__(self, other: "_Sums") -> "_Sums":
-        return self._with(other, 1)
-
-    def __sub__(self, other: "_Sums") -> "_Sums":
-        return self._with(other, -1)
-
-    def _with(self, other: "_Sums", sign: int) -> "_Sums":
-        columns, rank = self.moment.shape
-        result = _Sums(columns, rank, self.moment.device)
-        for name in ("gram", "moment", "squares", "windows"):
-            setattr(result, name, getattr(self, name) + sign * getattr(other, name))
-        return result
-
-    def regression(self, ridge: float) -> Tensor:
-        """Ridge regression of the wanted values on the inputs, [C, R]; `ridge` per window."""
-        return solve_ridge(self.gram, self.moment, ridge * self.windows)
-
-    def residual_products(self, found: Tensor) -> Tensor:
-        """Sum of the squares and products of what the regression `found` leaves of the wanted values, [R, R]."""
-        return self.squares - found.T @ self.moment - self.moment.T @ found + found.T @ self.gram @ found
+        left = []
+        for fold in folds:
+            others = whole - fold
+            left.append(fold.residual_products(others.solve(self.ridge * others.rows)))
+        self.spread.copy_(_root(torch.stack(left).sum(0) / whole.rows))
+        self.outside.copy_((outside / whole.rows).sqrt())
 
 
 def _root(covariance: Tensor) -> Tensor:
@@ -164,9 +130,9 @@ def _principal_components(rows: Tensor, rank: int) -> Tensor:
     wide = centred.shape[1] > len(centred)
     values, vectors = torch.linalg.eigh(centred @ centred.T if wide else centred.T @ centred)
     values, vectors = values.flip(0), vectors.flip(1)
-    told = values > values[0].clamp_min(1e-30) * 1e-9
+    kept = values > values[0].clamp_min(1e-30) * 1e-9
     if wide:
-        vectors = centred.T @ vectors[:, told] / values[told].sqrt()
-        told = told[told]
-    found = vectors[:, : len(told)][:, told][:, :rank]
+        vectors = centred.T @ vectors[:, kept] / values[kept].sqrt()
+        kept = kept[kept]
+    found = vectors[:, : len(kept)][:, kept][:, :rank]
     return torch.nn.functional.pad(found, (0, rank - found.shape[1])).to(rows.dtype)

@@ -86,13 +86,15 @@ def in_words(methods: Sequence[Method], step: Step) -> str:
     for one in methods:
         first.setdefault(one.predictor, one)
     reference, *others = first.values()
-    told = [_beside(reference, other) for other in others] or ["There is one predictor, and nothing to match it with."]
+    sentences = [_beside(reference, other) for other in others] or [
+        "There is one predictor, and nothing to match it with."
+    ]
     cheap, dear = (pick(methods, key=lambda one: one.step_flops) for pick in (min, max))
-    told.append(
+    sentences.append(
         f"A rollout step takes from {short(cheap.step_flops)} FLOP ({cheap.sampler}) to {short(dear.step_flops)} "
         f"({dear.sampler}), and the decoder {short(step.decoder)} more for every method."
     )
-    return " ".join(told)
+    return " ".join(sentences)
 
 
 def _beside(reference: Method, other: Method) -> str:

@@ -101,15 +101,15 @@ def say_absent(axis: Axes) -> None:
     axis.text(0.5, 0.5, ABSENT, transform=axis.transAxes, ha="center", va="center", fontsize=11, color="#666666")
 
 
-def loss_curves(path: str | Path, logs: Mapping[str, str | Path], against: str = "step") -> None:
+def loss_curves(path: str | Path, logs: Mapping[str, str | Path]) -> None:
     """Write a PNG with one panel per quantity that the training logs hold, a line per log.
 
     `logs`: name -> log.parquet with a `step` column, every other column a series (null where it was not logged) but for
     the pace of the training and what `learning_curve` shows.
-    `against`: "step", or "samples" for a learning curve, then on a logarithmic axis. Series that are positive and span
-    more than a factor of ten get a logarithmic axis. Raises `LamoError` if a log lacks the column.
+    Series that are positive and span more than a factor of ten get a logarithmic axis. Raises `LamoError` if a log
+    cannot be read or lacks the column.
     """
-    tables = {name: _read_log(file, against) for name, file in logs.items()}
+    tables = {name: _read_log(file) for name, file in logs.items()}
     series = list(
         dict.fromkeys(c for table in tables.values() for c in table.column_names if not _NOT_SERIES.fullmatch(c))
     )
@@ -122,7 +122,7 @@ def loss_curves(path: str | Path, logs: Mapping[str, str | Path], against: str =
         for i, (name, table) in enumerate(tables.items()):
             if column not in table.column_names:
                 continue
-            x, y = (np.array(table[c].to_pylist(), dtype=np.float64) for c in (against, column))
+            x, y = (np.array(table[c].to_pylist(), dtype=np.float64) for c in ("step", column))
             seen = np.isfinite(x) & np.isfinite(y)
             few = "o" if seen.sum() < 15 else None
             (line,) = axis.plot(x[seen], y[seen], color=f"C{i % 10}", linewidth=1.2, marker=few, markersize=3)
@@ -133,21 +133,19 @@ def loss_curves(path: str | Path, logs: Mapping[str, str | Path], against: str =
             say_absent(axis)
         if len(values) and values.min() > 0 and values.max() > 10 * values.min():
             axis.set_yscale("log")
-        if against == "samples":
-            axis.set_xscale("log")
         axis.set_title(column.replace("_", " "), fontsize=10)
-        axis.set_xlabel({"step": "training step", "samples": "training samples seen"}.get(against, against))
+        axis.set_xlabel("training step")
     _legend(figure, spare, list(lines.values()), [figure_label(name) for name in lines])
     save(figure, path)
 
 
-def _read_log(file: str | Path, against: str) -> pa.Table:
+def _read_log(file: str | Path) -> pa.Table:
     try:
         table = pq.read_table(file)
     except (OSError, pa.ArrowInvalid) as error:
         raise LamoError(f"{file}: not a readable training log ({error}); run the stage that writes it") from None
-    if against not in table.column_names:
-        raise LamoError(f"{file}: found columns {table.column_names}, expected one named {against}")
+    if "step" not in table.column_names:
+        raise LamoError(f"{file}: found columns {table.column_names}, expected one named step")
     return table
 
 

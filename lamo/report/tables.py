@@ -160,7 +160,8 @@ def table_text(grid: Grid) -> str:
     for horizon, rows in grid.blocks():
         lines += ["", *text_table([f"after {horizon:g} s", *titles], rows)]
     over = "clips and training seeds" if grid.seeds > 1 else "clips"
-    lines += ["", f"mean ± half the 95 % interval over {over}; of single samples, energy of all"]
+    joint = ", ".join(one.title for one in grid.metrics if one.of_samples)
+    lines += ["", f"mean ± half the 95 % interval over {over}; of single samples{f', {joint} of all' if joint else ''}"]
     lines += [*textwrap.wrap("; ".join(_in_words(grid.metrics)), 98), grid.run]
     return "\n".join(lines) + "\n"
 

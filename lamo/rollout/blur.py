@@ -5,13 +5,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lamo.images import blur_frames, psnr, to_unit
+from lamo.images import CAP_DB, blur_frames, psnr, to_unit
 from lamo.rollout.windows import ClipFrames
 from lamo.stores.rollouts import Window
 
 logger = logging.getLogger(__name__)
-# In dB. Equal frames would score infinitely and hide all others in a mean.
-CAP_DB = 100.0
 
 
 def fit_blur(

@@ -25,8 +25,9 @@ snakemake --cores 8 --configfile config/videos.yaml --config run=mine videos='{r
 
 A section given with `--config` is merged key by key with what the files say about it (lists are replaced). Unknown keys
 and wrong types are refused with the key, the value found and the value expected. `lamo config check FILE...` says
-whether files are valid together, `lamo config show FILE...` prints every value that a run would use. Threads, memory,
-GPUs and the settings of a cluster are no choices of science: they stand in `workflow/profiles/`.
+whether files are valid together, `lamo config show FILE...` prints every value that a run would use. How many threads
+and GPUs and how much memory and time a job needs stands with its rule in `workflow/rules/`. What a machine or a cluster
+has stands in `workflow/profiles/`.
 
 | file | run |
 |---|---|
@@ -34,6 +35,9 @@ GPUs and the settings of a cluster are no choices of science: they stand in `wor
 | `tiny.yaml` | every rule in about a minute, for tests |
 | `videos.yaml` | any folder of videos: set `videos.root` |
 | `bdd100k.yaml` | the paper's run on BDD100K |
+| `published.yaml` | the published form and recipe of the Midway Network at small sizes, on the synthetic world |
+| `compact.yaml` | the Midway Network of `results/weights/compact` |
+| `bench*.yaml` | the benchmarks: `make bench-science`, `make bench-dashcam` |
 | `ablations/*.yaml` | variants of single choices, laid over a finished run, whose stages they share: `make ablations` |
 
 | key | type | default | meaning; unit; source |

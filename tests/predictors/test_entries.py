@@ -128,7 +128,7 @@ def test_rows_are_in_the_order_of_the_entries_and_called_after_them():
             "found 'linear' with guess 'none'; expected guess",
         ),
         ({"flow": {"history": 0}}, "predictors.entries.flow.guess: found 'linear' with a history of 0"),
-        ({"gmm": {"log_sigma_min": 2.0}}, "unknown key predictors.entries.gmm.log_sigma_min (found 2.0)"),
+        ({"gmm": {"log_sigma_min": 2.0}}, "unknown key predictors.entries.gmm.log_sigma_min; it is a constant"),
         ({"gmm": {"components": 65}}, "predictors.entries.gmm.components: found 65, expected less than or equal to 64"),
         ({"state": {"guess_ridge": 0}}, "predictors.entries.state.guess_ridge: found 0, expected greater than 0"),
         ({"state": {"width": 129, "coupling": "attention"}}, "predictors.entries.state.width: found 129 with coupling"),
@@ -153,7 +153,7 @@ def test_mistakes_beside_the_entries_are_named():
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
-        ({"predictors": {"flow": {"width": 3}}}, "stand in their entries now: predictors.entries.flow"),
+        ({"predictors": {"flow": {"width": 3}}}, "predictors.flow; it is predictors.entries.flow now"),
         ({"rollouts": {"samplers": {"flow": ["flow-20"]}}}, "stand in each predictor's entry now, without its name"),
     ],
 )

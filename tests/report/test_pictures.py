@@ -131,8 +131,7 @@ def write_log(path, **columns):
     return path
 
 
-@pytest.mark.parametrize("against", ["step", "samples"])
-def test_losses_are_drawn_with_gaps(tmp_path, against):
+def test_losses_are_drawn_with_gaps(tmp_path):
     logs = {
         f"flow_{i}": write_log(
             tmp_path / f"{i}.parquet",
@@ -144,7 +143,7 @@ def test_losses_are_drawn_with_gaps(tmp_path, against):
         )
         for i in range(2)
     }
-    loss_curves(tmp_path / "loss.png", logs, against)
+    loss_curves(tmp_path / "loss.png", logs)
     assert Image.open(tmp_path / "loss.png").width == round(2 * 3.9 * 130)
 
 

@@ -9,7 +9,7 @@ from lamo.images import gradients, to_input, to_unit
 from lamo.midway.learning.pretraining import patches
 from lamo.midway.network import Midway
 from lamo.nn.share import batch_mean
-from lamo.statistics.normal_equations import solve_ridge
+from lamo.statistics.normal_equations import NormalEquations
 from lamo.stores.windows import Windows
 
 FIT_FRAMES = 512
@@ -46,16 +46,14 @@ def fit_readout(model: Midway, frames: Windows, seed: int, device: torch.device)
     picks = np.random.default_rng(seed).permutation(len(frames))[:FIT_FRAMES]
     images = frames.read(np.sort(picks))[:, 0]
     patch = images.shape[1] // model.grid[0]
-    gram, moment = torch.zeros((), device=device), torch.zeros((), device=device)
+    sums = NormalEquations(model.config.encoder.width + 1, 3 * patch**2, device)
     for begin in range(0, len(images), 64):
         batch = images[begin : begin + 64]
         tokens = model.encode(to_input(batch, device), "teacher")[0][:, 1:].flatten(0, 1).double()
         tokens = F.pad(tokens, (0, 1), value=1.0)
-        gram = gram + tokens.T @ tokens
-        moment = moment + tokens.T @ patches(to_unit(batch, device), patch).flatten(0, 1).double()
+        sums.add(tokens, patches(to_unit(batch, device), patch).flatten(0, 1).double())
     # In proportion to the tokens' own power.
-    ridge = RIDGE * float(gram.diagonal()[:-1].mean())
-    solved = solve_ridge(gram, moment, ridge).float()
+    solved = sums.solve(RIDGE * float(sums.gram.diagonal()[:-1].mean())).float()
     return PixelReadout(solved[:-1], solved[-1], model.grid, patch)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lamo.images import blur, psnr, sharpness, to_input, to_unit
+from lamo.images import CAP_DB, blur, psnr, sharpness, to_input, to_unit
 from lamo.midway.learning.config import VALIDATED_STEPS
 from lamo.midway.learning.readout import PixelReadout, fit_readout
 from lamo.midway.network import Midway
@@ -15,8 +15,6 @@ from lamo.stores.windows import ShardArray, Windows
 from lamo.training.device import mixed_precision
 
 WINDOWS = 64
-CAP_DB = 100.0
-"""Highest PSNR of one image."""
 BLUR_SIGMAS = (0.0, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)
 """Standard deviations of the blurred persistence, in 1/32 of the frames' height."""
 

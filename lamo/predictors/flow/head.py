@@ -128,18 +128,18 @@ class FlowHead(nn.Module):
         # Nothing is added where the size is 0.
         self.step_size = table(len(STEP_SIZES) - 1, width) if shortcut_share else None
 
-    def velocity(self, x: Tensor, tau: Tensor, tokens: Tensor, told: Tensor | None = None) -> Tensor:
+    def velocity(self, x: Tensor, tau: Tensor, tokens: Tensor, size_index: Tensor | None = None) -> Tensor:
         """v(x_tau, tau | h_t), or its mean over a step that begins there, [B, ..., D].
 
         Args:
             x: x_tau, [B, ..., D].
             tau: [B].
             tokens: h_t, [B, ..., d].
-            told: number of the step's size in `STEP_SIZES`, [B]; None: 0 for all, the velocity itself.
+            size_index: number of the step's size in `STEP_SIZES`, [B]; None: 0 for all, the velocity itself.
         """
         time = self.tau_in(embed_tau(tau))
-        if told is not None and self.step_size is not None:
-            time = time + F.pad(self.step_size, (0, 0, 1, 0))[told]
+        if size_index is not None and self.step_size is not None:
+            time = time + F.pad(self.step_size, (0, 0, 1, 0))[size_index]
         time = time.view(len(tau), *(1,) * (x.ndim - 2), -1)
         condition = F.silu(self.context_in(tokens) + time)
         x = self.x_in(x)
@@ -162,16 +162,16 @@ class FlowHead(nn.Module):
 
     def _shortcut_loss(self, tokens: Tensor, x0: Tensor, x1: Tensor, tau: Tensor, generator: Generator) -> Tensor:
         chosen = shortcut_rows(len(x1), self.shortcut_share)
-        told = draw_sizes(len(x1), chosen, generator, x1)
-        tau = on_grid(tau, told)
+        size_index = draw_sizes(len(x1), chosen, generator, x1)
+        tau = on_grid(tau, size_index)
         point = straight_path(x0, x1, _spread(tau, x1))
         # Before the steps without gradient: older versions of PyTorch keep weights as autocast has cast them first.
-        found, target = self.velocity(point.position, tau, tokens, told).float(), point.velocity
+        found, target = self.velocity(point.position, tau, tokens, size_index).float(), point.velocity
         if chosen:
             rows = torch.tensor(chosen, device=x1.device)
             steps = two_half_steps(
-                lambda x, tau, told: self.velocity(x, tau, tokens[rows], told),
-                point.position[rows], tau[rows], told[rows],
+                lambda x, tau, index: self.velocity(x, tau, tokens[rows], index),
+                point.position[rows], tau[rows], size_index[rows],
             )  # fmt: skip
             target = target.index_copy(0, rows, steps)
         return F.mse_loss(found, target)
@@ -188,9 +188,12 @@ class FlowHead(nn.Module):
         rows = tokens.shape[0]
         x0 = normal((*tokens.shape[:-1], self.token_width), generator, tokens)
         size = step_size_of_sampler(sampler.steps, sampler.solver)
-        told = torch.full((rows,), size, device=tokens.device) if size else None
+        index = torch.full((rows,), size, device=tokens.device) if size else None
         return integrate(
-            lambda x, tau: self.velocity(x, x.new_full((rows,), tau), tokens, told), x0, sampler.steps, sampler.solver
+            lambda x, tau: self.velocity(x, x.new_full((rows,), tau), tokens, index),
+            x0,
+            sampler.steps,
+            sampler.solver,
         )
 
 

@@ -40,31 +40,31 @@ def draw_sizes(rows: int, chosen: list[int], generator: Generator, like: Tensor)
     return drawn * torch.tensor([row in picked for row in range(rows)], device=like.device)
 
 
-def on_grid(tau: Tensor, told: Tensor) -> Tensor:
-    """tau [B] moved down to a multiple of the size told, where the steps of a sample begin; unmoved where that is 0."""
-    size = _sizes(told, tau)
-    return torch.where(told > 0, (tau / size.clamp_min(STEP_SIZES[1])).floor() * size, tau)
+def on_grid(tau: Tensor, size_index: Tensor) -> Tensor:
+    """tau [B] moved down to a multiple of the size, where the steps of a sample begin; unmoved where that is 0."""
+    size = _sizes(size_index, tau)
+    return torch.where(size_index > 0, (tau / size.clamp_min(STEP_SIZES[1])).floor() * size, tau)
 
 
 def two_half_steps(
-    velocity: Callable[[Tensor, Tensor, Tensor], Tensor], x: Tensor, tau: Tensor, told: Tensor
+    velocity: Callable[[Tensor, Tensor, Tensor], Tensor], x: Tensor, tau: Tensor, size_index: Tensor
 ) -> Tensor:
-    """Mean velocity of two steps of half the size told, the target of one whole step, without gradient.
+    """Mean velocity of two steps of half the given size, the target of one whole step, without gradient.
 
-    (s(x, tau, d) + s(x + d s(x, tau, d), tau + d, d)) / 2 with d half the size told; where no such d can be told, which
+    (s(x, tau, d) + s(x + d s(x, tau, d), tau + d, d)) / 2 with d half the given size; where there is no such d, which
     is below the smallest, the velocity (d = 0) stands for s.
 
     Args:
-        velocity: s of x [B, ...], tau [B] and the number of the size told [B]; of x's shape.
+        velocity: s of x [B, ...], tau [B] and the number of the given size [B]; of x's shape.
         x: where the step begins, [B, ...].
         tau: when it begins, [B].
-        told: number of the whole step's size, above 0, [B].
+        size_index: number of the whole step's size, above 0, [B].
     """
-    half = _sizes(told, tau) / 2
+    half = _sizes(size_index, tau) / 2
     with torch.no_grad():
-        first = velocity(x, tau, told - 1).float()
+        first = velocity(x, tau, size_index - 1).float()
         middle = x + half.view(-1, *(1,) * (x.ndim - 1)) * first
-        second = velocity(middle, tau + half, told - 1).float()
+        second = velocity(middle, tau + half, size_index - 1).float()
     return (first + second) / 2
 
 
@@ -75,5 +75,5 @@ def step_size_of_sampler(steps: int, solver: str) -> int:
     return STEP_SIZES.index(size) if solver == "euler" and size in STEP_SIZES else 0
 
 
-def _sizes(told: Tensor, like: Tensor) -> Tensor:
-    return torch.tensor(STEP_SIZES, dtype=like.dtype, device=like.device)[told]
+def _sizes(size_index: Tensor, like: Tensor) -> Tensor:
+    return torch.tensor(STEP_SIZES, dtype=like.dtype, device=like.device)[size_index]

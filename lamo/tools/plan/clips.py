@@ -106,7 +106,7 @@ def plan_clips(config: Config, options: dict[str, int] | None, seconds: float | 
     """
     if options is not None:
         if seconds is None:
-            raise LamoError("CLIPS was given without SECONDS, the length of a clip in s; expected both (SECONDS=40)")
+            raise LamoError("--clips was given without --seconds, the length of a clip; expected both (--seconds 40)")
         return _alike("options", config, options, seconds, ASSUMED_PIXELS)
     if config.videos.root is None:
         world = config.world
@@ -116,8 +116,8 @@ def plan_clips(config: Config, options: dict[str, int] | None, seconds: float | 
         found = find_videos(config.videos, config.videos.root, config.frames.shards.counts())
     except LamoError as error:
         raise LamoError(
-            f"{error}; name the folder with VIDEOS=folder, or plan without videos: "
-            'CLIPS="train=70000 val=10000" SECONDS=40'
+            f"{error}; name the folder with --videos FOLDER, or plan without videos: "
+            "--clips train=70000 val=10000 --seconds 40"
         ) from None
     return _from_files(config, found, sample)
 
@@ -127,7 +127,7 @@ def parse_clips(words: Sequence[str]) -> dict[str, int]:
     pairs = [word.partition("=") for word in " ".join(words).replace(",", " ").split()]
     counts = {name: int(count) for name, _, count in pairs if count.isdecimal() and int(count) > 0}
     if set(counts) != set(SPLITS) or len(pairs) != len(SPLITS):
-        raise LamoError(f'CLIPS: found "{" ".join(words)}", expected a count for each split: "train=70000 val=10000"')
+        raise LamoError(f'--clips: found "{" ".join(words)}", expected a count for each split: train=70000 val=10000')
     return counts
 
 

@@ -30,10 +30,14 @@ class FinishedJob:
 
 @dataclass
 class EarlierRun:
-    """The finished jobs of a run."""
+    """The finished jobs of a run.
+
+    `unread`: what of its records and benchmark files cannot be read, a line each. These jobs are left out.
+    """
 
     folder: Path
     jobs: list[FinishedJob]
+    unread: list[str] = field(default_factory=list)
     _workloads: dict[str, Workload | None] = field(default_factory=dict)
 
     @property
@@ -74,29 +78,34 @@ class EarlierRun:
 
 def earlier_runs(results: Path) -> list[EarlierRun]:
     """The runs below `results` with jobs that ran on this machine, the newest first, some at most."""
-    runs = [(run, _finished(run)) for run in results.iterdir() if (run / FOLDER).is_dir()] if results.is_dir() else []
-    newest = sorted(runs, key=lambda run: (run[0] / FOLDER).stat().st_mtime, reverse=True)
-    return [EarlierRun(folder, jobs) for folder, jobs in newest if jobs][:MOST_RUNS]
+    folders = [run for run in results.iterdir() if (run / FOLDER).is_dir()] if results.is_dir() else []
+    newest = sorted(folders, key=lambda run: (run / FOLDER).stat().st_mtime, reverse=True)
+    runs = [_finished(run) for run in newest]
+    return [run for run in runs if run.jobs or run.unread][:MOST_RUNS]
 
 
-def _finished(run: Path) -> list[FinishedJob]:
-    """Of those whose record and benchmark file can be read: half-written ones are no reason not to plan."""
+def _finished(folder: Path) -> EarlierRun:
+    """The jobs of a run that ran on this machine."""
+    run = EarlierRun(folder, [])
     here = device(1)
-    jobs = []
-    for path in sorted((run / FOLDER).glob("*/*.json")):
-        benchmark = run / "benchmarks" / path.parent.name / f"{path.stem}.tsv"
+    for path in sorted((folder / FOLDER).glob("*/*.json")):
+        benchmark = folder / "benchmarks" / path.parent.name / f"{path.stem}.tsv"
         if not benchmark.is_file():
             continue
-        record = read_json(path)
-        made_on = record["device"]
-        if "config" not in record or (made_on["cpu"], made_on["gpus"]) != (here["cpu"], here["gpus"]):
-            continue
-        config = json.dumps(record["config"], sort_keys=True)
-        # Of a training that was interrupted, the benchmark file has the last attempt alone, its log has all.
-        logged = sum(_logged_s(run / Path(*Path(output).parts[2:])) for output in record["outputs"])
-        seconds = max(_seconds(benchmark), logged)
-        jobs.append(FinishedJob(record["rule"], record["wildcards"], seconds, config))
-    return jobs
+        try:
+            record = read_json(path)
+            made_on = record["device"]
+            if "config" not in record or (made_on["cpu"], made_on["gpus"]) != (here["cpu"], here["gpus"]):
+                continue
+            config = json.dumps(record["config"], sort_keys=True)
+            # Of a training that was interrupted, the benchmark file has the last attempt alone, its log has all.
+            logged = sum(_logged_s(folder / Path(*Path(output).parts[2:])) for output in record["outputs"])
+            seconds = max(_seconds(benchmark), logged)
+            run.jobs.append(FinishedJob(record["rule"], record["wildcards"], seconds, config))
+        # A half-written file is no reason not to plan.
+        except LamoError as error:
+            run.unread.append(str(error))
+    return run
 
 
 def _logged_s(output: Path) -> float:

@@ -35,7 +35,11 @@ class Options:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run needs; see the parts. `matmul`: operations per core-second; `disk`: a folder and its free bytes."""
+    """What a run needs; see the parts.
+
+    `matmul`: operations per core-second; `disk`: a folder and its free bytes; `unread`: files of earlier runs that
+    cannot be read.
+    """
 
     config: Config
     jobs: Sequence[Job]
@@ -49,6 +53,7 @@ class Plan:
     disk: tuple[Path, int]
     machine_bytes: int
     cores: int
+    unread: Sequence[str] = ()
 
     @property
     def disk_bytes(self) -> float:
@@ -89,10 +94,12 @@ def make_plan(raw: Mapping[str, Any], options: Options) -> Plan:
         rates = measure_rates(workload.sizes, clips, Path(folder))
     matmul = cpu_matmul()
     cores = len(os.sched_getaffinity(0))
-    clock = Clock(workload, earlier_runs(results), rates, matmul, cores)
+    runs = earlier_runs(results)
+    clock = Clock(workload, runs, rates, matmul, cores)
     return Plan(
         config=config, jobs=jobs, clips=clips, stores=plan_stores(workload, rates), memory=plan_memory(workload),
         times=clock.rules(jobs), rates=rates, matmul=matmul,
         gpu=choose_gpu(options.gpu_tflops, options.efficiency, gpu_matmul()),
         disk=free_bytes(results / config.run), machine_bytes=machine_memory(), cores=cores,
+        unread=[line for run in runs for line in run.unread],
     )  # fmt: skip

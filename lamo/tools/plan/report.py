@@ -46,7 +46,7 @@ def _source(plan: Plan) -> str:
     if clips.basis == "world":
         return "drives of the synthetic world, which the run renders"
     if clips.basis == "options":
-        return "as given by CLIPS and SECONDS, none was looked at"
+        return "as given by --clips and --seconds, none was looked at"
     files = f"{clips.files:,} files, {size(clips.bytes).strip()}; headers of {clips.looked_at:,} looked at"
     return f"{files}, {len(clips.failed):,} cannot be read; {clips.short:,} clips of the sample are too short"
 

@@ -6,8 +6,8 @@ from lamo.tools.plan.text import duration, size
 
 
 def warnings_of(plan: Plan) -> list[str]:
-    """One line each: disk, memory, runtime of jobs on a cluster, headers that cannot be read."""
-    return [*_disk(plan), *_memory(plan), *_runtime(plan), *_headers(plan)]
+    """One line each: disk, memory, runtime of jobs on a cluster, headers and earlier runs that cannot be read."""
+    return [*_disk(plan), *_memory(plan), *_runtime(plan), *_headers(plan), *_earlier(plan)]
 
 
 def _disk(plan: Plan) -> list[str]:
@@ -55,6 +55,12 @@ def _headers(plan: Plan) -> list[str]:
         f"{len(clips.failed)} of {clips.looked_at} headers looked at cannot be read, e.g. {clips.failed[0]}; they "
         "count as clips without frames"
     ]
+
+
+def _earlier(plan: Plan) -> list[str]:
+    if not plan.unread:
+        return []
+    return [f"{len(plan.unread)} jobs of earlier runs are left out, whose files cannot be read: {plan.unread[0]}"]
 
 
 def _asked(plan: Plan, rule: str) -> Job:

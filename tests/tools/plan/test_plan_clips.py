@@ -45,7 +45,7 @@ def test_options(config_of):
     "text", ["train=70000", "train=1 val=x", "train=1 val=2 test=3", "train=1 val=0", "train=1 train=1 val=2", "train"]
 )
 def test_clips_are_refused(text):
-    with pytest.raises(LamoError, match=r"CLIPS: found .*expected a count for each split"):
+    with pytest.raises(LamoError, match=r"--clips: found .*expected a count for each split"):
         parse_clips(text.split())
 
 
@@ -56,14 +56,14 @@ def test_clips_are_read(words):
 
 def test_missing_seconds_and_too_short_clips(config_of):
     config = config_of("bdd100k.yaml")
-    with pytest.raises(LamoError, match="CLIPS was given without SECONDS"):
+    with pytest.raises(LamoError, match="--clips was given without --seconds"):
         plan_clips(config, {"train": 1, "val": 1}, None, 64)
     with pytest.raises(LamoError, match=f"have 5 frames, frames.min_frames asks for {config.frames.min_frames}"):
         plan_clips(config, {"train": 1, "val": 1}, 1.0, 64)
 
 
 def test_missing_folder_says_what_else_can_be_done(config_of):
-    with pytest.raises(LamoError, match=r"found nothing, expected a folder .*VIDEOS=folder.*CLIPS="):
+    with pytest.raises(LamoError, match=r"found nothing, expected a folder .*--videos FOLDER.*--clips"):
         plan_clips(config_of("bdd100k.yaml"), None, None, 64)
 
 

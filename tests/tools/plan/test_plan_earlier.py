@@ -5,7 +5,6 @@ import json
 import pandas as pd
 import pytest
 
-from lamo.errors import LamoError
 from lamo.jobs.code_hash import ROOT
 from lamo.jobs.provenance import device
 from lamo.tools.overlay import read_raw
@@ -76,9 +75,18 @@ def test_a_run_without_its_clips_says_nothing(tmp_path, tiny_raw):
     assert earlier_runs(tmp_path)[0].measured("world_render") == (0.0, 0.0, 0)
 
 
-def test_a_damaged_benchmark_file_is_named(tmp_path, tiny_raw):
+@pytest.mark.parametrize(
+    ("file", "content", "words"),
+    [
+        ("benchmarks/01_frames/world_render.train.tsv", "s\n", "world_render.train.tsv: expected a column s"),
+        ("provenance/01_frames/world_render.train.json", '{"rule": "wor', "world_render.train.json: not valid JSON"),
+    ],
+)
+def test_a_damaged_file_is_left_out_and_named(tmp_path, tiny_raw, file, content, words):
+    write_clips(tmp_path / "a")
     write_job(tmp_path / "a", RENDER, tiny_raw)
-    file = tmp_path / "a/benchmarks/01_frames/world_render.train.tsv"
-    file.write_text("s\n")
-    with pytest.raises(LamoError, match=r"world_render.train.tsv: expected a column s"):
-        earlier_runs(tmp_path)
+    write_job(tmp_path / "a", ("01_frames", "world_render.val", "world_render", {"split": "val"}), tiny_raw)
+    (tmp_path / "a" / file).write_text(content)
+    (run,) = earlier_runs(tmp_path)
+    assert words in run.unread[0]
+    assert [job.wildcards for job in run.jobs] == [{"split": "val"}]

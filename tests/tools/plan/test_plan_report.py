@@ -199,7 +199,7 @@ def test_several_configurations_are_taken_in_their_order():
     [
         (["--config", "missing.yaml"], "missing.yaml: not found"),
         (["--videos", "nowhere"], "videos.root nowhere: found nothing"),
-        (["--clips", "train=1", "val=1"], "without SECONDS"),
+        (["--clips", "train=1", "val=1"], "without --seconds"),
         (["--clips", "train=1", "--seconds", "40"], "expected a count for each split"),
     ],
 )
