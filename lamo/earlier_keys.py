@@ -50,7 +50,7 @@ def _moved() -> Mapping[str, str]:
         *_names("metrics.probe", "clips", "ridges", "seed", "selection_share"),
         *_names("metrics.world_features", "drive_seconds", "learning_rate", "seed"),
         *_names(ENTRY, "log_sigma_min", "log_sigma_max"),
-        *("midway.encoder.mlp_ratio", "predictors.backbone.mlp_ratio", "world.crf"),
+        *("predictors.backbone.mlp_ratio", "world.crf"),
     ]
     return moved | dict.fromkeys(form, FORM) | dict.fromkeys(constant, CONSTANT)
 
