@@ -17,7 +17,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -105,12 +105,13 @@ class Locks:
             # While it is still held: afterwards the file may be another's. It may be gone with the folder of the run.
             path.unlink(missing_ok=True)
             file.close()
+            with suppress(OSError):  # there are other locks in it
+                path.parent.rmdir()
         self._files.clear()
 
     def _claim(self, results: Path, name: str, what: str, conflicts: Callable[[str], bool], wait_s: float) -> None:
         folder = results / FOLDER
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             found = self._try_claim(folder, name, what, conflicts)
             end = time.monotonic() + wait_s
             # A Snakemake that lives is not waited for: it may take days.
@@ -146,14 +147,33 @@ class Locks:
 
 @contextmanager
 def _turn(folder: Path) -> Iterator[None]:
-    """One process at a time looks at the locks in `folder` and makes its own."""
-    with (folder / "turn").open("a") as file:
-        end = time.monotonic() + TURN_S
-        while not _try_flock(file, fcntl.LOCK_EX):
-            if time.monotonic() > end:
-                raise LamoError(f"{file.name}: held by another process for {TURN_S:.0f} s; end that process")
-            time.sleep(ASK_AGAIN_S / 10)
-        yield
+    """One process at a time looks at the locks in `folder`, which is made if need be, and makes its own."""
+    with _take_turn(folder) as file:
+        try:
+            yield
+        finally:
+            Path(file.name).unlink(missing_ok=True)
+
+
+def _take_turn(folder: Path) -> TextIO:
+    end = time.monotonic() + TURN_S
+    while time.monotonic() < end:
+        folder.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # the folder was removed a moment ago
+            file = (folder / "turn").open("a")
+            # Whoever had the turn before has removed the file, so what was waited for may be gone.
+            if _try_flock(file, fcntl.LOCK_EX) and _is_in_place(file):
+                return file
+            file.close()
+        time.sleep(ASK_AGAIN_S / 10)
+    raise LamoError(f"{folder / 'turn'}: held by another process for {TURN_S:.0f} s; end that process")
+
+
+def _is_in_place(file: TextIO) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(file.name))
+    except FileNotFoundError:
+        return False
 
 
 def _try_flock(file: TextIO, kind: int) -> bool:

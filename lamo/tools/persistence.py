@@ -81,6 +81,7 @@ class PersistenceOfRuns(PersistenceBase):  # type: ignore[misc]
                     if run is not None and run not in self._written:
                         self._claim(run)
                 self._drop_stale_locks()
+                self._check_shared()
             self._say_what_is_not_known()
             with super().lock():
                 yield
@@ -106,6 +107,24 @@ class PersistenceOfRuns(PersistenceBase):  # type: ignore[misc]
         except LamoError as error:
             raise SystemExit(str(error)) from None
 
+    def _check_shared(self) -> None:
+        """Stages of another run are made where they are missing, and never made again."""
+        other = Path(self.results).with_name(self.shared or Path(self.results).name)
+        if other == Path(self.results):
+            return
+        again = {
+            job.rule.name
+            for job in self.dag.needrun_jobs()
+            if job.output
+            and all(run_of(path, other.parent) == other and Path(path).exists() for path in job.output)
+            and not self.dag.reason(job).incomplete_output
+        }
+        if again:
+            raise SystemExit(
+                f"share.run: the stages of {other.name} are out of date and this run would make them again "
+                f"({', '.join(sorted(again))}; lamo explain says why); start the run {other.name} itself first"
+            )
+
     def _drop_stale_locks(self) -> None:
         """Remove the locks of Snakemake that cannot be those of a live run, given the runs that this process holds."""
         for file in (self.path / "locks").glob("*.lock"):
@@ -123,7 +142,9 @@ class PersistenceOfRuns(PersistenceBase):  # type: ignore[misc]
     def _described(self, path: str, rule: Any, found: Any) -> Any:
         """What is known of `path`, of which Snakemake remembers `found`."""
         modified = _modified(path)
-        if modified is None or (found is not None and found.endtime == modified):
+        if modified is None:
+            return found
+        if found is not None and found.endtime == modified and found.record_format_version == RECORD_FORMAT_VERSION:
             return found
         job = self._jobs.writer(path)
         if job is None or (found is not None and not self._jobs.is_as_written(path, job)):

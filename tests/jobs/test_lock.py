@@ -87,14 +87,14 @@ def test_a_live_run_refuses_a_second_start_and_says_which_process_it_is(run, loc
         refusal(locks.write, run, "another")
         kill(first)
         locks.write(run, "another")
-    assert [path.name for path in (run / "locks").iterdir() if path.suffix] == ["run.lock"]
+    assert [path.name for path in (run / "locks").iterdir()] == ["run.lock"]
 
 
 def test_what_is_released_can_be_taken_and_leaves_no_file(run, locks):
     with Locks() as first:
         first.write(run, "first")
         refusal(locks.write, run, "second")
-    assert not list((run / "locks").glob("*.lock"))
+    assert not (run / "locks").exists()
     locks.write(run, "second")
 
 
@@ -210,3 +210,29 @@ def wait_until(condition) -> None:
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+def test_of_many_that_start_at_once_one_gets_the_run(run):
+    code = (
+        "import time\nfrom lamo.errors import LamoError\nfrom lamo.jobs.lock import Locks\nlocks = Locks()\n"
+        f"try:\n    locks.write({str(run)!r}, 'one of many')\n    print('has it')\n"
+        "except LamoError:\n    print('not')\ntime.sleep(6)\n"
+    )
+    started = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(6)]
+    said = [one.communicate(timeout=60)[0].strip() for one in started]
+    assert sorted(said) == ["has it", *["not"] * 5]
+
+
+def test_turns_are_taken_one_at_a_time(run):
+    """Six processes add to a number, which would lose some if two had the turn at once."""
+    run.mkdir(parents=True)
+    code = (
+        "import sys, time\nfrom pathlib import Path\nfrom lamo.jobs.lock import _turn\n"
+        f"number = Path({str(run)!r}) / 'number'\n"
+        "for _ in range(30):\n    with _turn(number.parent / 'locks'):\n"
+        "        before = int(number.read_text()) if number.exists() else 0\n        time.sleep(0.001)\n"
+        "        number.write_text(str(before + 1))\n"
+    )
+    started = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(4)]
+    assert [one.wait(timeout=120) for one in started] == [0] * 4
+    assert (run / "number").read_text() == "120"

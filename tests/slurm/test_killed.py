@@ -32,6 +32,7 @@ def test_failed_job_is_retried_with_more_memory_and_time(cluster, tmp_path):
 def test_killed_main_process_goes_on_to_the_same_tables(cluster, local, tmp_path):
     directory = tmp_path / "run"
     arguments = command(directory, *tiny(directory), *on_cluster())
+    first = len(cluster.jobs())
     process = start(arguments, cluster.environment)
     sign = directory / "results" / "tiny" / "logs" / "02_midway" / "midway_train.log"
     end = time.monotonic() + LIMIT_S
@@ -42,5 +43,9 @@ def test_killed_main_process_goes_on_to_the_same_tables(cluster, local, tmp_path
     output = process.communicate()[0]
     assert alive, output[-4000:]
     assert sign.exists(), output[-4000:]
+    # A start is refused as long as a job that has outlived its Snakemake is at work.
+    while any(job["JobState"] in ("PENDING", "RUNNING", "COMPLETING") for job in jobs_since(cluster, first)):
+        assert time.monotonic() < end
+        time.sleep(0.5)
     run(arguments, cluster.environment)
     assert tables(directory) == tables(local)

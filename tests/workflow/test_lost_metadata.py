@@ -52,6 +52,14 @@ def test_the_records_say_what_snakemake_itself_had_kept(tiny, copy):
         assert abs(after[name]["starttime"] - kept["starttime"]) < 60
 
 
+def test_what_an_older_snakemake_remembered_is_taken_from_the_records(copy):
+    folder = copy.directory / ".snakemake" / "metadata"
+    for file in (path for path in folder.rglob("*") if path.is_file()):
+        file.write_text(json.dumps({**json.loads(file.read_text()), "record_format_version": 5, "params": []}))
+    assert copy.jobs() == set()
+    assert copy.jobs("predictors={entries: {gmm: {components: 3}}}") == TRAINED_GMM
+
+
 def test_the_form_in_which_snakemake_remembers_is_the_one_that_is_written():
     assert RECORD_FORMAT_VERSION == 6
     assert set(MetadataRecord.model_fields) == {

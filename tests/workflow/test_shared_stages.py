@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from rerun_files import flip
 from rerun_jobs import CONTROLS, CURVES, ENCODED, FEATURES, FRAMES_SHEET, MIDWAY, SHOWN
 from workflow.conftest import Workflow
 
@@ -118,3 +119,17 @@ def test_longer_rollouts_share_the_predictors(tiny):
     assert not trained
     assert jobs >= CONTROLS | SHOWN | CURVES
     assert not FRAMES_SHEET & jobs
+
+
+def test_a_shared_stage_that_is_out_of_date_is_not_made_again_from_another_run(variants, tmp_path):
+    workflow, _ = variants
+    copy = workflow.copied(tmp_path / "run")
+    flip("02_midway/model.safetensors")(copy.results)
+    before = content(copy.results)
+    output = copy.run(config=VARIANTS, succeeds=False)
+    (line,) = [line for line in output.splitlines() if line.startswith("share.run:")]
+    assert (
+        "the stages of tiny are out of date and this run would make them again (decoder_train, latents_encode" in line
+    )
+    assert line.endswith("start the run tiny itself first")
+    assert content(copy.results) == before
