@@ -5,7 +5,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from made_videos import encode
+from made_videos import CORNERS, corners, encode, nearest, rotate, shown, stamped
 
 from lamo.video.config import FramesConfig
 from lamo.video.decode import decode_clip
@@ -161,3 +161,13 @@ def test_a_frame_alone():
     fields = Deinterlacer(None)
     assert len(list(fields.frames(_frames(_woven(1), [True])))) == 1
     assert list(fields.notes()) == ["interlaced and left so (a frame alone)"]
+
+
+def test_a_turn_is_kept(tmp_path):
+    """What a frame says besides its fields is still known after them."""
+    frames = [np.ascontiguousarray(np.rot90(stamped(index), -1)) for index in range(60)]
+    path = encode(tmp_path / "a.mp4", T, size=(128, 64), frames=frames, options=TOP)
+    decoded = decode_clip(rotate(path, (0, -1, 1, 0)), CONFIG)
+    assert (decoded.reason, decoded.source.rotation_deg) == ("interlaced: deinterlaced", 90)
+    np.testing.assert_allclose(np.mean([corners(frame) for frame in decoded.frames], axis=0), CORNERS, atol=9)
+    assert shown(decoded.frames) == nearest(T)
