@@ -14,6 +14,7 @@ from lamo.errors import LamoError
 from lamo.jobs.provenance import FOLDER
 from lamo.section import Section
 from lamo.stores.atomic import read_json, write_json
+from lamo.stores.checksums import is_foreign
 from lamo.world.simulation import WorldConfig
 
 RUN_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -132,7 +133,8 @@ def shared_records(results: str | Path) -> tuple[Path, list[Path]]:
         return results, []
     other = results.parent / share.run
     patterns = [f"{STAGES[name].records}*.json" for name in share.stages]
-    return other, sorted(path for pattern in patterns for path in (other / FOLDER).glob(pattern))
+    found = [path for pattern in patterns for path in (other / FOLDER).glob(pattern)]
+    return other, sorted(path for path in found if not is_foreign(path.name))
 
 
 def check_shared(config: Mapping[str, Any], results: str | Path) -> None:

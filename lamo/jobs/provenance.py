@@ -17,7 +17,7 @@ from typing import Any
 from lamo.errors import LamoError
 from lamo.jobs.code_hash import PACKAGE, ROOT, code_modules
 from lamo.stores.atomic import write_json
-from lamo.stores.checksums import FOREIGN
+from lamo.stores.checksums import files_below, is_foreign
 
 FORMAT = 1
 FOLDER = "provenance"
@@ -123,15 +123,15 @@ class Job:
 
 
 def content_hash(path: str | Path) -> str:
-    """SHA-256 of a file; of the manifest that stands beside a store; of the names and files of any other folder.
+    """SHA-256 of a file; of the manifest that stands beside a store; of names and files of any other folder.
 
-    A manifest has the checksum of every file of its store, so that terabytes need not be read for each job. Raises
-    `LamoError` if there is nothing at `path`.
+    A manifest has the checksum of every file of its store, so that terabytes need not be read for each job. Foreign
+    files in a folder do not count. Raises `LamoError` if there is nothing at `path`.
     """
     path = Path(path)
     manifest = path.with_suffix(".manifest.json")
     if path.is_dir() and not manifest.is_file():
-        files = sorted(file for file in path.rglob("*") if file.is_file() and file.name not in FOREIGN)
+        files = sorted(path / name for name in files_below(path) if not is_foreign(name))
         content = json.dumps([[file.relative_to(path).as_posix(), _sha256(file)] for file in files])
         return hashlib.sha256(content.encode()).hexdigest()
     return _sha256(manifest if path.is_dir() else path)

@@ -72,7 +72,7 @@ class FramesStore:
     def __init__(self, store: str | Path, manifest: str | Path) -> None:
         self.path = Path(store)
         check_manifest(self.path, Path(manifest), KIND)
-        group = zarr.open_group(str(store), mode="r")
+        group = zarr.open_group(str(store), mode="r", zarr_format=3)
         self.frames = RowReader(self.path / "frames")
         self.times: np.ndarray = read_column(group, "times")
         self.offsets: np.ndarray = read_column(group, "clip_offsets")

@@ -112,7 +112,7 @@ class LatentsStore:
     def __init__(self, store: str | Path, manifest: str | Path) -> None:
         self.path = Path(store)
         check_manifest(self.path, Path(manifest), KIND)
-        group = zarr.open_group(str(store), mode="r")
+        group = zarr.open_group(str(store), mode="r", zarr_format=3)
         self.offsets: np.ndarray = read_column(group, "clip_offsets")
         self.clip_ids: list[str] = list(cast(list[str], group.attrs["clip_ids"]))
         if "grid" not in group.attrs or "levels" not in group.attrs:

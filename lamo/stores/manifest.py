@@ -8,7 +8,8 @@ import zarr
 
 from lamo.errors import LamoError
 from lamo.stores.atomic import read_json, write_json
-from lamo.stores.checksums import checksums
+from lamo.stores.checksums import checksums, differing
+from lamo.stores.unlisted import pass_over_unlisted
 
 FORMAT = 2
 # Larger files hold rows. Each row has a checksum, compared when the row is read (lamo/stores/rows.py): hashing
@@ -30,7 +31,7 @@ def read_column(group: zarr.Group, name: str) -> np.ndarray:
 
 def write_manifest(store: Path, manifest: Path, kind: str, **facts: Any) -> None:
     """Write the manifest of a finished store: arrays with shape and dtype, checksum and size of each file, `facts`."""
-    group = zarr.open_group(str(store), mode="r")
+    group = zarr.open_group(str(store), mode="r", zarr_format=3)
     arrays = {name: {"shape": list(a.shape), "dtype": str(a.dtype)} for name, a in sorted(group.arrays())}
     content = {"format": FORMAT, "kind": kind, "arrays": arrays, "files": checksums(store), "facts": facts}
     write_json(manifest, content)
@@ -39,9 +40,10 @@ def write_manifest(store: Path, manifest: Path, kind: str, **facts: Any) -> None
 def check_manifest(store: Path, manifest: Path, kind: str, whole: bool = False) -> dict[str, Any]:
     """Compare a store with its manifest and return the manifest's `facts`.
 
-    Names and sizes of all files are compared, and the content of those up to `HASHED_AT_OPENING_BYTES`, or of all if
-    `whole`. Raises `LamoError` if the manifest is missing (the store is unfinished), of another kind or format, or if a
-    file of the store is missing, added or changed.
+    Names and sizes of the files that the manifest lists are compared, and the content of those up to
+    `HASHED_AT_OPENING_BYTES`, or of all if `whole`. Other files in the store are passed over, and named in the log.
+    Raises `LamoError` if the manifest is missing (the store is unfinished), of another kind or format, if a listed file
+    is missing or changed, or if another file stands where an array would read it.
     """
     content = read_json(manifest)
     found = (content.get("kind"), content.get("format")) if isinstance(content, dict) else (None, None)
@@ -50,20 +52,13 @@ def check_manifest(store: Path, manifest: Path, kind: str, whole: bool = False) 
     if not store.is_dir():
         raise LamoError(f"{store}: the store is missing though its manifest {manifest} exists; write the store again")
     expected, limit = content["files"], None if whole else HASHED_AT_OPENING_BYTES
-    actual = checksums(store, limit)
-    for name in sorted(expected.keys() | actual.keys()):
-        if not _agree(expected.get(name), actual.get(name)):
-            raise LamoError(
-                f"{store / name}: found {_describe(actual.get(name))}, the manifest expects "
-                f"{_describe(expected.get(name))}; delete the store and run its stage again"
-            )
+    for name, actual in differing(store, expected, limit):
+        raise LamoError(
+            f"{store / name}: found {_describe(actual)}, the manifest expects {_describe(expected[name])}; "
+            "delete the store and run its stage again"
+        )
+    pass_over_unlisted(store, expected)
     return content["facts"]
-
-
-def _agree(expected: dict[str, Any] | None, actual: dict[str, Any] | None) -> bool:
-    if expected is None or actual is None:
-        return False
-    return expected["bytes"] == actual["bytes"] and actual["sha256"] in (None, expected["sha256"])
 
 
 def _describe(entry: dict[str, Any] | None) -> str:

@@ -64,7 +64,7 @@ def read_rollouts(store: str | Path, manifest: str | Path) -> Rollouts:
     finite though others of their kind are.
     """
     check_manifest(Path(store), Path(manifest), KIND)
-    group = zarr.open_group(str(store), mode="r")
+    group = zarr.open_group(str(store), mode="r", zarr_format=3)
     windows = [Window(**window) for window in cast(list[dict[str, Any]], group.attrs["windows"])]
     latent = {name: _read_latent(Path(store), group, name) for name in LATENT}
     return Rollouts(frames=RowReader(Path(store) / "frames")[:], windows=windows, **latent)

@@ -21,6 +21,7 @@ from lamo.jobs.code_hash import ROOT
 from lamo.jobs.provenance import FOLDER, git_state
 from lamo.stages import shared_records
 from lamo.stores.atomic import read_json, replacing
+from lamo.stores.checksums import is_foreign
 from lamo.tools.arguments import program_parser
 from lamo.tools.publish_page import WRITTEN, commits_of, page
 
@@ -69,7 +70,7 @@ def publish(run: Path, target: Path, command: str, configs: Sequence[str]) -> No
             if source == SHEET and not with_sheet:
                 continue
             if (run / source).is_dir():
-                shutil.copytree(run / source, folder / name)
+                shutil.copytree(run / source, folder / name, ignore=_foreign)
             elif (run / source).exists():
                 shutil.copyfile(run / source, folder / name)
         pa.csv.write_csv(seed_scores(run), folder / "seeds.csv")
@@ -114,7 +115,13 @@ def warn_of_old_jobs(run: Path) -> None:
 
 def _records(run: Path) -> list[dict[str, Any]]:
     """The records of the jobs of a run, and of the stages that it shares of another."""
-    return [read_json(path) for path in (*shared_records(run)[1], *sorted((run / FOLDER).rglob("*.json")))]
+    own = sorted(path for path in (run / FOLDER).rglob("*.json") if not is_foreign(path.name))
+    return [read_json(path) for path in (*shared_records(run)[1], *own)]
+
+
+def _foreign(folder: str, names: list[str]) -> list[str]:
+    """Names that are not copied."""
+    return [name for name in names if is_foreign(name)]
 
 
 def changed_files(paths: Iterable[str], root: Path = ROOT) -> list[str]:

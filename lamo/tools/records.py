@@ -8,6 +8,7 @@ from lamo.errors import LamoError
 from lamo.jobs import provenance
 from lamo.stages import shared_records
 from lamo.stores.atomic import read_json
+from lamo.stores.checksums import is_foreign
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def read_records(folder: Path) -> list[Record]:
     Raises:
         LamoError: a record cannot be read or has another format.
     """
-    own = sorted((folder / provenance.FOLDER).rglob("*.json"))
+    own = sorted(path for path in (folder / provenance.FOLDER).rglob("*.json") if not is_foreign(path.name))
     other, shared = shared_records(folder)
     records = [_read_record(file, folder, folder) for file in own]
     records += [_read_record(file, other, folder) for file in shared]

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
@@ -17,8 +17,9 @@ from lamo.jobs.code_hash import ROOT, code_modules, existing_modules
 from lamo.jobs.provenance import content_hash
 from lamo.stages import CONFIG_FILE
 from lamo.stores.atomic import read_json
-from lamo.stores.checksums import FOREIGN, checksums
+from lamo.stores.checksums import TIMESTAMP, differing, files_below, is_foreign
 from lamo.stores.manifest import check_manifest
+from lamo.stores.unlisted import foreign_files, unlisted
 from lamo.tools.arguments import add_run, program_parser, run_folder
 from lamo.tools.records import Record, read_records
 from lamo.tools.videos_now import VideosNow
@@ -54,7 +55,7 @@ class Verification:
     """The files of the run in `folder`, and of the stages that it shares, compared with their records.
 
     With `quick`, a store counts as unchanged if its manifest is the recorded one; otherwise the checksums of all its
-    files are compared.
+    files are compared. `foreign` has the files that do not belong to the run, of which nothing else is said.
 
     Raises:
         LamoError: a record cannot be read.
@@ -69,6 +70,7 @@ class Verification:
         self._now: dict[str, str | None] = {}
         self._damage: dict[str, str] = {}
         self.videos = VideosNow()
+        self.foreign: set[str] = set()
         for path in tqdm(paths, desc="verify", unit="artefact", disable=None if progress else True):
             self._look_at(path, quick)
         self._problems = {path: self._own_problems(path) for path in self.made_by}
@@ -102,9 +104,13 @@ class Verification:
         manifest = place.with_suffix(".manifest.json")
         # The files are compared with the manifest only if the manifest is the recorded one.
         known = path in self.made_by and now == self.made_by[path].outputs[path]
-        if known and not quick and place.is_dir() and manifest.is_file():
+        if known and place.is_dir() and manifest.is_file():
+            content = read_json(manifest)
+            more = [name for name in unlisted(place, content["files"]) if "kind" in content or is_foreign(name)]
+            self.foreign |= {f"{path}/{name}" for name in more}
             try:
-                _check_folder(place, manifest)
+                if not quick:
+                    _check_folder(place, manifest)
             except LamoError as error:
                 self._damage[path] = str(error)
 
@@ -141,12 +147,13 @@ class Verification:
 
     def _files_without_record(self) -> list[str]:
         strays = set()
-        for file in self.folder.rglob("*"):
-            if file.is_file() and file.name not in FOREIGN:
-                places = [file, *file.parents][: len(file.relative_to(self.folder).parts)]
-                names = [place.relative_to(self.folder).as_posix() for place in places]
-                if not any(name in self.made_by or name in NO_ARTEFACTS for name in names):
-                    strays.add(next((name for name in names if name.endswith(".zarr")), names[0]))
+        for name in files_below(self.folder):
+            places = [PurePosixPath(name), *PurePosixPath(name).parents][: len(PurePosixPath(name).parts)]
+            names = [place.as_posix() for place in places]
+            if is_foreign(name):
+                self.foreign |= set() if name.endswith(TIMESTAMP) else {name}
+            elif not any(one in self.made_by or one in NO_ARTEFACTS for one in names):
+                strays.add(next((one for one in names if one.endswith(".zarr")), names[0]))
         return sorted(strays)
 
 
@@ -169,9 +176,9 @@ def _check_folder(folder: Path, manifest: Path) -> None:
     if "kind" in content:
         check_manifest(folder, manifest, content["kind"], whole=True)
         return
-    found = checksums(folder)
-    expected = content["files"]
-    if wrong := sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name)):
+    # Of this folder all files are read, also those that the manifest does not list.
+    added = [name for name in unlisted(folder, content["files"]) if not is_foreign(name)]
+    if wrong := [*(name for name, _ in differing(folder, content["files"])), *added]:
         raise LamoError(f"{folder / wrong[0]}: differs from {manifest} ({len(wrong)} files do); make the folder again")
 
 
@@ -198,6 +205,8 @@ def report(verification: Verification) -> tuple[str, bool]:
     said = {AGREES: "agree", DOWNSTREAM: "downstream of one that does not"}
     summary = ", ".join(f"{counts[kind]} {said.get(kind, kind)}" for kind in kinds if counts[kind])
     lines += ["", *verification.videos.problems, *_run_id(verification)]
+    if verification.foreign:
+        lines.append(foreign_files(verification.folder, verification.foreign))
     lines.append(f"{len(findings)} artefacts, {len(verification.records)} records: {summary}")
     return "\n".join(lines), set(counts) == {AGREES}
 

@@ -78,8 +78,9 @@ class Checkpoints:
 
     def steps(self) -> list[int]:
         """The numbers of steps after which the kept states were written, the largest first."""
-        found = self.folder.glob("step-*") if self.folder else ()
-        return sorted((int(path.name.removeprefix("step-")) for path in found), reverse=True)
+        names = [path.name.removeprefix("step-") for path in self.folder.glob("step-*")] if self.folder else []
+        # Copies that people make have other names, as "step-000000100 (1)".
+        return sorted((int(name) for name in names if name.isdecimal()), reverse=True)
 
     def restore(self, parts: Mapping[str, Stateful]) -> int:
         """Load the last good state into `parts` and return the steps done; 0, and nothing changed, if there is none.

@@ -4,49 +4,21 @@ import shutil
 
 import numpy as np
 import pytest
+from damaged_kinds import KINDS
 
 from lamo.errors import LamoError
-from lamo.stores import manifest as manifest_module
-from lamo.stores.frames import FramesStore, FramesWriter
-from lamo.stores.latents import LatentsStore, LatentsWriter
-
-
-def write_frames(store, manifest, clips=3):
-    rng = np.random.default_rng(0)
-    with FramesWriter(store, manifest, 4, 6) as writer:
-        for clip in range(clips):
-            writer.add_clip(f"clip {clip}", rng.integers(0, 9, (5, 4, 6, 3), dtype=np.uint8), np.arange(5) / 5)
-
-
-def read_frames(store, manifest):
-    opened = FramesStore(store, manifest)
-    return [opened.frames[:], opened.times, opened.offsets, np.array(opened.clip_ids)]
-
-
-def write_latents(store, manifest, clips=3):
-    rng = np.random.default_rng(0)
-    with LatentsWriter(store, manifest, (1, 3), (0,)) as writer:
-        for clip in range(clips):
-            writer.add_clip(f"clip {clip}", rng.standard_normal((5, 3, 4)), rng.standard_normal((5, 1, 2, 3)))
-
-
-def read_latents(store, manifest):
-    opened = LatentsStore(store, manifest)
-    return [opened.state[:], opened.motion[:], opened.offsets, np.array(opened.clip_ids)]
-
-
-KINDS = {"frames": (write_frames, read_frames), "latents": (write_latents, read_latents)}
+from lamo.stores import checksums as checksums_module
 
 
 @pytest.fixture(params=[True, False], ids=["hashed", "rows only"])
 def opening(request, monkeypatch):
     """Small stores are hashed when they are opened; of large ones the rows alone speak for themselves."""
     if not request.param:
-        monkeypatch.setattr(manifest_module, "_agree", _same_size)
+        monkeypatch.setattr(checksums_module, "_agree", _same_size)
 
 
 def _same_size(expected, actual):
-    return expected is not None and actual is not None and expected["bytes"] == actual["bytes"]
+    return actual is not None and expected["bytes"] == actual["bytes"]
 
 
 @pytest.fixture(params=list(KINDS))
@@ -76,7 +48,7 @@ def test_every_changed_byte_of_the_rows_is_refused(stored):
         np.testing.assert_array_equal(after, before)
 
 
-def test_every_missing_added_or_shortened_file_is_refused(stored):
+def test_every_missing_or_shortened_file_is_refused(stored):
     store, manifest, read = stored
     for file in [p for p in store.rglob("*") if p.is_file()]:
         content = file.read_bytes()
@@ -87,9 +59,6 @@ def test_every_missing_added_or_shortened_file_is_refused(stored):
         with pytest.raises(LamoError, match=f"{file}: found {len(content) - 1} bytes"):
             read(store, manifest)
         file.write_bytes(content)
-    (store / "more").write_bytes(b"x")
-    with pytest.raises(LamoError, match="more: found 1 bytes"):
-        read(store, manifest)
 
 
 @pytest.mark.parametrize("kind", list(KINDS))

@@ -54,12 +54,6 @@ def test_a_missing_file_is_noticed(finished):
         check_manifest(*finished, "frames")
 
 
-def test_an_added_file_is_noticed(finished):
-    (finished[0] / "values" / "c" / "7").write_bytes(b"x")
-    with pytest.raises(LamoError, match=r"clips\.zarr/values/c/7: .*expects no file"):
-        check_manifest(*finished, "frames")
-
-
 def test_a_truncated_file_is_noticed(finished):
     chunk(finished[0]).write_bytes(chunk(finished[0]).read_bytes()[:-1])
     with pytest.raises(LamoError, match="values/c/0/0"):

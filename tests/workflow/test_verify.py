@@ -168,6 +168,21 @@ def test_missing_files_and_strays(run):
     assert kinds(run) == {**ALL, "02/log": MISSING, "03/notes.txt": STRAY, "03/1.zarr": STRAY}
 
 
+def test_foreign_files_are_said_and_disagree_with_nothing(run, capsys):
+    foreign = ("01/0.zarr/.DS_Store", "01/0.zarr/notes.txt", "02/._model", "Thumbs.db", "provenance/02/._02_model.json")
+    for name in (*foreign, "01/0.zarr/.snakemake_timestamp", "03/.snakemake_timestamp"):
+        (run / name).write_bytes(b"\0\xff")
+    assert kinds(run) == kinds(run, quick=True) == ALL
+    assert verify.main([str(run)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert (
+        f"{run}: passed over, not part of it: 01/0.zarr/.DS_Store, 01/0.zarr/notes.txt, 02/._model and 2 more" in lines
+    )
+    (run / "01" / "0.zarr" / "x" / "c" / "1").write_bytes(b"1")
+    (run / "01" / "0.zarr" / "x" / "zarr.json").unlink()
+    assert kinds(run)["01/0.zarr"] == CHANGED
+
+
 def test_what_was_made_of_a_file_without_record_is_downstream_of_it(run):
     next((run / "provenance" / "01").iterdir()).unlink()
     assert kinds(run) == {

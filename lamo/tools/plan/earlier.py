@@ -11,6 +11,7 @@ from lamo.config import load_config
 from lamo.errors import LamoError
 from lamo.jobs.provenance import FOLDER, device
 from lamo.stores.atomic import read_json
+from lamo.stores.checksums import is_foreign
 from lamo.tools.plan.clips import clips_of_run
 from lamo.tools.plan.geometry import sizes_of
 from lamo.tools.plan.work import Workload
@@ -88,7 +89,7 @@ def _finished(folder: Path) -> EarlierRun:
     """The jobs of a run that ran on this machine."""
     run = EarlierRun(folder, [])
     here = device(1)
-    for path in sorted((folder / FOLDER).glob("*/*.json")):
+    for path in sorted(path for path in (folder / FOLDER).glob("*/*.json") if not is_foreign(path.name)):
         benchmark = folder / "benchmarks" / path.parent.name / f"{path.stem}.tsv"
         if not benchmark.is_file():
             continue
