@@ -58,7 +58,7 @@ def match(videos: Iterable[str], folder: str | Path, endings: tuple[str, ...]) -
     100k/train/a.json), and a file goes to the video that is nearest to it in this sense.
     """
     by_name = defaultdict(list)
-    for path in sorted(Path(file.path) for file in video_files(folder, endings)):
+    for path in sorted(Path(file.path) for file in video_files(folder, endings, written=True)):
         by_name[shown(path.stem)].append(path)
     claims: dict[Path, list[tuple[int, str]]] = defaultdict(list)
     for video in dict.fromkeys(videos):
@@ -77,7 +77,9 @@ def listing(folder: str | None, endings: tuple[str, ...]) -> str | None:
     """Hash of names, sizes and times of change of the files below `folder`: what makes a table of them out of date."""
     if folder is None:
         return None
-    entries = sorted((shown(file.name), file.size, file.times_ns[0]) for file in video_files(folder, endings))
+    entries = sorted(
+        (shown(file.name), file.size, file.times_ns[0]) for file in video_files(folder, endings, written=True)
+    )
     return hashlib.sha256(json.dumps(entries).encode()).hexdigest()[:16]
 
 

@@ -1,4 +1,4 @@
-"""Finding video files and assigning each to a split and a shard; no file is opened here."""
+"""Finding video files and assigning each to a split and a shard; only copies in two splits are opened here."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -7,9 +7,11 @@ from pathlib import Path
 import pandas as pd
 
 from lamo.dataset.config import VideosConfig
+from lamo.dataset.copies import keep_together
 from lamo.dataset.division import SPLITS, base_folder, draw, find_division
 from lamo.dataset.walk import VideoFile, shown, video_files
 from lamo.errors import LamoError
+from lamo.stores.checksums import is_foreign
 
 COLUMNS = ("id", "split", "path", "bytes", "shard", "start_share", "end_share", "lead_s", "fingerprint")
 
@@ -27,13 +29,18 @@ def find_videos(
     empty file, a named pipe. Columns: id (unique), split, path, bytes, shard (of `shards[split]`; a hash of the name,
     so that it depends on nothing else), start_share and end_share (the part of the video's time that is the clip, 0 to
     1), lead_s (time left out at the start of that part), fingerprint (of `fingerprints(files)`; empty without it).
-    Raises `LamoError` if a folder is missing or cannot be listed, holds no video, or cannot be split as configured.
+    A video under several names is in one split (`lamo.dataset.copies`). Raises `LamoError` if a folder is missing or
+    cannot be listed, holds no video, or cannot be split as configured.
     """
     root = Path(root)
     if not root.is_dir():
         what = "a file" if root.exists() else "nothing"
         raise LamoError(f"videos.root {root}: found {what}, expected a folder of videos; correct the path")
     clips = find_division(config.split)(config, root, outside)
+    files = {clip.file.path: clip.file for clip in clips}
+    values = fingerprints(list(files.values())) if fingerprints else [""] * len(files)
+    known = dict(zip(files, values, strict=True))
+    clips = keep_together(config, clips, known)
     for split in SPLITS:
         if not any(clip.split == split for clip in clips):
             raise LamoError(f"videos.split: {config.split} gave no clip of split {split}, expected some in {root}")
@@ -41,9 +48,6 @@ def find_videos(
     if clashes:
         raise LamoError(f"videos with the same id: {', '.join(clashes[:3])}; rename one of them")
     clips.sort(key=lambda clip: (clip.split, clip.id))
-    files = {clip.file.path: clip.file for clip in clips}
-    values = fingerprints(list(files.values())) if fingerprints else [""] * len(files)
-    known = dict(zip(files, values, strict=True))
     rows = [
         (
             *(clip.id, clip.split, shown(clip.file.path), clip.file.size, draw(clip.key) % shards[clip.split]),
@@ -60,6 +64,6 @@ def unused_videos(config: VideosConfig, root: str | Path) -> dict[str, int]:
         return {}
     base = base_folder(Path(root))
     used = [str(base / split) for split in SPLITS]
-    folders = [path for path in sorted(base.iterdir()) if path.is_dir() and not path.name.startswith(".")]
+    folders = [path for path in sorted(base.iterdir()) if path.is_dir() and not is_foreign(path.name)]
     counts = {shown(str(folder)): len(video_files(folder, config.extensions, used)) for folder in folders}
     return {folder: count for folder, count in counts.items() if count}

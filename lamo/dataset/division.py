@@ -7,7 +7,7 @@ here. A data set with a division of its own has a module with such a function (C
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,7 +64,7 @@ def _by_folder(config: VideosConfig, root: Path, outside: Collection[str]) -> li
             "videos.split: folders expects train/ and val/ (or videos/train/ and videos/val/); "
             "for one folder of videos set videos.split to by_video or by_time"
         )
-    files = {split: video_files(base / split, config.extensions, outside) for split in SPLITS}
+    files = {split: _listed(config, base / split, outside) for split in SPLITS}
     for split in SPLITS:
         if not files[split]:
             raise LamoError(
@@ -83,16 +83,22 @@ def _by_video(config: VideosConfig, root: Path, outside: Collection[str]) -> lis
             f"videos.root {root}: found 1 video ({shown(files[0].name)}), videos.split: by_video needs at least 2; "
             "set videos.split to by_time to hold out the end of it"
         )
-    ids, keys = clip_ids(files), [clip_key(file) for file in files]
-    ranks = {id_: (draw("split", key) / 2**64, id_) for id_, key in zip(ids, keys, strict=True)}
-    held_out = {id_ for id_ in ids if ranks[id_][0] < config.val_fraction}
+    ids = clip_ids(files)
+    keys = [clip_key(file) for file in files]
+    splits = drawn_splits(config, dict(zip(ids, keys, strict=True)))
+    return [Clip(id_, key, splits[id_], file) for id_, key, file in zip(ids, keys, files, strict=True)]
+
+
+def drawn_splits(config: VideosConfig, keys: Mapping[str, str]) -> dict[str, str]:
+    """The split of every one of at least two clips, drawn by its key; `keys` has these by id."""
+    ranks = {id_: (draw("split", key) / 2**64, id_) for id_, key in keys.items()}
+    held_out = {id_ for id_ in keys if ranks[id_][0] < config.val_fraction}
     # A small folder can leave a split empty: the clip nearest to the threshold goes there.
     if not held_out:
-        held_out = {min(ids, key=ranks.__getitem__)}
-    if len(held_out) == len(ids):
-        held_out.remove(max(ids, key=ranks.__getitem__))
-    splits = ["val" if id_ in held_out else "train" for id_ in ids]
-    return [Clip(*clip) for clip in zip(ids, keys, splits, files, strict=True)]
+        held_out = {min(keys, key=ranks.__getitem__)}
+    if len(held_out) == len(keys):
+        held_out.remove(max(keys, key=ranks.__getitem__))
+    return {id_: "val" if id_ in held_out else "train" for id_ in keys}
 
 
 def _by_time(config: VideosConfig, root: Path, outside: Collection[str]) -> list[Clip]:
@@ -106,10 +112,15 @@ def _by_time(config: VideosConfig, root: Path, outside: Collection[str]) -> list
 
 
 def _some_files(config: VideosConfig, root: Path, outside: Collection[str]) -> list[VideoFile]:
-    files = video_files(root, config.extensions, outside)
+    files = _listed(config, root, outside)
     if not files:
         raise LamoError(f"{root}: no video found, expected files {_list(config)}; add some, or correct videos.root")
     return files
+
+
+def _listed(config: VideosConfig, folder: Path, outside: Collection[str]) -> list[VideoFile]:
+    # Without a root, the videos are those of the synthetic world, which the run itself wrote.
+    return video_files(folder, config.extensions, outside, written=config.root is None)
 
 
 def clip_key(file: VideoFile) -> str:

@@ -62,7 +62,7 @@ def fingerprint(file: VideoFile) -> str:
             f"{file.path}: cannot be read ({error.strerror}), which is no fault of the file; "
             "see to the disk or the network drive, then run again"
         ) from None
-    if file.problem and _is_hash(found):
+    if file.problem and is_hash(found):
         raise LamoError(f"{file.path}: listed as {file.problem}, and a moment later a file that can be read; run again")
     return file.problem or found
 
@@ -77,9 +77,9 @@ def check_unchanged(path: str, listed: str) -> None:
         return
     try:
         now = _look(path)
-        if not _is_hash(now) and not _is_hash(listed):
+        if not is_hash(now) and not is_hash(listed):
             return
-        problem = "" if now == listed else "its content is another" if _is_hash(now) else now
+        problem = "" if now == listed else "its content is another" if is_hash(now) else now
         if not problem:
             with open(os.open(path, OPENING), "rb", buffering=0) as file:
                 while file.read(CHUNK):
@@ -119,7 +119,8 @@ def _hash_of(descriptor: int) -> str:
     return content.hexdigest()
 
 
-def _is_hash(value: str) -> bool:
+def is_hash(value: str) -> bool:
+    """Whether a fingerprint is one, and not the reason why there is none."""
     return HASH.fullmatch(value) is not None
 
 
@@ -144,7 +145,7 @@ def fingerprints(files: Sequence[VideoFile], cache: str | Path | None = None, ro
         settled = {
             name: [key, value]
             for name, file, key, value in zip(names, files, keys, result, strict=True)
-            if _is_hash(value) and abs(now - max(file.times_ns)) > SETTLED_NS
+            if is_hash(value) and abs(now - max(file.times_ns)) > SETTLED_NS
         }
         if settled != known:
             _write_cache(cache, settled)
@@ -173,7 +174,7 @@ def _read_cache(path: str | Path) -> dict[str, list[Any]]:
         if content["format"] != FORMAT:
             return {}
         files = content["files"]
-        if not all(len(key) == 3 and _is_hash(value) for key, value in files.values()):
+        if not all(len(key) == 3 and is_hash(value) for key, value in files.values()):
             raise ValueError("entries of another form")
         return files
     except FileNotFoundError:

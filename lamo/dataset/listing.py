@@ -17,6 +17,7 @@ from lamo.dataset.config import VideosConfig
 from lamo.dataset.discover import find_videos
 from lamo.dataset.fingerprints import CACHE, fingerprints
 from lamo.errors import LamoError
+from lamo.jobs.code_hash import ROOT
 from lamo.stores.atomic import replacing
 
 FOLDER = "listings"
@@ -42,7 +43,8 @@ def list_videos(config: VideosConfig, shards: Mapping[str, int], results: str | 
     """List the videos of a run whose results go to the folder `results`, in which the listing is kept.
 
     Names, sizes and time stamps are looked at, and the content of what is new (`lamo.dataset.fingerprints`). Raises
-    `LamoError` as `find_videos` and `fingerprint` do, and if the videos lie in `results`.
+    `LamoError` as `find_videos` and `fingerprint` do, if the videos lie in `results`, and if
+    LaMo itself lies among them.
     """
     if config.root is None:
         raise LamoError("videos.root: found null, expected a folder of videos; there is nothing to list")
@@ -51,6 +53,11 @@ def list_videos(config: VideosConfig, shards: Mapping[str, int], results: str | 
         raise LamoError(
             f"videos.root {config.root}: lies in {results}, where this run itself writes; "
             "move the videos, or give another name as run"
+        )
+    if ROOT.is_relative_to(Path(config.root).resolve()):
+        raise LamoError(
+            f"videos.root {config.root}: found LaMo itself in it ({ROOT}), expected a folder of videos alone; "
+            "name the folder in which the videos lie"
         )
     look = partial(fingerprints, cache=stage / CACHE, root=config.root)
     found = find_videos(config, config.root, shards, look, [str(own)])

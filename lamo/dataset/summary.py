@@ -2,6 +2,7 @@
 
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,20 +12,30 @@ from lamo.dataset.companions import Companions
 from lamo.video.decoded import OK, QUARANTINED, REPAIRED
 
 EXAMPLES = 3
+MOST_LINES = 20
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 # A larger difference between the durations of info file and video is reported.
 DURATION_TOLERANCE_S = 2.0
 
 
 def clips_summary(
-    clips: pd.DataFrame, rate_hz: float, info: dict[str, Any] | None = None, stills: dict[str, Any] | None = None
+    clips: pd.DataFrame,
+    rate_hz: float,
+    info: dict[str, Any] | None = None,
+    stills: dict[str, Any] | None = None,
+    copies: Sequence[Sequence[str]] = (),
 ) -> str:
-    """The table of clips as Markdown; `info` and `stills` are `companion_facts`, None where there is no such folder."""
+    """The table of clips as Markdown.
+
+    `info` and `stills` are `companion_facts`, None where there is no such folder; `copies` the paths of files of the
+    same content, in groups.
+    """
     parts = [
         "# Clips",
         _counts(clips, rate_hz),
         *_group(clips, QUARANTINED, "Quarantined: not used"),
         *_group(clips, REPAIRED, "Repaired: used, and what was done"),
+        *_copies(copies),
         *_info(clips, info),
         *_stills(stills),
     ]
@@ -89,6 +100,15 @@ def _group(clips: pd.DataFrame, status: str, title: str) -> list[str]:
         examples = ", ".join(f"`{cell(name)}`" for name in rows.loc[labels[:EXAMPLES], "id"])
         lines.append(f"| {len(labels):,} | {cell(kind)} | {examples} |")
     return [f"## {title}", "\n".join(lines)]
+
+
+def _copies(copies: Sequence[Sequence[str]]) -> list[str]:
+    if not copies:
+        return []
+    lines = ["- " + " = ".join(f"`{cell(name)}`" for name in group) for group in copies[:MOST_LINES]]
+    if len(copies) > MOST_LINES:
+        lines.append(f"- and {len(copies) - MOST_LINES:,} more")
+    return ["## The same video under several names", "\n".join(lines)]
 
 
 def _info(clips: pd.DataFrame, facts: dict[str, Any] | None) -> list[str]:

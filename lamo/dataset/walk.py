@@ -1,20 +1,24 @@
 """Listing the files below a folder whose names look like videos. No file is opened here."""
 
+import logging
 import os
 import stat
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from lamo.dataset.outputs import lies_in_outputs, outputs_among, passed_over
 from lamo.errors import LamoError
+from lamo.stores.checksums import FOREIGN_FOLDERS
 
-# fsck puts this folder at the top of a file system. It holds no videos, and only root may list it.
-NOT_OURS = "lost+found"
 KINDS = {
     stat.S_IFIFO: "a named pipe",
     stat.S_IFSOCK: "a socket",
     stat.S_IFBLK: "a device",
     stat.S_IFCHR: "a device",
 }
+
+log = logging.getLogger(__name__)
+_said: set[str] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,46 +37,92 @@ class VideoFile:
 
 
 def video_files(
-    folder: str | os.PathLike[str], extensions: Collection[str], outside: Collection[str] = ()
+    folder: str | os.PathLike[str],
+    extensions: Collection[str],
+    outside: Collection[str] = (),
+    written: bool = False,
 ) -> list[VideoFile]:
     """Files below `folder` with one of the extensions (in small or capital letters), in no particular order.
 
-    Hidden files and folders (leading dot) are passed over, and the folders `outside`. Links to folders are followed,
-    once each and after all real folders, so that neither loops nor a link added beside change what a file is called.
-    Raises `LamoError` for a folder that may not be listed: the videos in it would go missing unnoticed.
+    Hidden files and folders (leading dot), those of the system (`FOREIGN_FOLDERS`) and the folders `outside` are passed
+    over; also what runs of LaMo wrote (`lamo.dataset.outputs`), which a warning says, unless `written`. Links to
+    folders are followed, once each and after all real folders, so that neither loops nor a link added beside change
+    what a file is called. Raises `LamoError` for a folder that may not be listed: the videos in it would go missing
+    unnoticed.
     """
     wanted = tuple(f".{extension.lstrip('.')}".lower() for extension in extensions)
-    visited = {os.path.realpath(path) for path in outside}
-    files: list[VideoFile] = []
+    walk = _Walk(os.fspath(folder), wanted, written, visited={os.path.realpath(path) for path in outside})
     level = [("", os.path.realpath(folder))]
     while level:
-        links: list[tuple[str, str]] = []
-        todo = level[::-1]
+        walk.links = []
+        todo = [place for place in level[::-1] if not walk.is_output(*place)]
         while todo:
             name, real = todo.pop()
-            if real not in visited:
-                visited.add(real)
-                todo += _list_folder(os.fspath(folder), name, real, wanted, files, links)
-        level = sorted(links)
-    return files
+            if real not in walk.visited:
+                walk.visited.add(real)
+                todo += walk.list_folder(name, real)
+        level = sorted(walk.links)
+    if walk.outputs:
+        _say(passed_over(map(shown, walk.outputs)))
+    return walk.files
 
 
-def _list_folder(
-    folder: str, name: str, real: str, wanted: tuple[str, ...], files: list[VideoFile], links: list[tuple[str, str]]
-) -> list[tuple[str, str]]:
-    """Append the files of one folder and its links to folders; return its real folders, as name and real path."""
-    folders = []
-    for entry in _entries(os.path.join(folder, name)):
-        if entry.name.startswith(".") or entry.name == NOT_OURS:
-            continue
-        below = f"{name}/{entry.name}" if name else entry.name
-        if entry.is_dir(follow_symlinks=False):
-            folders.append((below, os.path.join(real, entry.name)))
-        elif entry.is_symlink() and _is_folder(entry):
-            links.append((below, os.path.realpath(entry.path)))
-        elif entry.name.lower().endswith(wanted):
-            files.append(_file(below, entry))
-    return folders
+@dataclass
+class _Walk:
+    """What was found so far: files, links to folders (name and real path), and folders that runs of LaMo wrote."""
+
+    folder: str
+    wanted: tuple[str, ...]
+    written: bool
+    visited: set[str]
+    files: list[VideoFile] = field(default_factory=list)
+    links: list[tuple[str, str]] = field(default_factory=list)
+    outputs: set[str] = field(default_factory=set)
+    known: dict[str, bool] = field(default_factory=dict)
+
+    def list_folder(self, name: str, real: str) -> list[tuple[str, str]]:
+        """Add the files of one folder and its links to folders; return its real folders, as name and real path."""
+        place = os.path.join(self.folder, name)
+        entries = [entry for entry in _entries(place) if not _is_foreign(entry.name)]
+        outputs = set() if self.written else outputs_among(real, {entry.name for entry in entries})
+        if outputs:
+            self.outputs.add(place)
+        folders = []
+        for entry in entries:
+            below = f"{name}/{entry.name}" if name else entry.name
+            if entry.name in outputs:
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                folders.append((below, os.path.join(real, entry.name)))
+            elif entry.is_symlink() and _is_folder(entry):
+                self.links.append((below, os.path.realpath(entry.path)))
+            elif entry.name.lower().endswith(self.wanted):
+                self._add_file(below, entry)
+        return folders
+
+    def is_output(self, name: str, real: str) -> bool:
+        """Whether a folder that a link leads to, or that is the first, lies in what a run of LaMo wrote."""
+        if real not in self.known:
+            self.known[real] = not self.written and lies_in_outputs(real)
+        if self.known[real]:
+            self.outputs.add(os.path.join(self.folder, name))
+        return self.known[real]
+
+    def _add_file(self, name: str, entry: os.DirEntry[str]) -> None:
+        if entry.is_symlink() and self.is_output(os.path.dirname(name), os.path.dirname(os.path.realpath(entry.path))):
+            return
+        self.files.append(_file(name, entry))
+
+
+def _is_foreign(name: str) -> bool:
+    return name.startswith(".") or name in FOREIGN_FOLDERS
+
+
+def _say(sentence: str) -> None:
+    """Warn, once a process: what is looked for may be looked for again."""
+    if sentence not in _said:
+        _said.add(sentence)
+        log.warning("%s", sentence)
 
 
 def _entries(place: str) -> list[os.DirEntry[str]]:

@@ -45,10 +45,10 @@ def place(listing: Listing, id_: str) -> set[tuple[str, int]]:
 def test_a_change_of_one_video_changes_its_shard_alone(folder):
     before = listed(folder)
     assert len(before.shards) == 5
-    write(folder / "7.mov", b"8")
+    write(folder / "7.mov", b"another")
     replaced = listed(folder)
     assert changed(before, replaced) == place(before, "7")
-    write(folder / "another.mov", b"1")
+    write(folder / "another.mov", b"one more")
     added = listed(folder)
     assert changed(replaced, added) == place(added, "another")
     (folder / "9.mov").unlink()
@@ -84,7 +84,7 @@ def test_parts_of_videos_count(folder):
     assert {split for split, _ in changed(before, listed(folder, split="by_time", guard_s=2.0))} == {"val"}
     later = listed(folder, split="by_time", val_fraction=0.3)
     assert {split for split, _ in changed(before, later)} == {"train", "val"}
-    write(folder / "7.mov", b"8")
+    write(folder / "7.mov", b"another")
     both = place(before, "7@train") | place(before, "7@val")
     assert changed(before, listed(folder, split="by_time")) == both
 
@@ -102,7 +102,7 @@ def test_the_table_is_as_it_was_found_and_old_ones_go(folder):
     table = pd.read_parquet(first.path)
     assert list(table.columns) == list(COLUMNS)
     assert len(table) == 40
-    write(folder / "7.mov", b"8")
+    write(folder / "7.mov", b"another")
     last = listed(folder)
     assert len(list(Path(first.path).parent.iterdir())) == 2
     assert pd.read_parquet(first.path).equals(table)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from lamo.dataset.config import VideosConfig
+from lamo.dataset.copies import copies_of, sentence
 from lamo.dataset.discover import find_videos, unused_videos
 from lamo.dataset.fingerprints import fingerprints
 from lamo.jobs.job import job
@@ -19,6 +20,8 @@ def main(files, output, params):
         found = find_videos(config, root, params.shards, fingerprints)
     else:  # when the workflow was started, as the jobs that decode know them
         root, found = config.root, pd.read_parquet(params.listed)
+        if copies := copies_of(found):
+            log.info("%s", sentence(copies))
     with replacing(output) as temporary:
         found.to_parquet(temporary, index=False)
     log.info("clips found: %s", ", ".join(f"{count} {split}" for split, count in found["split"].value_counts().items()))
