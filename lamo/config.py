@@ -33,6 +33,8 @@ from lamo.stores.latents import LatentsConfig
 from lamo.video.config import FramesConfig
 from lamo.world.simulation import WorldConfig
 
+NULLS = ("null", "Null", "NULL", "~")
+
 
 class Config(Section):
     """One run of the workflow."""
@@ -80,10 +82,10 @@ def load_config(raw: Mapping[str, Any]) -> Config:
 
 
 def _nulls(value: Any) -> Any:
-    """`--config` hands over every nested value as text; the word null can only mean that there is none."""
+    """`--config` hands over every nested value as text; what YAML reads as null there means none."""
     if isinstance(value, Mapping):
         return {key: _nulls(item) for key, item in value.items()}
-    return None if value == "null" else value
+    return None if value in NULLS else value
 
 
 def _with_default_entries(raw: dict[str, Any]) -> dict[str, Any]:
@@ -111,8 +113,17 @@ def _explain(detail: ErrorDetails, raw: Mapping[str, Any]) -> str:
     if detail["type"] == "value_error" and isinstance(detail["input"], Mapping):
         return message if message.startswith(f"{key}.") else f"{key}: {message}"
     if message.startswith("Input should be "):
-        return f"{key}: found {detail['input']!r}, expected {message.removeprefix('Input should be ')}"
+        expected = message.removeprefix("Input should be ")
+        return f"{key}: found {detail['input']!r}, expected {expected}{_what_to_do(detail)}"
     return f"{key}: found {detail['input']!r}; {message}"
+
+
+def _what_to_do(detail: ErrorDetails) -> str:
+    if detail["input"] is None:
+        return "; give it a value, or leave the key out"
+    if detail["type"] == "string_type" and isinstance(detail["input"], int | float):
+        return "; put it in quotes, on the command line in two kinds: run='\"2024\"'"
+    return ""
 
 
 def known_keys(path: Sequence[str | int], raw: Mapping[str, Any]) -> list[str]:

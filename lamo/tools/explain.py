@@ -14,6 +14,7 @@ from typing import Any
 from lamo.jobs.code_hash import ROOT, code_modules, made_of
 from lamo.stores.atomic import read_json
 from lamo.tools.arguments import program_parser
+from lamo.tools.config_text import check_options
 from lamo.tools.dry_run import Job, dry_run
 from lamo.tools.persistence import MARK
 from lamo.tools.values import changed_values, is_hash, parse_change
@@ -195,6 +196,7 @@ def main(arguments: Sequence[str]) -> int:
         # Options, too, are Snakemake's.
         given = ["--", *given]
     asked = parser().parse_args(given).arguments
+    check_options(["snakemake", *asked])
     start = Path.cwd()
     notes: list[str] = []
     jobs = dry_run(asked, notes)

@@ -14,6 +14,7 @@ from lamo.config import Config, load_config
 from lamo.errors import LamoError
 from lamo.jobs.code_hash import ROOT
 from lamo.section import lay_over
+from lamo.tools.config_text import check_entries, check_text
 
 DEFAULT = ROOT / "config" / "config.yaml"
 
@@ -44,20 +45,23 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     """Keys and values of a YAML file; an empty file has none.
 
     Raises:
-        LamoError: the file is missing, is no YAML (with the line), or holds something else than keys and values.
+        LamoError: the file is missing, is no YAML (with the line), holds something else than keys and values, or what
+            `check_text` refuses.
     """
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8-sig")
+        content = yaml.safe_load(text)
     except FileNotFoundError:
         raise LamoError(f"{path}: not found, expected a configuration such as config/bdd100k.yaml") from None
     except yaml.YAMLError as error:
         raise LamoError(f"{path}{_line(error)}: cannot be read as YAML ({_problem(error)}); correct the file") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise LamoError(f"{path}: cannot be read ({error}); expected a YAML file in UTF-8") from None
     if content is None:
         return {}
     if not isinstance(content, Mapping):
         raise LamoError(f"{path}: found {type(content).__name__}, expected keys and values; correct the file")
+    check_text(text, str(path))
     return dict(content)
 
 
@@ -78,6 +82,8 @@ def parse_overrides(entries: Iterable[str]) -> dict[str, Any]:
         LamoError: an entry has no key, or its value cannot be read.
     """
     overrides: dict[str, Any] = {}
+    entries = list(entries)
+    check_entries(entries)
     for entry in entries:
         key, equals, text = entry.partition("=")
         if not equals or not key.isidentifier():

@@ -30,7 +30,8 @@ if SOURCE.info:
             mem_mb=lambda wildcards, attempt: 8000 * attempt,
             runtime=lambda wildcards, attempt: 120 * attempt,
         params:
-            folder=SOURCE.info,
+            # A function, since a path may have braces.
+            folder=lambda wildcards: SOURCE.info,
             listing=INFO_LISTING,
             code=code("01_frames_info.py"),
         message:
@@ -58,7 +59,7 @@ if SOURCE.stills:
             mem_mb=lambda wildcards, attempt: 2000 * attempt,
             runtime=lambda wildcards, attempt: 30 * attempt,
         params:
-            folder=SOURCE.stills,
+            folder=lambda wildcards: SOURCE.stills,
             listing=STILLS_LISTING,
             code=code("01_frames_stills_find.py"),
         message:

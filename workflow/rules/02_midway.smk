@@ -8,7 +8,8 @@ if CHECKPOINT:
 
     rule midway_import:
         input:
-            checkpoint=CHECKPOINT,
+            # A function, since a path may have braces.
+            checkpoint=lambda wildcards: CHECKPOINT,
         output:
             model="<midway>/model.safetensors",
             config="<midway>/config.json",

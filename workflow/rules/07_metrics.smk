@@ -33,7 +33,10 @@ rule metrics_features:
 
 rule metrics_score:
     input:
-        features=INCEPTION or ["<features>/model.safetensors", "<features>/config.json"],
+        # A function, since a path of somebody else may have braces.
+        features=(
+            (lambda wildcards: INCEPTION) if INCEPTION else ["<features>/model.safetensors", "<features>/config.json"]
+        ),
         truth=ancient("<rollouts>/truth.zarr"),
         truth_manifest="<rollouts>/truth.manifest.json",
         predicted=ancient(rollouts(".zarr")),

@@ -18,8 +18,17 @@ from lamo.jobs.launch import ignore_stop_requests
 from lamo.midway.upstream.files import checkpoint_files
 from lamo.predictors.kinds import kind_module
 from lamo.stages import WORLD_AMOUNT, check_shared, keep_config, path_variables
+from lamo.tools.config_text import check_entries, check_files, check_options
 from lamo.tools.results import show_results
 
+# Snakemake has read the configuration by itself. What got lost in this is looked for in the texts.
+if workflow.is_main_process:
+    try:
+        check_options(sys.argv)
+        check_files(workflow.configfiles)
+        check_entries(workflow.config_settings.config_args)
+    except LamoError as error:
+        sys.exit(f"config: {error}")
 try:
     CONFIG = load_config(config)
 except LamoError as error:
