@@ -65,5 +65,6 @@ def unused_videos(config: VideosConfig, root: str | Path) -> dict[str, int]:
     base = base_folder(Path(root))
     used = [str(base / split) for split in SPLITS]
     folders = [path for path in sorted(base.iterdir()) if path.is_dir() and not is_foreign(path.name)]
-    counts = {shown(str(folder)): len(video_files(folder, config.extensions, used)) for folder in folders}
+    written = config.root is None
+    counts = {shown(str(folder)): len(video_files(folder, config.extensions, used, written)) for folder in folders}
     return {folder: count for folder, count in counts.items() if count}

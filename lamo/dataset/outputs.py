@@ -1,9 +1,9 @@
 """Videos that runs of LaMo wrote: they are pictures of a model or of the synthetic world, and no videos of the user.
 
-They are recognised by where they lie and by what lies beside them, whichever run wrote them, and also in a copy.
+They are recognised by where they lie and by what lies beside them, whichever run wrote them, and also in a copy of its
+results. Who takes rendered videos out of the results may use them like any others.
 """
 
-import json
 import os
 import re
 from collections.abc import Collection, Iterable
@@ -14,27 +14,21 @@ RECORDS = "provenance"
 VIDEOS = "videos"
 # The only videos that runs write: the synthetic world in stage 01, and rollouts beside the truth in stage 07.
 OF_STAGES = {"world": "01_frames", VIDEOS: "07_metrics"}
-# What stage 07 writes beside its videos, and what rendering writes beside a folder of the world's.
+# What stage 07 writes beside its videos.
 BESIDE_ROLLOUTS = {"metrics.parquet", "table.csv"}
-MANIFEST = ".manifest.json"
-CHECKSUM = {"bytes", "sha256"}
 SHOWN = 3
 
 
 def outputs_among(folder: str, names: Collection[str]) -> set[str]:
     """Those of the `names` in `folder` that are folders of a run: its stages, or the videos of one.
 
-    `folder` is a real path. A copy of a run, or of a stage under another name, is recognised too.
+    `folder` is a real path. A copy of a run, or of stage 07 under another name, is recognised too.
     """
     there = set(names)
     if RECORDS in there and _has_stage(there) and _has_stage(_names(Path(folder, RECORDS))):
         return {name for name in there if STAGE.fullmatch(name)}
     found = {name for name in there & OF_STAGES.keys() if os.path.basename(folder) == OF_STAGES[name]}
-    listed = [name.removesuffix(MANIFEST) for name in there if name.endswith(MANIFEST)]
-    found |= {name for name in listed if name in there and _are_listed(Path(folder, name))}
-    if VIDEOS in there and there >= BESIDE_ROLLOUTS:
-        found.add(VIDEOS)
-    return found
+    return found | ({VIDEOS} if VIDEOS in there and there >= BESIDE_ROLLOUTS else set())
 
 
 def lies_in_outputs(path: str) -> bool:
@@ -52,20 +46,6 @@ def passed_over(places: Iterable[str]) -> str:
 
 def _has_stage(names: Iterable[str]) -> bool:
     return any(STAGE.fullmatch(name) for name in names)
-
-
-def _are_listed(folder: Path) -> bool:
-    """Whether the manifest beside the folder is that of rendered videos, and lists what is in it."""
-    try:
-        content = json.loads(Path(f"{folder}{MANIFEST}").read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # a file of another program
-        return False
-    files = content.get("files") if isinstance(content, dict) and "kind" not in content else None
-    if not isinstance(files, dict) or not all(
-        isinstance(file, dict) and file.keys() == CHECKSUM for file in files.values()
-    ):
-        return False
-    return not files.keys().isdisjoint(_names(folder))
 
 
 def _names(folder: Path) -> list[str]:

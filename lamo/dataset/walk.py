@@ -55,7 +55,7 @@ def video_files(
     level = [("", os.path.realpath(folder))]
     while level:
         walk.links = []
-        todo = [place for place in level[::-1] if not walk.is_output(*place)]
+        todo = [place for place in level[::-1] if place[1] not in walk.visited and not walk.is_output(*place)]
         while todo:
             name, real = todo.pop()
             if real not in walk.visited:

@@ -12,8 +12,6 @@ from lamo.dataset.listing import list_videos
 from lamo.dataset.walk import video_files
 from lamo.errors import LamoError
 from lamo.jobs.code_hash import ROOT
-from lamo.stores.atomic import write_json
-from lamo.stores.checksums import checksums
 
 ROLLOUT = "07_metrics/videos/rollout-1.mp4"
 DRIVE = "01_frames/world/videos/train/train-0000.mov"
@@ -29,8 +27,6 @@ def touch(root: Path, *names: str) -> Path:
 def a_run(folder: Path, records: bool = True) -> Path:
     """The files of a run that matter here, as it leaves them."""
     touch(folder, ROLLOUT, DRIVE, "07_metrics/table.csv", "07_metrics/metrics.parquet", "01_frames/clips.parquet")
-    world = folder / "01_frames" / "world" / "videos"
-    write_json(world / "train.manifest.json", {"files": checksums(world / "train")})
     if records:
         touch(folder, "config.json", "provenance/01_frames/frames_find.json", "logs/01_frames/frames_find.log")
     return folder
@@ -70,18 +66,21 @@ def test_a_link_to_a_file_of_a_run_is_passed_over(root, tmp_path):
     assert names(root) == sorted([*MINE, "more/again.mov"])
 
 
-@pytest.mark.parametrize("part", ["07_metrics", "01_frames/world", "01_frames/world/videos"])
-def test_a_copy_of_a_part_under_another_name_is_passed_over(root, tmp_path, part):
+def test_a_copy_of_stage_07_under_another_name_is_passed_over(root, tmp_path):
     run = a_run(tmp_path / "elsewhere" / "demo")
-    shutil.copytree(run / part, root / "kept for the talk")
+    shutil.copytree(run / "07_metrics", root / "kept for the talk")
     assert names(root) == MINE
+
+
+def test_rendered_videos_that_were_taken_out_of_the_results_are_taken(root, tmp_path):
+    run = a_run(tmp_path / "elsewhere" / "demo")
+    shutil.copytree(run / "01_frames" / "world" / "videos", root / "rendered")
+    assert names(root) == sorted([*MINE, "rendered/train/train-0000.mov"])
 
 
 def test_what_only_resembles_a_run_is_taken(root):
     alike = ["videos/a.mov", "01_frames/a.mov", "07_metrics/a.mov", "provenance/a.mov", "world/videos/train/a.mov"]
     touch(root, *alike, "world/videos/train.manifest.json", "table.csv", "config.json")
-    write_json(root / "more.manifest.json", {"files": {"mine.mp4": {"size": 3}}})
-    write_json(root / "videos.manifest.json", ["a.mov"])
     assert names(root) == sorted([*MINE, *alike])
 
 
