@@ -5,6 +5,7 @@ nothing, and of an option that is given twice it takes the last. So the text is 
 """
 
 import json
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -52,6 +53,11 @@ def check_entries(entries: Sequence[str]) -> None:
     """As `check_text`, of the KEY=VALUE entries of `--config`, whose values are texts."""
     for entry in entries:
         key, _, value = entry.partition("=")
+        if os.fsencode(entry).decode("utf-8", "replace") != entry:
+            raise LamoError(
+                f"--config: found bytes that are no UTF-8 in {entry!a}, expected a text; "
+                "give what it names another name, or make a link that leads to it"
+            )
         if value.lstrip()[:1] in ("{", "["):
             _check(f"{key}: {value}", _Reader("--config", words=False, lines=False))
 
@@ -72,7 +78,7 @@ def check_options(arguments: Sequence[str]) -> None:
 def _check(text: str, reader: "_Reader") -> None:
     try:
         node = yaml.compose(text, Loader=LOADER)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, UnicodeEncodeError):
         return
     if problems := list(reader.problems(node, ())):
         raise LamoError("; ".join(problems))

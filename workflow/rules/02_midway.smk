@@ -8,8 +8,7 @@ if CHECKPOINT:
 
     rule midway_import:
         input:
-            # A function, since a path may have braces.
-            checkpoint=lambda wildcards: CHECKPOINT,
+            checkpoint=CHECKPOINT,
         output:
             model="<midway>/model.safetensors",
             config="<midway>/config.json",

@@ -33,10 +33,7 @@ rule metrics_features:
 
 rule metrics_score:
     input:
-        # A function, since a path of somebody else may have braces.
-        features=(
-            (lambda wildcards: INCEPTION) if INCEPTION else ["<features>/model.safetensors", "<features>/config.json"]
-        ),
+        features=INCEPTION or ["<features>/model.safetensors", "<features>/config.json"],
         truth=ancient("<rollouts>/truth.zarr"),
         truth_manifest="<rollouts>/truth.manifest.json",
         predicted=ancient(rollouts(".zarr")),
