@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from lamo.errors import LamoError
+from lamo.jobs.limits import print_anything
 
 # 0 says that all is fine, 1 that something disagrees.
 BAD_INPUT = 2
@@ -57,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status. A `LamoError` becomes one line on standard error and status 2.
     """
+    print_anything()
     given = list(sys.argv[1:] if arguments is None else arguments)
     # Only the first argument is read here: the others, `--help` included, are the program's.
     name = parser().parse_args(given[:1]).command

@@ -35,7 +35,8 @@ def find_videos(
     root = Path(root)
     if not root.is_dir():
         what = "a file" if root.exists() else "nothing"
-        raise LamoError(f"videos.root {root}: found {what}, expected a folder of videos; correct the path")
+        hint = ", in which ~ and $ stand for themselves" if str(root)[:1] in ("~", "$") else ""
+        raise LamoError(f"videos.root {root}: found {what}, expected a folder of videos; correct the path{hint}")
     clips = find_division(config.split)(config, root, outside)
     files = {clip.file.path: clip.file for clip in clips}
     values = fingerprints(list(files.values())) if fingerprints else [""] * len(files)

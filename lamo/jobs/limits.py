@@ -43,8 +43,7 @@ def check_python(root: Path) -> None:
     Raises:
         LamoError: the locale has another encoding than UTF-8, or the path of the folder has signs that cannot work.
     """
-    for stream in (sys.stdout, sys.stderr):
-        _never_fail(stream)
+    print_anything()
     if sys.getfilesystemencoding().lower() not in ("utf-8", "utf8"):
         found = f"{sys.getfilesystemencoding()} (locale {locale.setlocale(locale.LC_CTYPE)})"
         raise LamoError(
@@ -94,9 +93,12 @@ def check_inputs(paths: Mapping[str, str | None]) -> None:
                 )
 
 
-def _never_fail(stream: Any) -> None:
-    if hasattr(stream, "reconfigure") and stream.errors == "strict":
-        stream.reconfigure(errors="backslashreplace")
+def print_anything() -> None:
+    """Let this process print letters that its terminal does not have: as codes."""
+    streams: tuple[Any, ...] = (sys.stdout, sys.stderr)
+    for stream in streams:
+        if hasattr(stream, "reconfigure") and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _is_text(path: str) -> bool:

@@ -246,3 +246,13 @@ def test_a_part_of_the_documents_is_written_by_its_module(monkeypatch):
 def test_every_part_of_the_documents_can_be_written(module):
     tree = ast.parse(ROOT.joinpath(*module.split(".")).with_suffix(".py").read_text(encoding="utf-8"))
     assert "write" in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def test_letters_that_a_terminal_does_not_have_end_no_program(tmp_path):
+    run = tmp_path / "results" / "run"
+    (run / "07_metrics").mkdir(parents=True)
+    (run / "07_metrics" / "table.txt").write_text("0.4 ± 0.1\n", encoding="utf-8")
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "lamo", "results", str(run)]
+    done = subprocess.run(command, env=environment, text=True, capture_output=True, check=True)
+    assert done.stdout.startswith("0.4 \\xb1 0.1\n")

@@ -1,6 +1,7 @@
 """What gets lost while a configuration is read is said: keys given twice, empty sections, words that YAML changes."""
 
 import json
+import os
 
 import pytest
 import yaml
@@ -205,3 +206,10 @@ def test_numbers_and_truth_values_are_read_as_they_are_meant():
     config = load_config(raw)
     assert (config.seed, config.decoder.training.learning_rate) == (10, 1e-3)
     assert (config.midway.training.both_directions, config.videos.root) == (False, None)
+
+
+def test_bytes_that_are_no_text_are_refused_on_the_command_line():
+    entry = os.fsdecode(b"videos={root: /data/\xff}")
+    with pytest.raises(LamoError, match=r"found bytes that are no UTF-8 .* make a link that leads to it") as caught:
+        check_entries([entry])
+    assert str(caught.value).isascii()
