@@ -1,6 +1,7 @@
 """The command `lamo`: help, exit codes, errors in one line, and that everything which calls it names what exists."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
