@@ -11,12 +11,18 @@ from typing import Any, NamedTuple
 from lamo.video.clock import Stamps, coarse_removed, faults, frame_step, standing_removed, stretches, unwrapped
 
 TIE_S = 1e-9
-# Counters of so many bits begin anew: in the ticks of the stream, in those of MPEG, in milliseconds.
-COUNTERS = ((33, None), (32, None), (33, 1 / 90_000), (32, 1 / 90_000), (32, 1e-3))
+# Counters begin anew after so many units: of MPEG and RTP in 1 / 90,000 s, of FLV and others in milliseconds. Where the
+# library has taken one of 24 bits for one of 32, the difference is left.
+PERIODS_S = (
+    *(2**bits / 90_000 for bits in (31, 32, 33)),
+    *(one / 1000 for one in (2**31, 2**32, 2**24, 2**32 - 2**24)),
+)
+# Or after so many ticks of the stream.
+BITS = (31, 32, 33)
 # Presentation times with more faults than this share of the frames give way to decoding times with less than half.
 FEW = 0.05
 # A frame alone that is further away from the others than this is of another clock, not beside a hole.
-FAR_S = 60.0
+FAR_S = 10.0
 # Frames without a stamp of which the neighbours' stamps are as far apart as such frames are need no mention.
 UNEVEN = 0.1
 
@@ -103,7 +109,7 @@ def timeline(
     """
     tick = tick_s[0] / tick_s[1]
     gap = (max_gap_s + TIE_S) / tick
-    periods = sorted({round(2**bits * (ticks or tick) / tick) for bits, ticks in COUNTERS}, reverse=True)
+    periods = sorted({*(2**bits for bits in BITS), *(round(period / tick) for period in PERIODS_S)})
     merged = [b if a is None else a for a, b in zip(presentation, decoding, strict=True)]
     shown, decoded = (unwrapped(coarse_removed(stamps), periods, gap) for stamps in (merged, decoding))
     wrong = faults(shown, gap)

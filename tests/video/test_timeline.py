@@ -69,7 +69,15 @@ def _at(stamps, rate=30, decoding=None, tick_s=(1, TICK)) -> tuple[Timeline, lis
 
 @pytest.mark.parametrize(
     ("ticks", "bits", "unit"),
-    [(90_000, 33, 90_000), (90_000, 32, 90_000), (1000, 32, 1000), (10**6, 32, 10**6), (1000, 33, 90_000)],
+    [
+        (90_000, 33, 90_000),
+        (90_000, 32, 90_000),
+        (1000, 32, 1000),
+        (10**6, 32, 10**6),
+        (1000, 33, 90_000),
+        (1000, 24, 1000),
+        (15360, 31, 15360),
+    ],
 )
 def test_a_counter_that_begins_anew_is_one_clock(ticks, bits, unit):
     """Counters in the ticks of the stream, and those of MPEG and in milliseconds in a stream with other ticks."""
