@@ -116,19 +116,26 @@ def _known(stamps: Stamps) -> list[tuple[int, float]]:
     return [(index, stamp) for index, stamp in enumerate(stamps) if stamp is not None]
 
 
-def _counted(known: list[tuple[int, float]], step: float, gap: float) -> list[float]:
+def _counted(known: list[tuple[int, float]], follows: list[bool], step: float) -> list[float]:
     """Time by the frames up to each stamp: their own steps where they are steps of a clock, else `step` each."""
     counted = [0.0]
-    for (a, start), (b, end) in pairwise(known):
-        fits = 0 < end - start <= gap + (b - a - 1) * step
+    for ((a, start), (b, end)), fits in zip(pairwise(known), follows[1:], strict=True):
         counted.append(counted[-1] + (end - start if fits else (b - a) * step))
     return counted
+
+
+def _follows(known: list[tuple[int, float]], step: float, gap: float) -> list[bool]:
+    """For every stamp, whether it follows from the one before it."""
+    steps = (0 < b[1] - a[1] <= gap + (b[0] - a[0] - 1) * step for a, b in pairwise(known))
+    return [False, *steps][: len(known)]
 
 
 def _longest_chains(known: list[tuple[int, float]], step: float, gap: float) -> tuple[list[int], list[int]]:
     """For every stamp how long the longest chain is that ends there, and which one comes before it there (-1: none)."""
     length, before = [1] * len(known), [-1] * len(known)
-    counted = _counted(known, step, gap)
+    begin = [stamp for _, stamp in known]
+    follows = _follows(known, step, gap)
+    counted = _counted(known, follows, step)
     for node, (index, stamp) in enumerate(known):
         for other in range(node - 1, max(-1, node - MOST_SKIPPED - 2), -1):
             # Frames without a stamp take the time of a frame each.
@@ -138,6 +145,8 @@ def _longest_chains(known: list[tuple[int, float]], step: float, gap: float) -> 
             if by_frames > 2 * gap + lost:
                 break
             linked = 0 < elapsed <= gap + lost and by_frames - elapsed <= gap
-            if linked and length[other] + 1 >= length[node]:
-                length[node], before[node] = length[other] + 1, other
+            # Here it is the clock that has gone back, not a stamp or two, and to where it began.
+            restarted = follows[node] and node - other > 2 and known[other][1] - begin[other] < gap
+            if linked and not restarted and length[other] + 1 >= length[node]:
+                length[node], before[node], begin[node] = length[other] + 1, other, begin[other]
     return length, before

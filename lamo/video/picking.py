@@ -53,7 +53,7 @@ class Picked:
             breaks.append(f"{count} between frames {above}, the longest {self.longest_hole_s:.2f} s")
         if self.steps_back:
             count = "1 step back of the clock" if self.steps_back == 1 else f"{self.steps_back} steps back of the clock"
-            breaks.append(f"{count} by more than frames.max_gap_s {max_gap_s:g} s")
+            breaks.append(count)
         if self.stretch and breaks:
             used = f"{self.stretch.start_s:.2f} to {self.stretch.end_s:.2f} s of {self.end_s:.2f} s used"
             yield f"{', '.join(breaks)}: {used}"

@@ -101,6 +101,15 @@ def test_a_clock_that_goes_back_goes_on_a_frame_later():
     assert not found.one_clock
 
 
+@pytest.mark.parametrize("first", [4, 8, 15])
+def test_a_clock_that_begins_anew_soon_is_not_one_that_is_set_a_little(first):
+    """The step back is less than the gap, but so is all that lies before it."""
+    stamps = [*range(0, 3000 * first, 3000), *range(0, 150_000, 3000)]
+    found, frames, _ = _at(stamps)
+    assert frames == list(range(len(stamps)))
+    assert [timed.stretch for timed in found.kept] == [0] * first + [1] * 50
+
+
 def test_frames_alone_between_holes_are_of_the_same_clock():
     stamps = [0, 2 * TICK, *range(4 * TICK, 5 * TICK, 3000), 7 * TICK]
     found, frames, times = _at(stamps)
