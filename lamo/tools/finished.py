@@ -13,6 +13,7 @@ from lamo.errors import LamoError
 from lamo.jobs import provenance
 from lamo.jobs.provenance import content_hash
 from lamo.stores.atomic import read_json
+from lamo.stores.checksums import is_foreign
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ class FinishedJobs:
         return self._hashes[path]
 
     def _read(self, run: Path) -> Iterator[Finished]:
-        for file in sorted((run / provenance.FOLDER).rglob("*.json")):
+        files = (file for file in (run / provenance.FOLDER).rglob("*.json") if not is_foreign(file.name))
+        for file in sorted(files):
             try:
                 record = read_json(file)
                 job = _finished(record, file, run)
