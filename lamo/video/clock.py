@@ -16,8 +16,10 @@ from statistics import median
 
 # So many stamps in a row are passed over at most. It bounds the cost of a frame.
 MOST_SKIPPED = 128
-# A clock that moves by less than this share of a frame stands still: some muxers bend stamps that do not rise to that.
+# A clock that moves by less than this share of a frame, and less than this time, stands still: some muxers bend stamps
+# that do not rise to a tick more than the last one. Where the rate of frames changes, steps are as short as a share.
 STILL = 1 / 8
+STILL_S = 0.002
 # A counter begins anew if one of so many stamps before it fits: the others may be of another clock.
 LATEST = 8
 Stamps = Sequence[float | None]
@@ -63,12 +65,17 @@ def coarse_removed(stamps: Stamps) -> list[float | None]:
     return result
 
 
-def standing_removed(stamps: Stamps, step: float, gap: float) -> list[float | None]:
-    """With no number (nan) in place of the stamps of a clock that stands still for longer than the gap."""
+def still_s(step_s: float) -> float:
+    """A clock that moves by less than this between two frames stands still, if a frame takes `step_s`."""
+    return min(STILL * step_s, STILL_S)
+
+
+def standing_removed(stamps: Stamps, step: float, gap: float, still: float) -> list[float | None]:
+    """With no number (nan) in place of the stamps of a clock that stands still, by `still`, for longer than the gap."""
     result = list(stamps)
     run: list[int] = []
     for a, b in pairwise([*_known(stamps), (len(stamps), float("inf"))]):
-        if 0 <= b[1] - a[1] < STILL * step:
+        if 0 <= b[1] - a[1] < still:
             run.append(b[0])
             continue
         if len(run) * step > gap:
@@ -78,11 +85,12 @@ def standing_removed(stamps: Stamps, step: float, gap: float) -> list[float | No
     return result
 
 
-def stretches(stamps: Stamps, step: float, gap: float, far: float) -> list[list[int]]:
+def stretches(stamps: Stamps, step: float, gap: float, far: float, whole: float) -> list[list[int]]:
     """Stretches of frames without a break, one after the other, as indices of stamps that rise.
 
     The longest is found first, then the longest of what is left before and after it, and so on. A stamp that stands
-    alone, while others do not, is of another clock, if it is not in order with its neighbours or more than `far` away.
+    alone, while others do not, is of another clock, if it is not in order with its neighbours; also if it is more than
+    `far` away, and that with the stretches makes more than `whole`, the time that the container states.
     """
     known = _known(stamps)
     length, before = _longest_chains(known, step, gap)
@@ -99,15 +107,16 @@ def stretches(stamps: Stamps, step: float, gap: float, far: float) -> list[list[
         taken[node : tip + 1] = b"\1" * (tip + 1 - node)
         found.append([known[one][0] for one in reversed(chain)])
     longer = any(len(one) > 1 for one in found)
-    return _without_lone(sorted(found), stamps, far) if longer else sorted(found)
+    return _without_lone(sorted(found), stamps, far, whole) if longer else sorted(found)
 
 
-def _without_lone(found: list[list[int]], stamps: Stamps, far: float) -> list[list[int]]:
+def _without_lone(found: list[list[int]], stamps: Stamps, far: float, whole: float) -> list[list[int]]:
     kept: list[list[int]] = []
+    longest = max(far, whole - sum((stamps[one[-1]] or 0) - (stamps[one[0]] or 0) for one in found))
     for one, after in zip(found, [*found[1:], None], strict=True):
         beside = [*(last[-1] for last in kept[-1:]), one[0], *(after or [])[:1]]
         steps = [(stamps[b] or 0) - (stamps[a] or 0) for a, b in pairwise(beside)]
-        if len(one) > 1 or all(0 < step <= far for step in steps):
+        if len(one) > 1 or all(0 < step <= longest for step in steps):
             kept.append(one)
     return kept
 

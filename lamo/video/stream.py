@@ -30,6 +30,8 @@ SHORTFALL_S = 0.5
 STREAMS = ("h264", "hevc", "m4v", "mpegvideo", "mjpeg", "obu", "vc1")
 # A rate above this is a clock's that was taken for one.
 MOST_FPS = 1000
+# In these no duration is stated. The library takes it from the time stamps.
+UNSTATED = ("mpegts", "mpeg")
 
 
 @dataclass
@@ -111,6 +113,7 @@ def _begin(container: InputContainer, selected: Selection, progress: Progress) -
     progress.notes, progress.damaged, progress.first_error = list(selected.notes), 0, ""
     progress.pixel_aspect = float(stream.sample_aspect_ratio or 1.0)
     progress.stamps.step_s = 1.0 / _rate(container, stream, progress)
+    progress.stamps.duration_s = None if container.format.name in UNSTATED else progress.source.duration_s
     # PyAV asks for presentation times to be made up where the container has none. Then they do not rise.
     container.flags &= ~cast(int, Flags.gen_pts.value)
     _heed(container, stream, progress)

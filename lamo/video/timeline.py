@@ -8,7 +8,16 @@ from itertools import chain, pairwise, takewhile
 from math import isnan
 from typing import Any, NamedTuple
 
-from lamo.video.clock import Stamps, coarse_removed, faults, frame_step, standing_removed, stretches, unwrapped
+from lamo.video.clock import (
+    Stamps,
+    coarse_removed,
+    faults,
+    frame_step,
+    standing_removed,
+    still_s,
+    stretches,
+    unwrapped,
+)
 
 TIE_S = 1e-9
 # Counters begin anew after so many units: of MPEG and RTP in 1 / 90,000 s, of FLV and others in milliseconds. Where the
@@ -17,12 +26,15 @@ PERIODS_S = (
     *(2**bits / 90_000 for bits in (31, 32, 33)),
     *(one / 1000 for one in (2**31, 2**32, 2**24, 2**32 - 2**24)),
 )
-# Or after so many ticks of the stream.
+# Or after so many ticks of the stream. Where these take less than an hour, a hole would be taken for them.
 BITS = (31, 32, 33)
+SHORTEST_S = 3600
 # Presentation times with more faults than this share of the frames give way to decoding times with less than half.
 FEW = 0.05
-# A frame alone that is further away from the others than this is of another clock, not beside a hole.
+# A frame alone that is further away from the others than this is of another clock, not beside a hole. Unless the
+# container states a duration that has room for the hole, and it may be short by so much.
 FAR_S = 10.0
+SPARE_S = 0.5
 # Frames without a stamp of which the neighbours' stamps are as far apart as such frames are need no mention.
 UNEVEN = 0.1
 
@@ -98,6 +110,7 @@ def timeline(
     tick_s: tuple[int, int],
     step_s: float,
     max_gap_s: float,
+    duration_s: float | None = None,
 ) -> Timeline:
     """The times of frames from their presentation and decoding times, in ticks of `tick_s` = (numerator, denominator).
 
@@ -105,11 +118,11 @@ def timeline(
     order of presentation, and both rise. A step back or forth by more than `max_gap_s` is a break; see
     `lamo.video.clock`. A clock that goes back is another one: it goes on a frame after the last one. Frames without a
     stamp are spread evenly between those with one; where none has one, they are counted at `step_s`, the time of a
-    frame by the container.
+    frame by the container. `duration_s`: the whole time by the container, if it states one.
     """
     tick = tick_s[0] / tick_s[1]
     gap = (max_gap_s + TIE_S) / tick
-    periods = sorted({*(2**bits for bits in BITS), *(round(period / tick) for period in PERIODS_S)})
+    periods = _periods(tick)
     merged = [b if a is None else a for a, b in zip(presentation, decoding, strict=True)]
     shown, decoded = (unwrapped(coarse_removed(stamps), periods, gap) for stamps in (merged, decoding))
     wrong = faults(shown, gap)
@@ -117,8 +130,8 @@ def timeline(
     given, stamps = (decoding, decoded) if swapped else (merged, shown)
     standing = sum(a is not None and b is None for a, b in zip(given, stamps, strict=True))
     step = frame_step(stamps, step_s / tick, gap)
-    stamps = standing_removed(stamps, step, gap)
-    found = stretches(stamps, min(step, gap), gap, FAR_S / tick)
+    stamps = standing_removed(stamps, step, gap, still_s(step * tick) / tick)
+    found = stretches(stamps, min(step, gap), gap, FAR_S / tick, ((duration_s or 0.0) + SPARE_S) / tick)
     placed = _placed(stamps, found, step, gap)
     left_out = Counter(_why_left_out(stamps, found, {index for stretch in placed for index, _ in stretch}, gap))
     return Timeline(
@@ -128,6 +141,12 @@ def timeline(
         standing=standing,
         swapped=swapped and any(stamp is not None for stamp in presentation),
     )
+
+
+def _periods(tick: float) -> list[int]:
+    """After how many ticks of `tick` seconds a counter may begin anew."""
+    periods = {*(2**bits for bits in BITS), *(round(period / tick) for period in PERIODS_S)}
+    return sorted(period for period in periods if period * tick >= SHORTEST_S)
 
 
 def _placed(stamps: Stamps, found: list[list[int]], step: float, gap: float) -> list[list[tuple[int, float]]]:

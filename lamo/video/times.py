@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Protocol
 
-from lamo.video.clock import STILL
+from lamo.video.clock import still_s
 from lamo.video.timeline import TIE_S, Timed, Timeline, timeline
 
 
@@ -22,7 +22,8 @@ class Stamped(Protocol):
 
 @dataclass
 class TimeStamps:
-    """The time stamps of the frames of one video. `step_s`: the time of a frame by the container.
+    """The time stamps of the frames of one video. `step_s`: the time of a frame by the container. `duration_s`: the
+    whole time by the container, if it is stated, not found by the stamps.
 
     In most videos they are `steady`: every frame is later than the last one, by `max_gap_s` at most. In others they
     have to be seen as a whole: the times of the frames are known after the last one, and the frames decoded again.
@@ -30,6 +31,7 @@ class TimeStamps:
 
     max_gap_s: float = 0.5
     step_s: float = 1 / 30
+    duration_s: float | None = None
     steady: bool = True
     presentation: list[int | None] = field(default_factory=list)
     decoding: list[int | None] = field(default_factory=list)
@@ -56,7 +58,12 @@ class TimeStamps:
     def timeline(self) -> Timeline:
         """The times of all frames that have one."""
         return timeline(
-            self.presentation, self.decoding, tick_s=self.tick_s, step_s=self.step_s, max_gap_s=self.max_gap_s
+            self.presentation,
+            self.decoding,
+            tick_s=self.tick_s,
+            step_s=self.step_s,
+            max_gap_s=self.max_gap_s,
+            duration_s=self.duration_s,
         )
 
     def _next_s(self) -> float | None:
@@ -78,7 +85,7 @@ class TimeStamps:
         at_s -= self._first_s
         step_s = at_s - self._last_s
         self._last_s = at_s
-        self._still = self._still + 1 if step_s < STILL * self.step_s else 0
+        self._still = self._still + 1 if step_s < still_s(self.step_s) else 0
         rises = 0 < step_s <= self.max_gap_s + TIE_S
         return at_s if rises and self._still * self.step_s <= self.max_gap_s else None
 

@@ -12,10 +12,9 @@ SEEDS = st.integers(0, 2**32 - 1)
 RATES = st.sampled_from([10, 15, 24, 29.97, 30, 60])
 
 
-def _timeline(frames: list[Frame], rate: float = 30, decoding=None) -> Timeline:
-    stamps = [frame.pts for frame in frames]
-    none = [None] * len(frames)
-    return timeline(stamps, decoding or none, tick_s=(1, TICK), step_s=1 / rate, max_gap_s=MAX_GAP_S)
+def _timeline(frames: list[Frame], rate: float = 30, ticks: int = TICK) -> Timeline:
+    stamps = [None if frame.pts is None else round(frame.pts * ticks / TICK) for frame in frames]
+    return timeline(stamps, [None] * len(frames), tick_s=(1, ticks), step_s=1 / rate, max_gap_s=MAX_GAP_S)
 
 
 def _check_no_cut(frames: list[Frame], found: Timeline) -> None:
@@ -37,12 +36,13 @@ def _longest(found: Timeline) -> list[int]:
 
 
 @settings(deadline=None, max_examples=400)
+@pytest.mark.parametrize("ticks", [TICK, 10**9])
 @given(SEEDS, RATES, st.lists(st.integers(8, 120), min_size=1, max_size=4), st.integers(0, 12), st.booleans())
-def test_no_cut_lies_inside_a_clip(seed, rate, parts, count, wraps):
+def test_no_cut_lies_inside_a_clip(ticks, seed, rate, parts, count, wraps):
     rng = np.random.default_rng(seed)
     frames = corrupted(rng, spliced(rng, rate, parts, jitter=0.2), count)
     frames = wrapped(frames, 33) if wraps else frames
-    _check_no_cut(frames, _timeline(frames, rate))
+    _check_no_cut(frames, _timeline(frames, rate, ticks))
 
 
 @settings(deadline=None, max_examples=400)
@@ -61,9 +61,10 @@ def test_nearly_all_good_frames_of_a_sequence_with_few_faults_are_kept(seed, rat
     assert share >= 0.97
 
 
-def _at(stamps, rate=30, decoding=None, tick_s=(1, TICK)) -> tuple[Timeline, list[int], list[float]]:
+def _at(stamps, rate=30, decoding=None, tick_s=(1, TICK), duration_s=None) -> tuple[Timeline, list[int], list[float]]:
     decoding = decoding or [None] * len(stamps)
-    found = timeline(stamps, decoding, tick_s=tick_s, step_s=1 / rate, max_gap_s=MAX_GAP_S)
+    how = {"step_s": 1 / rate, "max_gap_s": MAX_GAP_S, "duration_s": duration_s}
+    found = timeline(stamps, decoding, tick_s=tick_s, **how)
     return found, [timed.frame for timed in found.kept], [timed.at_s for timed in found.kept]
 
 
@@ -118,6 +119,38 @@ def test_frames_alone_between_holes_are_of_the_same_clock():
     assert list(found.notes()) == []
 
 
+@pytest.mark.parametrize("hole_s", [1.7, 2.2, 4.1, 8.6])
+def test_a_hole_is_no_counter_of_nanoseconds_that_begins_anew(hole_s):
+    """2^31, 2^32 and 2^33 of them are seconds."""
+    true = np.arange(60) / 30 + hole_s * (np.arange(60) >= 20)
+    found, frames, times = _at([round(at * 1e9) for at in true], tick_s=(1, 10**9))
+    assert frames == list(range(60))
+    np.testing.assert_allclose(times, true)
+    assert [timed.stretch for timed in found.kept] == [0] * 20 + [1] * 40
+
+
+SECOND = range(12 * TICK, 13 * TICK, 3000)
+
+
+@pytest.mark.parametrize("stamps", [[0, *SECOND], [*SECOND, 25 * TICK], [0, *SECOND, 25 * TICK]])
+def test_a_frame_alone_before_or_after_a_long_pause_is_right_where_the_duration_says_so(stamps):
+    """As of a recorded screen on which nothing moves."""
+    length_s = (stamps[-1] - stamps[0]) / TICK
+    found, frames, times = _at(stamps, duration_s=length_s + 0.1)
+    assert frames == list(range(len(stamps)))
+    np.testing.assert_allclose(times, (np.array(stamps) - stamps[0]) / TICK)
+    assert len({timed.stretch for timed in found.kept}) == len(stamps) - len(SECOND) + 1
+    assert list(found.notes()) == []
+    assert found.one_clock
+
+
+@pytest.mark.parametrize("duration_s", [None, 2.0, 12.0])
+def test_a_frame_alone_beyond_the_duration_is_of_another_clock(duration_s):
+    found, frames, _ = _at([0, *SECOND], duration_s=duration_s)
+    assert frames == list(range(1, len(SECOND) + 1))
+    assert (found.foreign, found.one_clock) == (1, False)
+
+
 def test_times_of_decoding_stand_for_those_that_do_not_rise():
     """As of a muxer that wrote times in the order of decoding."""
     made_up = [1, 4, 3, 5, 2, 8, 7, 9, 6, 12, 11, 13, 10, 16, 15, 17, 14]
@@ -134,6 +167,27 @@ def test_a_clock_that_stands_still_for_long_hides_a_break():
     )
     _, frames, _ = _at(stamps)
     assert frames == [*range(30), *range(90, 130)]
+
+
+@pytest.mark.parametrize("ticks", [90_000, 10**6, 15360, 1000, 600])
+def test_a_clock_that_moves_by_a_tick_stands_still(ticks):
+    """A frame of a third of a second is the other extreme: there, steps of a 30th are those of a clock."""
+    true = [*np.arange(30) / 30, *np.full(60, 29 / 30), *(29 / 30 + np.arange(1, 41) / 30)]
+    stamps = [round(at * ticks) for at in true]
+    stamps[30:90] = [stamps[29] + one for one in range(1, 61)]
+    _, frames, _ = _at(stamps, tick_s=(1, ticks))
+    assert not set(range(32, 88)) & set(frames)
+
+
+def test_a_rate_that_rises_for_a_while_is_no_clock_that_stands_still():
+    """As of a dashcam in parking mode, with one stamp that is not there and one that repeats the one before."""
+    true = np.cumsum([0, *[0.31] * 300, *[1 / 30] * 150, *[0.31] * 300])
+    stamps: list[int | None] = [round(at * TICK) for at in true]
+    stamps[100], stamps[400] = None, stamps[399]
+    found, frames, times = _at(stamps, rate=4)
+    assert frames == [index for index in range(len(true)) if index != 400]
+    np.testing.assert_allclose(times, true[frames], atol=1 / TICK)
+    assert {timed.stretch for timed in found.kept} == {0}
 
 
 def test_frames_without_stamps_at_the_ends_and_beside_a_break():

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_videos import encode, nearest, shown, stamped
+from made_videos import cut, encode, nearest, shown, stamped
 from restamped import as_in_avi, pack_b_frames, restamp
 
 from lamo.video.config import FramesConfig
@@ -153,3 +153,31 @@ def test_a_counter_that_begins_anew_long_after_the_start(tmp_path):
     assert "hole" not in decoded.reason
     assert "clock" not in decoded.reason
     assert decoded.times[-1] == pytest.approx(299 / 3, abs=1e-6)
+
+
+def test_a_rate_that_rises_for_a_while(tmp_path):
+    """A dashcam in parking mode writes three frames a second, and thirty while something moves."""
+    times = np.cumsum([0, *[0.31] * 500, *[1 / 30] * 150, *[0.31] * 500])
+    grey = [np.full((16, 32, 3), 99, dtype=np.uint8)] * len(times)
+    path = encode(tmp_path / "a.mp4", times, size=(16, 32), frames=grey, ticks=90_000, options={"bf": "0"})
+    decoded = decode_clip(path, FramesConfig(min_frames=3, rate_hz=2))
+    assert (decoded.status, decoded.reason) == ("ok", "")
+    np.testing.assert_allclose(decoded.times, times[nearest(times, 2)], atol=1e-4)
+
+
+PAUSE = np.array([0, *(12 + np.arange(60) / 30)])
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_a_first_frame_before_a_long_pause(tmp_path, name):
+    """As of a recorded screen on which nothing moves."""
+    decoded = decode_clip(video(tmp_path / name, PAUSE, options={"bf": "0"}), CONFIG)
+    assert decoded.status == "repaired"
+    assert re.fullmatch("1 hole between .* the longest 12.00 s: 12.00 to 13.97 s of 13.97 s used", decoded.reason)
+    assert shown(decoded.frames) == list(range(1, 61, 6))
+    assert decoded.source.duration_s == pytest.approx(14, abs=0.1)
+
+
+def test_a_recording_with_a_long_pause_that_is_cut_off_is_said_to_be(tmp_path):
+    path = cut(video(tmp_path / "a.mkv", PAUSE, options={"bf": "0"}), 0.6)
+    assert re.search("^cut off: frames end at 1[23]\\.. s of 14.0 s; .*; 1 hole ", decode_clip(path, CONFIG).reason)
