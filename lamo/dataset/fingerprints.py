@@ -124,8 +124,10 @@ def is_hash(value: str) -> bool:
     return HASH.fullmatch(value) is not None
 
 
-def fingerprints(files: Sequence[VideoFile], cache: str | Path | None = None, root: str | Path = ".") -> list[str]:
-    """Fingerprints of `files`. Those of unchanged files come from the file `cache`, which is then updated.
+def fingerprints(
+    files: Sequence[VideoFile], cache: str | Path | None = None, root: str | Path = ".", *, keep: bool = True
+) -> list[str]:
+    """Fingerprints of `files`. Those of unchanged files come from the file `cache`, which is updated if `keep`.
 
     A file has changed when its path below `root`, its size or its time stamps have. A cache that is damaged is
     written anew; of two processes that do so at once, either's stays.
@@ -141,7 +143,7 @@ def fingerprints(files: Sequence[VideoFile], cache: str | Path | None = None, ro
     new = [index for index, value in enumerate(result) if not value]
     for index, value in zip(new, _read_all([files[index] for index in new]), strict=True):
         result[index] = value
-    if cache:
+    if cache and keep:
         settled = {
             name: [key, value]
             for name, file, key, value in zip(names, files, keys, result, strict=True)

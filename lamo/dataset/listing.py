@@ -42,9 +42,32 @@ class Listing:
 def list_videos(config: VideosConfig, shards: Mapping[str, int], results: str | Path) -> Listing:
     """List the videos of a run whose results go to the folder `results`, in which the listing is kept.
 
-    Names, sizes and time stamps are looked at, and the content of what is new (`lamo.dataset.fingerprints`). Raises
-    `LamoError` as `find_videos` and `fingerprint` do, if the videos lie in `results`, and if
-    LaMo itself lies among them.
+    Raises `LamoError` as `look_at_videos` does.
+    """
+    found = look_at_videos(config, shards, results)
+    stage = Path(results) / "01_frames"
+    digest = _hash([found[name].tolist() for name in found.columns])
+    path = stage / FOLDER / f"{digest}.parquet"
+    if path.exists():
+        os.utime(path)
+    else:
+        with replacing(path) as temporary:
+            found.to_parquet(temporary, index=False)
+    for other in path.parent.glob("*.parquet"):
+        with suppress(FileNotFoundError):  # of two that tidy up at once
+            if other.stat().st_mtime < time.time() - KEPT_S:
+                other.unlink()
+    return Listing(path.as_posix(), digest, shard_hashes(found))
+
+
+def look_at_videos(
+    config: VideosConfig, shards: Mapping[str, int], results: str | Path, *, keep: bool = True
+) -> pd.DataFrame:
+    """The videos of a run whose results go to the folder `results`, as of `find_videos`.
+
+    Names, sizes and time stamps are looked at, and the content of what is new (`lamo.dataset.fingerprints`). What is
+    found of the content is kept in `results` if `keep`. Raises `LamoError` as `find_videos` and `fingerprint` do, if
+    the videos lie in `results`, and if LaMo itself lies among them.
     """
     if config.root is None:
         raise LamoError("videos.root: found null, expected a folder of videos; there is nothing to list")
@@ -59,20 +82,8 @@ def list_videos(config: VideosConfig, shards: Mapping[str, int], results: str | 
             f"videos.root {config.root}: found LaMo itself in it ({ROOT}), expected a folder of videos alone; "
             "name the folder in which the videos lie"
         )
-    look = partial(fingerprints, cache=stage / CACHE, root=config.root)
-    found = find_videos(config, config.root, shards, look, [str(own)])
-    digest = _hash([found[name].tolist() for name in found.columns])
-    path = stage / FOLDER / f"{digest}.parquet"
-    if path.exists():
-        os.utime(path)
-    else:
-        with replacing(path) as temporary:
-            found.to_parquet(temporary, index=False)
-    for other in path.parent.glob("*.parquet"):
-        with suppress(FileNotFoundError):  # of two that tidy up at once
-            if other.stat().st_mtime < time.time() - KEPT_S:
-                other.unlink()
-    return Listing(path.as_posix(), digest, shard_hashes(found))
+    look = partial(fingerprints, cache=stage / CACHE, root=config.root, keep=keep)
+    return find_videos(config, config.root, shards, look, [str(own)])
 
 
 def shard_hashes(found: pd.DataFrame) -> dict[tuple[str, int], str]:

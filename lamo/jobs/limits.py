@@ -57,25 +57,38 @@ def check_python(root: Path) -> None:
         raise LamoError(f"{shown}: found bytes in the path of LaMo that are no UTF-8; move the folder to another place")
 
 
-def check_results(results: str | Path, names: Iterable[str]) -> None:
-    """Check that a run can write to the folder `results`, files with these `names` among others.
+def check_names(results: str | Path, names: Iterable[str]) -> None:
+    """Check that the file system of the folder `results` takes files with these `names` among others.
 
     The limit of open files is raised if it is low.
 
     Raises:
-        LamoError: the file system does not take it. The message says what to do.
+        LamoError: a name or the path is too long. The message says what to do.
     """
-    # Also a dry run asks, which makes no folders.
-    folder = next(place for place in (Path(results).absolute(), *Path(results).absolute().parents) if place.is_dir())
+    _check_lengths(_nearest(results), max(names, key=len))
+    _raise_open_files()
+
+
+def check_writable(results: str | Path) -> None:
+    """Check that a run can write to the folder `results`, in the way in which outputs are written.
+
+    Raises:
+        LamoError: it cannot. The message says what to do.
+    """
+    folder = _nearest(results)
     try:
-        _check_lengths(folder, max(names, key=len))
         _write_and_rename(folder)
     except OSError as error:
         raise LamoError(
             f"{folder}: cannot be written ({error.strerror}), expected a folder in which a run can write; "
             "make it writable, or start in another folder with --directory"
         ) from None
-    _raise_open_files()
+
+
+def _nearest(folder: str | Path) -> Path:
+    """The nearest folder at or above `folder` that is there."""
+    place = Path(folder).absolute()
+    return next(one for one in (place, *place.parents) if one.is_dir())
 
 
 def check_inputs(paths: Mapping[str, str | None]) -> None:

@@ -97,13 +97,15 @@ class Locks:
                 self._joined.append(file)
 
     def release(self) -> None:
-        """Release all, and remove the files that this process made."""
+        """Release all, and remove the files that this process made and that no other one holds with it."""
         for file in self._joined:
             file.close()
         self._joined.clear()
         for path, file in self._files.items():
             # While it is still held: afterwards the file may be another's. It may be gone with the folder of the run.
-            path.unlink(missing_ok=True)
+            # Processes that joined this job may end later; then the file is theirs.
+            if _try_flock(file, fcntl.LOCK_EX):
+                path.unlink(missing_ok=True)
             file.close()
             with suppress(OSError):  # there are other locks in it
                 path.parent.rmdir()

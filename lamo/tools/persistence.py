@@ -17,6 +17,7 @@ from snakemake.logging import logger
 from snakemake.persistence import RECORD_FORMAT_VERSION, MetadataRecord, PersistenceBase
 
 from lamo.errors import LamoError
+from lamo.jobs.limits import check_writable
 from lamo.jobs.lock import Locks
 from lamo.tools.finished import Finished, FinishedJobs, run_of
 
@@ -54,6 +55,10 @@ class PersistenceOfRuns(PersistenceBase):  # type: ignore[misc]
         workflow = self.dag.workflow
         # There is no executor for what only looks: lists, reports, --unlock.
         if workflow.executor_plugin is not None and not workflow.dryrun and not settings.get("nolock"):
+            try:
+                check_writable(self.results)
+            except LamoError as error:
+                raise SystemExit(str(error)) from None
             self._claim(Path(self.results))
             if self.shared is not None:
                 self._claim(Path(self.results).with_name(self.shared), to_write=False)

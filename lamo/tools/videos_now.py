@@ -1,11 +1,12 @@
 """Whether the videos are those that a run decoded, as a start of the workflow would find them."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from lamo.config import load_config
-from lamo.dataset.listing import list_videos
+from lamo.dataset.listing import look_at_videos, shard_hashes
 from lamo.errors import LamoError
 from lamo.tools.records import Decoded
 
@@ -34,9 +35,11 @@ class VideosNow:
         try:
             config = load_config(raw)
             # Paths of a configuration are seen from the folder in which results/ lies.
-            root = home.resolve().parents[1] / str(config.videos.root)
+            # Not resolved: results/ may be a link to another disk.
+            root = Path(os.path.abspath(home)).parents[1] / str(config.videos.root)
             videos = config.videos.model_copy(update={"root": str(root)})
-            return dict(list_videos(videos, config.frames.shards.counts(), home).shards)
+            found = look_at_videos(videos, config.frames.shards.counts(), home, keep=False)
+            return shard_hashes(found)
         except LamoError as error:
             self.problems.append(f"{home}: its videos were not compared with those it was made from: {error}")
             return None

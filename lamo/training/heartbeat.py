@@ -4,7 +4,8 @@ Processes wait for each other in every step, and while the first of them writes 
 has no natural limit: a disk can be slow. So the limit is not on the wait but on silence. A thread of each process
 gives a sign of life every few seconds, whatever the process is doing, and says what that is. A process that gives none
 for `SILENCE_S` was killed or stopped, or its machine is out of reach; the others then say which one it is, and end. A
-process that lives is waited for, and named in the log every two minutes (`lamo.training.waits`).
+process that lives is waited for, and named in the log every two minutes (`lamo.training.waits`). Time in which this
+process was stopped itself does not count: a job that is suspended as a whole and resumed goes on.
 """
 
 import json
@@ -22,6 +23,8 @@ from torch.distributed.distributed_c10d import Store
 from lamo.training.waits import SAY_S
 
 BEAT_S = 5.0
+# A look at the others that comes later than this says that this process was stopped meanwhile.
+PAUSED_S = 3 * BEAT_S
 SILENCE_S = 120.0
 ENDED = "has ended"
 logger = logging.getLogger(__name__)
@@ -123,9 +126,13 @@ class Heartbeat:
 
     def _watch(self) -> None:
         said = 0
+        before = time.monotonic()
         while not self._end.wait(BEAT_S):
             now = time.monotonic()
+            paused = now - before if now - before > PAUSED_S else 0.0
+            before = now
             for rank, other in self._others.items():
+                other.at += paused
                 if now - other.at > SILENCE_S:
                     self._gone(
                         f"process {rank} of {len(self._others) + 1} of this training ({other}) has given no sign of "

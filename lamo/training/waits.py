@@ -5,6 +5,8 @@ checkpoint. So there are two limits, and a third one for silence (`lamo.training
 
 - After `SAY_S`, and each time that it has lasted as long again, a wait says in the log what it is for.
 - After `END_S` it is an error, which says the same.
+
+Time in which this process was stopped does not count.
 """
 
 import logging
@@ -13,6 +15,8 @@ import time
 from lamo.errors import LamoError
 
 SAY_S = 120.0
+# Between two looks at a wait no more than this counts: the process was stopped meanwhile.
+LONGEST_LOOK_S = 30.0
 END_S = 1800.0
 logger = logging.getLogger(__name__)
 
@@ -22,13 +26,17 @@ class Wait:
 
     def __init__(self, what: str) -> None:
         self._what = what
-        self._begin = time.monotonic()
+        self._looked = time.monotonic()
+        self._lasted = 0.0
         self._said = 0
 
     @property
     def lasted_s(self) -> float:
-        """Time since it began."""
-        return time.monotonic() - self._begin
+        """How long it has lasted."""
+        now = time.monotonic()
+        self._lasted += min(now - self._looked, LONGEST_LOOK_S)
+        self._looked = now
+        return self._lasted
 
     def check(self, reason: str) -> None:
         """Say in the log that the wait goes on, if it is time to; `reason`: what is known of why it lasts.

@@ -12,7 +12,7 @@ import pytest
 
 from lamo.errors import LamoError
 from lamo.jobs import limits
-from lamo.jobs.limits import check_inputs, check_python, check_results, quote_python
+from lamo.jobs.limits import check_inputs, check_names, check_python, check_writable, quote_python
 
 NAMES = ["demo", "flow-20"]
 
@@ -100,7 +100,8 @@ def test_what_cannot_be_printed_ends_no_run(monkeypatch):
 
 
 def test_a_folder_that_can_be_written_is_left_as_it_was(tmp_path):
-    check_results(tmp_path / "results" / "demo", NAMES)
+    check_names(tmp_path / "results" / "demo", NAMES)
+    check_writable(tmp_path / "results" / "demo")
     assert not list(tmp_path.iterdir())
 
 
@@ -112,7 +113,7 @@ def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
     with pytest.raises(
         LamoError, match=r": cannot be written \(Read-only file system\), expected .* --directory"
     ) as caught:
-        check_results(tmp_path / "results" / "demo", NAMES)
+        check_writable(tmp_path / "results" / "demo")
     assert str(caught.value).startswith(str(tmp_path))
 
 
@@ -121,13 +122,13 @@ def test_names_that_are_too_long_for_the_file_system(tmp_path, monkeypatch, limi
     """Some file systems take 143 letters, most 255."""
     monkeypatch.setattr(os, "pathconf", lambda path, name: {"PC_NAME_MAX": limit, "PC_PATH_MAX": 4096}[name])
     monkeypatch.setattr(limits.platform, "node", lambda: "a-node-of-a-cluster")
-    check_results(tmp_path, ["x" * 40, "y"])
+    check_names(tmp_path, ["x" * 40, "y"])
     with pytest.raises(LamoError, match=f"found a name of {limit} letters, expected at most") as caught:
-        check_results(tmp_path, ["x" * limit, "y"])
+        check_names(tmp_path, ["x" * limit, "y"])
     most = int(str(caught.value).partition("at most ")[2].split()[0])
-    check_results(tmp_path, ["x" * most])
+    check_names(tmp_path, ["x" * most])
     with pytest.raises(LamoError):
-        check_results(tmp_path, ["x" * (most + 1)])
+        check_names(tmp_path, ["x" * (most + 1)])
 
 
 def test_a_path_that_is_too_long(tmp_path, monkeypatch):
@@ -135,19 +136,19 @@ def test_a_path_that_is_too_long(tmp_path, monkeypatch):
         os, "pathconf", lambda path, name: {"PC_NAME_MAX": 255, "PC_PATH_MAX": len(str(tmp_path)) + 100}[name]
     )
     with pytest.raises(LamoError, match="too long for the files below it; start in a folder with a shorter path"):
-        check_results(tmp_path, NAMES)
+        check_names(tmp_path, NAMES)
 
 
 def test_the_longest_run_name_that_the_file_system_cannot_hold(tmp_path):
     with pytest.raises(LamoError, match="give the run, predictor or sampler a shorter one"):
-        check_results(tmp_path / "results" / ("x" * 300), ["x" * 300])
+        check_names(tmp_path / "results" / ("x" * 300), ["x" * 300])
 
 
 def test_a_low_limit_of_open_files_is_raised(tmp_path):
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
     try:
-        check_results(tmp_path, NAMES)
+        check_names(tmp_path, NAMES)
         assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= 1024
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)

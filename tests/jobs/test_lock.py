@@ -166,6 +166,16 @@ def test_processes_that_share_a_job_hold_its_lock_until_the_last_has_ended(run, 
         locks.job(run, "a", "the same")
 
 
+def test_processes_of_a_job_that_ended_by_itself_hold_its_lock(run, locks):
+    job = Locks()
+    job.job(run, "a", "the job")
+    with process(f"locks.join_job({str(run)!r}, 'a')") as helper:
+        job.release()
+        assert f"process {os.getpid()}" in refusal(locks.job, run, "a", "the same")
+        kill(helper)
+        locks.job(run, "a", "the same")
+
+
 def test_a_helper_that_ends_leaves_the_lock_of_the_job(run, locks):
     with process(f"locks.job({str(run)!r}, 'a', 'the job')"):
         with Locks() as helper:

@@ -52,15 +52,20 @@ def test_a_wait_says_what_it_is_for_once_in_a_while_and_ends(monkeypatch, said):
     clock = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     waiting = Wait("a batch")
-    for seconds in (0.0, 119.0, 121.0, 130.0, 239.0, 250.0, 1700.0):
-        clock[0] = 100.0 + seconds
+    for _ in range(17):
+        clock[0] += 25.0
         waiting.check("it is being read")
     assert said() == [
-        f"waiting for a batch since {seconds} s: it is being read; it goes on" for seconds in (121, 250, 1700)
+        f"waiting for a batch since {seconds} s: it is being read; it goes on" for seconds in (125, 250, 375)
     ]
-    clock[0] = 2000.0
-    with pytest.raises(LamoError, match="waiting for a batch since 1900 s: it is being read; given up after 1800 s"):
-        waiting.check("it is being read")
+    # A process that was stopped for a day has not waited for a day.
+    clock[0] += 86400.0
+    waiting.check("it is being read")
+    assert waiting.lasted_s == 455.0
+    with pytest.raises(LamoError, match="waiting for a batch since 1805 s: it is being read; given up after 1800 s"):
+        for _ in range(100):
+            clock[0] += 25.0
+            waiting.check("it is being read")
 
 
 @pytest.mark.usefixtures("_impatient")
@@ -80,13 +85,18 @@ def test_a_slow_disk_is_waited_for_and_named(workers, said):
 @pytest.mark.usefixtures("_impatient")
 def test_a_disk_that_never_answers_is_not_waited_for(monkeypatch):
     monkeypatch.setattr(waits, "END_S", 1.5)
+    monkeypatch.setattr(prefetch, "JOIN_S", 0.1)
     answer = threading.Event()
-    with Prefetch(iter(lambda: answer.wait(30), None)) as items:
-        try:
-            with pytest.raises(LamoError, match="given up after 2 s"):
-                next(items)
-        finally:
-            answer.set()
+    try:
+        with (
+            Prefetch(iter(lambda: answer.wait(60), None)) as items,
+            pytest.raises(LamoError, match="given up after 2 s"),
+        ):
+            next(items)
+        # Left although the read still hangs.
+        assert not answer.is_set()
+    finally:
+        answer.set()
 
 
 @pytest.mark.usefixtures("_impatient")

@@ -67,5 +67,5 @@ def test_a_locale_without_utf8_is_told_at_once(new_workflow):
     command = workflow.command("--dry-run", targets=(FOUND,))
     done = subprocess.run(command, env=environment, text=True, capture_output=True, check=False)
     assert done.returncode == 1
-    assert "config: names of files are read as ascii (locale C), expected UTF-8; set PYTHONUTF8=1" in done.stderr
+    assert "names of files are read as ascii (locale C), expected UTF-8; set PYTHONUTF8=1" in done.stderr
     assert "Traceback" not in done.stderr

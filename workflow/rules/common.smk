@@ -15,7 +15,7 @@ from lamo.config import load_config
 from lamo.errors import LamoError
 from lamo.jobs.code_hash import code_hash
 from lamo.jobs.launch import ignore_stop_requests
-from lamo.jobs.limits import check_inputs, check_python, check_results, quote_python
+from lamo.jobs.limits import check_inputs, check_names, check_python, quote_python
 from lamo.midway.upstream.files import checkpoint_files
 from lamo.predictors.kinds import kind_module
 from lamo.stages import WORLD_AMOUNT, check_shared, keep_config, path_variables
@@ -27,6 +27,9 @@ quote_python()
 if workflow.is_main_process:
     try:
         check_python(ROOT)
+    except LamoError as error:
+        sys.exit(str(error))
+    try:
         check_options(sys.argv)
         check_files(workflow.configfiles)
         check_entries(workflow.config_settings.config_args)
@@ -43,9 +46,12 @@ RESULTS = f"results/{CONFIG.run}"
 # Stages of another run are made by that run's settings: jobs need not ask again.
 if workflow.is_main_process:
     try:
-        check_results(
+        check_names(
             RESULTS, [CONFIG.run, *(name for row in CONFIG.predictors.rows() for name in (row.entry, row.label))]
         )
+    except LamoError as error:
+        sys.exit(str(error))
+    try:
         check_inputs({"midway.checkpoint": CONFIG.midway.checkpoint, "metrics.fid.weights": CONFIG.metrics.fid.weights})
         check_shared(CONFIG.model_dump(mode="json", by_alias=True), RESULTS)
     except LamoError as error:
