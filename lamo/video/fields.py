@@ -19,7 +19,7 @@ class Deinterlacer:
 
     Frames say themselves whether they are interlaced. Only where the stream states an order of fields and no frame has
     said anything yet, the stream is believed. `stated`: that order, a value of `ORDERS` or None. Progressive frames
-    are left as they are.
+    are left as they are, and so is a frame alone, without a neighbour of its kind.
     """
 
     def __init__(self, stated: str | None = None) -> None:
@@ -27,6 +27,7 @@ class Deinterlacer:
         self._frames_say_so = False
         self._seen = 0
         self._treated = 0
+        self._alone = 0
         self._problem = ""
         self._graph: Graph | None = None
         self._built_for: tuple[object, ...] = ()
@@ -56,10 +57,14 @@ class Deinterlacer:
         """What was done, or why it could not be done."""
         if self._problem:
             yield f"interlaced and left so ({self._problem})"
+        elif self._treated and self._alone == self._treated:
+            yield f"interlaced and left so ({'a frame alone' if self._alone == 1 else 'frames alone'})"
         elif self._treated:
             share = "" if self._treated == self._seen else f" in {self._treated} of {self._seen} frames"
             whose = "" if self._frames_say_so else f" by its stream ({self._stated}), though not by its frames"
-            yield f"interlaced{share}{whose}: deinterlaced"
+            alone = "1 frame" if self._alone == 1 else f"{self._alone} frames"
+            but = f", but for {alone} alone among others of another kind" if self._alone else ""
+            yield f"interlaced{share}{whose}: deinterlaced{but}"
 
     def _deinterlaced(self, frame: av.VideoFrame) -> Iterator[av.VideoFrame]:
         self._frames_say_so |= frame.interlaced_frame
@@ -112,7 +117,8 @@ class Deinterlacer:
         if self._graph and not self._problem:
             if self._pushed == 1:
                 # Without a neighbour the filter takes everything for still, and leaves the fields as they are.
-                self._problem = "a frame alone"
+                believed = not self._built_for[-1]
+                self._alone += sum(believed or frame.interlaced_frame for frame in self._inside)
             self._graph.push(None)
             yield from self._outputs()
         self._graph, self._pushed = None, 0

@@ -129,16 +129,21 @@ def test_mixed_frames(flags):
     assert [(one.pts, one.dts, one.time_base) for one in done] == [(one.pts, one.dts, one.time_base) for one in given]
     for before, after, flag in zip(given, done, flags, strict=True):
         assert not after.interlaced_frame
-        luma, was = after.to_ndarray()[:128].astype(int), before.to_ndarray()[:128].astype(int)
         if flag:
-            assert np.abs(np.diff(luma[32:96], axis=0)).max() < 60 < np.abs(np.diff(was[32:96], axis=0)).max()
+            assert _comb_of(after) < 60 < _comb_of(before)
         else:
-            np.testing.assert_array_equal(luma, was)
+            np.testing.assert_array_equal(after.to_ndarray()[:128], before.to_ndarray()[:128])
     count = sum(flags)
     assert fields.order == ("interlaced" if count == 12 else "mixed")
     assert list(fields.notes()) == [
         "interlaced: deinterlaced" if count == 12 else f"interlaced in {count} of 12 frames: deinterlaced"
     ]
+
+
+def _comb_of(frame: av.VideoFrame) -> int:
+    """How far neighbouring rows in the middle of a frame of 128 rows are apart, at most."""
+    luma = frame.to_ndarray()[:128].astype(int)
+    return int(np.abs(np.diff(luma[32:96], axis=0)).max())
 
 
 def test_a_size_that_changes():
@@ -161,6 +166,50 @@ def test_a_frame_alone():
     fields = Deinterlacer(None)
     assert len(list(fields.frames(_frames(_woven(1), [True])))) == 1
     assert list(fields.notes()) == ["interlaced and left so (a frame alone)"]
+
+
+def _grown(frames: list[av.VideoFrame], count: int) -> list[av.VideoFrame]:
+    """The frames, the first ones in another size."""
+    small = _frames([picture[:64, :128] for picture in _woven(count)], [True] * count)
+    return small + frames[count:]
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, ", but for 1 frame alone among others of another kind"), (2, "")])
+def test_a_first_frame_of_another_size(count, said):
+    """It has no neighbour; those after it have, and are deinterlaced."""
+    fields = Deinterlacer(None)
+    done = list(fields.frames(_grown(_frames(_woven(6), [True] * 6), count)))
+    assert [one.width for one in done] == [128] * count + [256] * (6 - count)
+    for frame in done[count:]:
+        assert _comb_of(frame) < 60
+    assert list(fields.notes()) == [f"interlaced: deinterlaced{said}"]
+
+
+def test_a_first_frame_without_a_flag_of_a_stream_that_states_fields():
+    flags = [False] + [True] * 7
+    fields = Deinterlacer("tt")
+    done = list(fields.frames(_frames(_woven(8), flags)))
+    assert len(done) == 8
+    for frame in done[1:]:
+        assert _comb_of(frame) < 60
+    assert list(fields.notes()) == [
+        "interlaced: deinterlaced, but for 1 frame alone among others of another kind",
+    ]
+
+
+def test_nothing_but_frames_alone():
+    fields = Deinterlacer(None)
+    assert len(list(fields.frames(_grown(_frames(_woven(2), [True] * 2), 1)))) == 2
+    assert list(fields.notes()) == ["interlaced and left so (frames alone)"]
+
+
+def test_a_progressive_frame_alone_is_not_counted():
+    """It passes through the filter between others, and is left as it is."""
+    small = _frames([_bar(0)[:64, :128]], [False])
+    fields = Deinterlacer(None)
+    frames = _frames(_woven(4), [True] * 4)
+    assert len(list(fields.frames([*frames[:2], *small, *frames[2:]]))) == 5
+    assert list(fields.notes()) == ["interlaced in 4 of 5 frames: deinterlaced"]
 
 
 def test_a_turn_is_kept(tmp_path):
