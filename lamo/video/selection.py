@@ -18,6 +18,8 @@ PICTURES = {
 }
 # A stream that lasts a smaller share of the longest one is a picture that does not say so.
 SHORT_SHARE = 0.1
+# Hours, minutes and seconds. A damaged tag may have any number of digits.
+LENGTH = re.compile(r"(\d{1,6}):(\d{1,2}):(\d{1,2}(?:\.\d{1,9})?)")
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def _length_s(stream: VideoStream) -> float | None:
     """How long it lasts, where the container says it; Matroska has that among the tags."""
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
-    tag = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
+    tag = LENGTH.fullmatch(stream.metadata.get("DURATION", ""))
     return 3600 * int(tag[1]) + 60 * int(tag[2]) + float(tag[3]) if tag else None
 
 

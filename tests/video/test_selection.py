@@ -140,6 +140,25 @@ def test_a_picture_that_does_not_say_so(tmp_path, suffix):
     assert decoded.source.other_streams == "0 (mjpeg, 512 x 512)"
 
 
+@pytest.mark.parametrize("length", ["9" * 400 + ":00:02.0", "9" * 5000 + ":00:02.0", "00:00:" + "9" * 400])
+def test_a_length_of_many_digits(tmp_path, length):
+    """Of a damaged tag of Matroska: it says nothing, and the video is used."""
+    path = video(tmp_path / "a.mkv", MAIN)
+    with av.open(str(path)) as before, av.open(str(tmp_path / "b.mkv"), "w") as after:
+        stream = after.add_stream_from_template(before.streams.video[0])
+        stream.metadata["DURATIOX"] = length
+        for packet in before.demux(before.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                after.mux(packet)
+    # libavformat writes a tag of that name itself.
+    content = (tmp_path / "b.mkv").read_bytes()
+    path.write_bytes(content.replace(b"DURATION", b"OLD_TIME").replace(b"DURATIOX", b"DURATION"))
+    decoded = decode_clip(path, CONFIG)
+    assert (decoded.status, decoded.reason) == ("ok", "")
+    assert shown(decoded.frames) == nearest(np.arange(60) / 30)
+
+
 def test_one_stream_is_as_before(tmp_path):
     decoded = decode_clip(video(tmp_path / "a.mp4", MAIN), CONFIG)
     assert (decoded.status, decoded.source.stream, decoded.source.other_streams) == ("ok", 0, None)
