@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 
+import av
+from av.video.reformatter import Colorspace
+
 BT709, BT2020, PQ, HLG = 1, 9, 16, 18
 TRANSFERS = {
     1: "bt709",
-    4: "gamma22",
-    5: "gamma28",
+    4: "bt470m",
+    5: "bt470bg",
     6: "smpte170m",
     7: "smpte240m",
     8: "linear",
@@ -36,8 +39,15 @@ PRIMARIES = {
 }
 # Numbers that say nothing: reserved ones, and "unspecified".
 UNSAID = (0, 2, 3)
-# Other curves of cameras, for the same display: that of BT.709.
-SAME_DISPLAY = (1, 6, 7, 11, 12, 14, 15)
+# Of matrices 0 says something: RGB.
+UNSAID_MATRIX = (2, 3)
+# Other curves of cameras and of screens that were recorded, watched on the same display: that of BT.709.
+SAME_DISPLAY = (1, 6, 7, 11, 12, 13, 14, 15)
+# The matrix that is meant where none is named, by the primaries or else by the transfer.
+MATRIX_BY_PRIMARIES = {BT709: Colorspace.ITU709, BT2020: Colorspace.BT2020}
+MATRIX_BY_TRANSFER = {BT709: Colorspace.ITU709, 14: Colorspace.BT2020, 15: Colorspace.BT2020}
+# Those of P3 have no matrix of their own: the transfer decides.
+P3 = (11, 12)
 
 
 def transfer_name(number: int) -> str | None:
@@ -69,3 +79,18 @@ def colours(transfer: int, primaries: int) -> Colours:
     if primaries in UNSAID:
         primaries = BT2020 if shown in (PQ, HLG) else BT709
     return Colours(shown, primaries)
+
+
+def matrix_of(frame: av.VideoFrame, shown: Colours) -> Colorspace | None:
+    """The matrix to tell the scaler of, for a frame of those colours that names none.
+
+    None: the one that the frame names or, where nothing speaks for another, ffmpeg's choice, that of BT.601. For a
+    frame in RGB the scaler heeds none.
+    """
+    if frame.colorspace not in UNSAID_MATRIX:
+        return None
+    if shown.primaries == BT2020:
+        return Colorspace.BT2020
+    if frame.color_primaries in (*UNSAID, *P3):
+        return MATRIX_BY_TRANSFER.get(frame.color_trc)
+    return MATRIX_BY_PRIMARIES.get(frame.color_primaries)

@@ -53,17 +53,11 @@ def hlg_decoded(signal: np.ndarray) -> np.ndarray:
     return np.where(signal <= 0.5, signal**2 / 3, (np.exp((signal - c) / a) + b) / 12)
 
 
-def srgb_decoded(signal: np.ndarray) -> np.ndarray:
-    """Light of an sRGB signal of 0 to 1."""
-    return np.where(signal <= 0.04045, signal / 12.92, np.power((signal + 0.055) / 1.055, 2.4))
-
-
 CURVES = {
     BT709: lambda signal: np.power(signal, GAMMA),
     4: lambda signal: np.power(signal, 2.2),
     5: lambda signal: np.power(signal, 2.8),
     8: lambda signal: signal,
-    13: srgb_decoded,
     PQ: pq_decoded,
     17: lambda signal: np.power(signal, 2.6) * 52.37 / 48,
     HLG: hlg_decoded,

@@ -9,7 +9,6 @@ from typing import cast
 
 import av
 import av.logging
-import numpy as np
 from av.codec.context import Flags as DecoderFlags
 from av.container import Flags, InputContainer
 from av.video.codeccontext import VideoCodecContext
@@ -20,7 +19,7 @@ from lamo.video.declared import declared
 from lamo.video.decoded import Source
 from lamo.video.fields import ORDERS, Deinterlacer
 from lamo.video.opening import open_container, plain
-from lamo.video.orientation import Orientation, from_matrix
+from lamo.video.orientation import Orientation, orientation_of
 from lamo.video.selection import Selection, select
 from lamo.video.timeline import Timed
 from lamo.video.times import TimeStamps
@@ -56,7 +55,7 @@ class Progress:
         PyAV's side data and its frame refer to each other, so that a look at every frame keeps all of them in memory.
         """
         if frame.rotation not in self.orientations:
-            self.orientations[frame.rotation] = _orientation(frame)
+            self.orientations[frame.rotation] = orientation_of(frame)
         return self.orientations[frame.rotation]
 
     def coded_aspect(self) -> float:
@@ -142,15 +141,6 @@ def _heed(container: InputContainer, stream: VideoStream, progress: Progress) ->
     progress.fields = Deinterlacer(ORDERS.get(stream.codec_context.field_order))
 
 
-def _orientation(frame: av.VideoFrame) -> Orientation:
-    try:
-        matrix = frame.side_data.get("DISPLAYMATRIX")
-    except ValueError:
-        # Side data of a kind that PyAV has no name for: it still knows the angle, though not a mirror.
-        return Orientation(round(frame.rotation / 90) % 4)
-    return Orientation() if matrix is None else from_matrix(np.frombuffer(cast(bytes, matrix), dtype=np.int32))
-
-
 @contextmanager
 def _errors() -> Iterator[list[tuple[int, str, str]]]:
     """The errors that ffmpeg reports meanwhile: damage in a picture is concealed, and told here only."""
@@ -208,9 +198,7 @@ def _note_orientation(frame: av.VideoFrame, progress: Progress) -> None:
     orientation = progress.orientation(frame)
     turns, mirrored = 90 * orientation.turns, orientation.mirrored
     progress.source = replace(progress.source, rotation_deg=turns, mirrored=mirrored)
-    if orientation.asked_deg is not None:
-        nearest = f"{90 * orientation.turns} degrees, the nearest quarter turn"
-        progress.notes.append(f"asks for a rotation by {orientation.asked_deg} degrees, turned by {nearest}")
+    progress.notes += orientation.notes()
 
 
 def _rate(container: InputContainer, stream: VideoStream, progress: Progress) -> float:

@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from lamo.video.colour import BT709, HLG, PQ, PRIMARIES, Colours
+from lamo.video.colour import BT709, HLG, PQ, PRIMARIES, Colours, colours
 from lamo.video.config import FramesConfig
 from lamo.video.decode import decode_clip
 from lamo.video.light import CHROMATICITIES, hlg_decoded, pq_decoded, pq_encoded, to_bt709, to_xyz
@@ -39,8 +39,16 @@ def _hlg(light: np.ndarray) -> np.ndarray:
 SIGNALS = {PQ: _pq, HLG: _hlg}
 
 
-def _video(path: Path, signals: list[np.ndarray], transfer: int, primaries: int, matrix: int = 9) -> Path:
+def _video(
+    path: Path,
+    signals: list[np.ndarray],
+    transfer: int,
+    primaries: int,
+    matrix: int = 9,
+    weights: tuple[float, float] | None = None,
+) -> Path:
     """Ten bit video of flat pictures of the given signals, red, green and blue of 0 to 1."""
+    weights = weights or WEIGHTS.get(matrix, WEIGHTS[9])
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=10)
         stream.width, stream.height, stream.pix_fmt = 128, 64, "yuv444p10le"
@@ -52,7 +60,7 @@ def _video(path: Path, signals: list[np.ndarray], transfer: int, primaries: int,
             frame = av.VideoFrame(128, 64, "yuv444p10le")
             frame.color_range, frame.colorspace = 1, matrix
             frame.color_trc, frame.color_primaries = transfer, primaries
-            for plane, value in zip(frame.planes, _numbers(signal, WEIGHTS.get(matrix, WEIGHTS[9])), strict=True):
+            for plane, value in zip(frame.planes, _numbers(signal, weights), strict=True):
                 plane.update(np.full(plane.buffer_size // 2, value, dtype=np.uint16).tobytes())
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
@@ -96,6 +104,42 @@ def test_the_matrix_of_bt2020_is_meant_where_none_is_said(tmp_path, matrix):
     np.testing.assert_allclose(_stored(decoded), COLOURS, atol=6)
 
 
+@pytest.mark.parametrize(
+    ("transfer", "primaries", "meant"),
+    [
+        *[(1, 1, 1), (1, UNSAID, 1), (UNSAID, 1, 1), (6, 1, 1), (13, 1, 1), (1, 12, 1), (PQ, 1, 1)],
+        *[(14, UNSAID, 9), (15, UNSAID, 9), (UNSAID, 9, 9), (1, 9, 9), (HLG, UNSAID, 9)],
+        *[(1, 6, 6), (6, 5, 6), (6, UNSAID, 6), (UNSAID, UNSAID, 6)],
+    ],
+)
+def test_the_matrix_that_is_meant_where_none_is_said(tmp_path, transfer, primaries, meant):
+    """By the primaries, else by the transfer; where neither speaks for another, BT.601's. The bytes are those of a file
+    that names it.
+    """
+    how = (list(COLOURS / 255), transfer, primaries)
+    unsaid, named = _video(tmp_path / "a.mp4", *how, UNSAID), _video(tmp_path / "b.mp4", *how, meant, WEIGHTS[9])
+    np.testing.assert_array_equal(decode_clip(unsaid, CONFIG).frames, decode_clip(named, CONFIG).frames)
+
+
+def test_rgb_has_no_matrix(tmp_path):
+    """Whatever it says of its primaries."""
+    paths = []
+    for primaries in (1, 9, UNSAID):
+        paths.append(tmp_path / f"{primaries}.mkv")
+        with av.open(str(paths[-1]), "w") as container:
+            stream = container.add_stream("ffv1", rate=10)
+            stream.width, stream.height, stream.pix_fmt = 128, 64, "bgr0"
+            stream.codec_context.color_trc, stream.codec_context.color_primaries = 1, primaries
+            for colour in COLOURS:
+                picture = np.broadcast_to(colour.astype(np.uint8), (64, 128, 3))
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
+            container.mux(stream.encode())
+    said, wide, unsaid = [decode_clip(path, CONFIG) for path in paths]
+    assert (said.source.primaries, wide.source.primaries, unsaid.source.primaries) == ("bt709", "bt2020", None)
+    np.testing.assert_array_equal(said.frames, unsaid.frames)
+    np.testing.assert_array_equal(_stored(said), COLOURS)
+
+
 @pytest.mark.parametrize("transfer", [PQ, HLG])
 def test_what_is_brighter_than_white_is_rolled_off(tmp_path, transfer):
     lights = [0.5, 5, 20, 60, 203, 400, 700, 1000]
@@ -122,7 +166,7 @@ def test_other_primaries(tmp_path, primaries):
     assert (decoded.status, decoded.reason) == ("repaired", f"primaries {PRIMARIES[primaries]} shown as bt709")
 
 
-@pytest.mark.parametrize(("transfer", "name", "exponent"), [(4, "gamma22", 2.2), (5, "gamma28", 2.8)])
+@pytest.mark.parametrize(("transfer", "name", "exponent"), [(4, "bt470m", 2.2), (5, "bt470bg", 2.8)])
 def test_other_curves(tmp_path, transfer, name, exponent):
     signals = [(colour / 255) ** (2.4 / exponent) for colour in COLOURS]
     decoded = decode_clip(_video(tmp_path / "a.mp4", signals, transfer, BT709, 1), CONFIG)
@@ -136,7 +180,7 @@ def test_a_curve_without_a_formula_is_named(tmp_path):
     assert decoded.source.transfer == "log100"
 
 
-@pytest.mark.parametrize("transfer", [1, 2, 6, 14])
+@pytest.mark.parametrize("transfer", [1, 2, 6, 13, 14])
 def test_video_of_bt709_is_left_alone(tmp_path, transfer):
     """Whatever it is called: the bytes are those of a file that says nothing of transfer and primaries."""
     said = decode_clip(_video(tmp_path / "a.mp4", list(COLOURS / 255), transfer, 1, 1), CONFIG)
@@ -177,4 +221,6 @@ def test_the_curve_of_bt2390(brightest):
 
 
 def test_what_has_to_be_converted():
-    assert [Colours(transfer).hdr for transfer in (1, 13, PQ, HLG)] == [False, False, True, True]
+    """Not what a screen shows that was recorded (sRGB, 13): it is watched on the same display."""
+    assert colours(13, 1) == colours(13, 2) == colours(2, 2) == Colours()
+    assert [Colours(transfer).hdr for transfer in (1, 4, PQ, HLG)] == [False, False, True, True]

@@ -6,7 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from made_videos import CORNERS, corners, encode, shown, stamped
+from made_videos import CORNERS, corners, encode, rotate, shown, stamped
 from patched_files import box, into_mp4_video, numbers
 
 from lamo.video.config import FramesConfig
@@ -63,6 +63,67 @@ def test_alpha_is_named(tmp_path, name, codec, pixels):
     decoded = decode_clip(encode(tmp_path / name, T, codec=codec, pixel_format=pixels, ticks=1000), CONFIG)
     assert (decoded.status, decoded.reason) == ("repaired", "an alpha channel, left out")
     assert decoded.source.pixel_format == pixels
+
+
+@pytest.mark.parametrize("aspect", [(10_000_000, 1), (1, 10_000_000), (2**31 - 1, 1)])
+@pytest.mark.parametrize("fit", ["crop", "stretch"])
+def test_a_damaged_shape_of_pixels(tmp_path, aspect, fit):
+    """It would make a picture of millions of pixels in a row."""
+    path = into_mp4_video(encode(tmp_path / "a.mp4", T), box(b"pasp", numbers(*aspect)))
+    decoded = decode_clip(path, CONFIG.model_copy(update={"fit": fit}))
+    if fit == "stretch":
+        assert (decoded.status, len(decoded.frames)) == ("ok", 5)
+    else:
+        assert decoded.status == "quarantined"
+        assert decoded.reason.startswith("a picture of 128 x 64 pixels, each ")
+
+
+@pytest.mark.parametrize("matrix", [(255, 0, 0, 0.00003), (0.00003, 0, 0, 255), (0, 255, -0.00003, 0)])
+def test_a_damaged_display_matrix(tmp_path, matrix):
+    """Where it stretches, libavformat makes it a shape of pixels."""
+    decoded = decode_clip(rotate(encode(tmp_path / "a.mp4", T), matrix), CONFIG.model_copy(update={"height": 224}))
+    assert decoded.status == "quarantined"
+    assert decoded.reason.startswith("a picture of 128 x 64 pixels, each ")
+
+
+def _photographed(path: Path) -> Path:
+    """Motion JPEG whose pictures have the data of a camera (Exif), a kind of side data that PyAV has no name for."""
+    model = b"\x10\x01\x02\x00\x04\x00\x00\x00abc\0"
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0" + model + bytes(4)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 128, 64, "yuvj420p"
+        for index in range(10):
+            frame = av.VideoFrame.from_ndarray(stamped(index), format="rgb24")
+            for packet in stream.encode(frame):
+                jpeg = bytes(packet)
+                length = (2 + len(exif)).to_bytes(2, "big")
+                made = av.Packet(jpeg[:2] + b"\xff\xe1" + length + exif + jpeg[2:])
+                made.pts, made.dts, made.time_base = packet.pts, packet.dts, packet.time_base
+                made.stream, made.is_keyframe = stream, True
+                container.mux(made)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("matrix", "turned", "reason"),
+    [
+        ((1, 0, 0, 1), 0, ""),
+        ((0, -1, 1, 0), 90, "mirroring cannot be read, for side data of an unknown kind"),
+        ((-1, 0, 0, 1), 180, "mirroring cannot be read, for side data of an unknown kind"),
+        (
+            (0.94, -0.34, 0.34, 0.94),
+            0,
+            # 19.9: PyAV drops the fraction.
+            "asks for a rotation by 19 degrees, turned by 0 degrees, the nearest quarter turn; "
+            "mirroring cannot be read, for side data of an unknown kind",
+        ),
+    ],
+)
+def test_a_display_matrix_that_cannot_be_read(tmp_path, matrix, turned, reason):
+    decoded = decode_clip(rotate(_photographed(tmp_path / "a.mov"), matrix), CONFIG)
+    assert (decoded.source.rotation_deg, decoded.reason) == (turned, reason)
+    assert decoded.status == ("repaired" if reason else "ok")
 
 
 def _spherical(path: Path) -> Path:
