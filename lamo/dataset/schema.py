@@ -44,8 +44,12 @@ DECODED_SCHEMA = pa.schema(
         column("crop_top", pa.int32(), "the same at the top; pixels"),
         column("crop_bottom", pa.int32(), "the same at the bottom; pixels"),
         column("frames", pa.int32(), "frames stored, on the grid of frames.rate_hz; 0 if quarantined"),
-        column("status", pa.string(), "ok, repaired (usable, something was wrong) or quarantined (not used)"),
-        column("reason", pa.string(), "what was wrong and, if repaired, what was done; empty if ok"),
+        column(
+            "status",
+            pa.string(),
+            "ok, repaired (usable; something was wrong or was converted) or quarantined (not used)",
+        ),
+        column("reason", pa.string(), "why it is not ok and, if repaired, what was done; empty if ok"),
         column("shard", pa.int32(), "shard of the split whose frames store holds the clip"),
     ]
 )

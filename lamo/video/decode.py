@@ -27,9 +27,9 @@ def decode_clip(
     For every grid time the frame with the nearest presentation time is taken (the earlier of two equally near), so
     variable rates, start offsets and reordered frames come out right; it is shown as the file asks (`View`). Bad
     content never raises: a file that is no video, or yields fewer than `config.min_frames` frames, is quarantined; one
-    that is cut off, has holes or is partly damaged is repaired: it is used as far as it goes. Shares of a video with
-    holes are shares of its longest stretch without one. `MemoryError` is raised: only the caller, who set the limit,
-    knows whether it is the video's fault.
+    that is cut off, has holes or is partly damaged is repaired: it is used as far as it goes. So is one whose pictures
+    ask for more than every video goes through. Shares of a video with holes are shares of its longest stretch without
+    one. `MemoryError` is raised: only the caller, who set the limit, knows whether it is the video's fault.
 
     `converter`, made of the same config, saves a scaler where many videos are decoded.
     """
