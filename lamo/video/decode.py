@@ -1,13 +1,18 @@
 """Decoding one video: the frames nearest to a regular time grid, by presentation time, at the size of the model."""
 
 import math
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
 
+import av
 import numpy as np
 
 from lamo.video.config import FramesConfig
 from lamo.video.decoded import OK, REPAIRED, Decoded, Part, UnusableError, quarantined
-from lamo.video.picking import Picked, pick
+from lamo.video.picking import Picked, Stretch, pick
 from lamo.video.pictures import Converter
 from lamo.video.stream import Progress, read_frames, timed_frames
 from lamo.video.view import View
@@ -34,9 +39,8 @@ def decode_clip(
     `converter`, made of the same config, saves a scaler where many videos are decoded.
     """
     progress = Progress()
-    view = View(converter or Converter(config), progress)
     try:
-        picked = _picked(Path(path), progress, config, view)
+        picked, view = _picked(Path(path), progress, config, converter or Converter(config))
         progress.notes += view.notes()
         progress.notes += picked.notes(config.max_gap_s, config.rate_hz)
         if picked.stretch is None:
@@ -51,19 +55,38 @@ def decode_clip(
     return Decoded(np.stack(frames), np.array(times), progress.source, REPAIRED if reason else OK, reason)
 
 
-def _picked(path: Path, progress: Progress, config: FramesConfig, view: View) -> Picked:
-    """The frames of the grid; of a video whose time stamps are not steady by a second look at its frames."""
+def _picked(path: Path, progress: Progress, config: FramesConfig, converter: Converter) -> tuple[Picked, View]:
+    """The frames of the grid, and how they are shown.
+
+    Those of a video whose time stamps are not steady are taken by a second look at its frames.
+    """
+    view = View(converter, progress)
     picked = pick(timed_frames(path, progress, config.max_gap_s), config.rate_hz, view.picture)
     timeline = None if progress.stamps.steady else progress.stamps.timeline()
     if timeline:
         # What is wrong with the stream is known from the first look. Its pictures make room.
-        picked.stretch = None
+        picked = pick(timeline.kept, config.rate_hz, np.asarray)
         again = Progress()
-        picked = pick(timeline.timed(read_frames(path, again)), config.rate_hz, view.of(again).picture)
+        view = View(converter, progress, again)
+        if picked.stretch:
+            with closing(read_frames(path, again)) as frames:
+                _look(picked.stretch, frames, view.picture)
         progress.stopped_by = progress.stopped_by or again.stopped_by
     progress.finish(picked.end_s if picked.stretch else None, timeline is None or timeline.one_clock)
     progress.notes += timeline.notes() if timeline else []
-    return picked
+    return picked, view
+
+
+def _look(stretch: Stretch, frames: Iterable[av.VideoFrame], picture: Callable[[av.VideoFrame], np.ndarray]) -> None:
+    """Put pictures in place of the numbers of a stretch's frames. After the last one of them no frame is decoded."""
+    numbers = [int(number) for number in stretch.pictures]
+    times = Counter(numbers)
+    stretch.pictures = []
+    for number, frame in enumerate(islice(frames, numbers[-1] + 1 if numbers else 0)):
+        if number in times:
+            stretch.pictures += [picture(frame)] * times[number]
+    # A file that yields less than in the first look has just been damaged.
+    del stretch.times[len(stretch.pictures) :]
 
 
 def _rows(part: Part, count: int, rate_hz: float) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """Reading a video stream: its frames in presentation order with their times, and what was wrong with them."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -44,6 +44,7 @@ class Progress:
     first_error: str = ""
     stopped_by: str = ""
     pixel_aspect: float = 1.0
+    first_aspect: float = 1.0
     crop: Crop = field(default_factory=Crop)
     fields: Deinterlacer = field(default_factory=Deinterlacer)
     decoder: VideoCodecContext | None = None
@@ -86,7 +87,7 @@ def timed_frames(path: Path, progress: Progress, max_gap_s: float) -> Iterator[T
     yield from progress.stamps.read(read_frames(path, progress))
 
 
-def read_frames(path: Path, progress: Progress) -> Iterator[av.VideoFrame]:
+def read_frames(path: Path, progress: Progress) -> Generator[av.VideoFrame, None, None]:
     """Frames of the video stream in the order in which the decoder gives them: that of presentation.
 
     If it has none that can be decoded, those of the next best stream.
@@ -159,6 +160,7 @@ def _frames(container: InputContainer, stream: VideoStream, progress: Progress) 
         frames = _decoded(container, stream, progress, reported)
         for first in islice(frames, 1):
             _note_orientation(first, progress)
+            progress.first_aspect = progress.coded_aspect()
             yield first
         yield from frames
 

@@ -2,7 +2,7 @@
 
 from bisect import bisect
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise, takewhile
 from math import isnan
@@ -73,17 +73,6 @@ class Timeline:
     def one_clock(self) -> bool:
         """Whether all stamps are of one clock, so that what the container says of the whole time can be believed."""
         return not self.foreign and all(timed.origin_s == 0 for timed in self.kept)
-
-    def timed(self, frames: Iterable[Any]) -> Iterator[Timed]:
-        """The frames that are shown, of all frames in the order of decoding."""
-        places = iter(self.kept)
-        place = next(places, None)
-        for index, frame in enumerate(frames):
-            if place is None:
-                return
-            if place.frame == index:
-                yield place._replace(frame=frame)
-                place = next(places, None)
 
     def notes(self) -> Iterator[str]:
         """What was wrong with the stamps, one sentence each."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Self
 
 import av
 import numpy as np
@@ -20,11 +19,13 @@ class View:
     """Crops, turns, scales and colours the frames of one video.
 
     Each frame is treated by what it says itself, so that a video may change its size, shape of pixels or colours.
+    `progress`: what is learnt of the whole video. `now`: that of the look at the frames, if it is a second one.
     """
 
-    def __init__(self, converter: Converter, progress: Progress) -> None:
+    def __init__(self, converter: Converter, progress: Progress, now: Progress | None = None) -> None:
         self._converter = converter
-        self._progress = self._now = progress
+        self._progress = progress
+        self._now = now or progress
         self._tone = Tone()
         self._cropper: Cropper | None = None
         self._colours: dict[tuple[int, int, int, int], Colours] = {}
@@ -43,11 +44,6 @@ class View:
         aspect, orientation = self._pixel_aspect(), self._now.orientation(frame)
         picture = self._converter.picture(self._cropper.cropped(frame), orientation, aspect, wanted)
         return picture if wanted == Colours() else self._tone.converted(picture, wanted)
-
-    def of(self, progress: Progress) -> Self:
-        """The same view, for a second look at the frames."""
-        self._now = progress
-        return self
 
     def finished(self, picture: np.ndarray) -> np.ndarray:
         """The picture uint8; to be asked after the last frame."""
@@ -107,6 +103,5 @@ class View:
     def _pixel_aspect(self) -> float:
         """A pixel's width by its height: that of the stream, until the decoder comes to know another one."""
         aspect = self._now.coded_aspect()
-        first = next(iter(self._aspects), aspect)
         self._aspects[aspect] = None
-        return self._progress.pixel_aspect if aspect == first else aspect
+        return self._now.pixel_aspect if aspect == self._now.first_aspect else aspect

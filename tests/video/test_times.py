@@ -12,6 +12,7 @@ from restamped import as_in_avi, pack_b_frames, restamp
 
 from lamo.video.config import FramesConfig
 from lamo.video.decode import decode_clip
+from lamo.video.stream import read_frames
 
 CONFIG = FramesConfig(min_frames=3)
 B_FRAMES = {"bf": "3", "b-adapt": "0", "refs": "3"}
@@ -181,3 +182,20 @@ def test_a_first_frame_before_a_long_pause(tmp_path, name):
 def test_a_recording_with_a_long_pause_that_is_cut_off_is_said_to_be(tmp_path):
     path = cut(video(tmp_path / "a.mkv", PAUSE, options={"bf": "0"}), 0.6)
     assert re.search("^cut off: frames end at 1[23]\\.. s of 14.0 s; .*; 1 hole ", decode_clip(path, CONFIG).reason)
+
+
+@pytest.mark.parametrize(("hole", "used", "last"), [(40, range(0, 40, 6), 39), (20, range(24, 60, 6), 59)])
+def test_the_second_look_at_a_video_ends_with_what_is_used(tmp_path, monkeypatch, hole, used, last):
+    times = (np.arange(60) + 60 * (np.arange(60) >= hole)) / 30
+    seen = []
+
+    def watched(path, progress):
+        for index, frame in enumerate(read_frames(path, progress)):
+            seen.append(index)
+            yield frame
+
+    monkeypatch.setattr("lamo.video.decode.read_frames", watched)
+    decoded = decode_clip(video(tmp_path / "a.mp4", times, options={"bf": "0"}), CONFIG)
+    assert "1 hole" in decoded.reason
+    assert shown(decoded.frames) == list(used)
+    assert max(seen) <= last

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from made_videos import CORNERS, corners, encode, rotate, shown, stamped
 from patched_files import box, into_mp4_video, numbers
+from restamped import restamp
 
 from lamo.video.config import FramesConfig
 from lamo.video.declared import declared
@@ -45,6 +46,30 @@ def test_a_shape_of_pixels_that_changes(tmp_path):
     decoded = decode_clip(_joined(tmp_path / "a.ts", *halves), CONFIG)
     assert decoded.status == "repaired"
     assert "the size changes: 128 x 64, then 64 x 64; the shape of pixels changes: 1, then 2" in decoded.reason
+    for frame in decoded.frames:
+        np.testing.assert_allclose(corners(frame), CORNERS, atol=12)
+
+
+WIDE = {"size": (64, 64), "pixel_aspect": Fraction(2)}
+
+
+def test_a_shape_of_pixels_that_changes_in_a_video_that_is_decoded_twice(tmp_path):
+    """The first look ends at the second frame, of which the time is that of the first one."""
+    path = restamp(_joined(tmp_path / "a.ts", {}, {**WIDE}), lambda index, at: at - 3000 * (index == 1))
+    decoded = decode_clip(path, CONFIG)
+    assert "the size changes: 128 x 64, then 64 x 64; the shape of pixels changes: 1, then 2" in decoded.reason
+    for frame in decoded.frames:
+        np.testing.assert_allclose(corners(frame), CORNERS, atol=12)
+
+
+@pytest.mark.parametrize(("parts", "hole"), [(({}, WIDE, WIDE), 30), (({}, {}, WIDE), 60)])
+def test_only_what_is_used_of_a_video_with_a_hole_is_named(tmp_path, parts, hole):
+    """The longer recording, of two with a pause between them, is used: the second one, then the first one."""
+    path = _joined(tmp_path / "a.ts", *({**part} for part in parts))
+    decoded = decode_clip(restamp(path, lambda index, at: at + 270_000 * (index >= hole)), CONFIG)
+    assert "1 hole" in decoded.reason
+    assert "change" not in decoded.reason
+    assert len(decoded.frames) == 10
     for frame in decoded.frames:
         np.testing.assert_allclose(corners(frame), CORNERS, atol=12)
 
