@@ -132,3 +132,9 @@ def summary_table(entries: list[dict[str, Any]], rate_hz: float) -> pa.Table:
     names += ["n_clips", "n_samples", "n_seeds"]
     full = [{**entry, "horizon_s": round(entry["step"] / rate_hz, 6)} for entry in entries]
     return pa.table({name: [entry[name] for entry in full] for name in names})
+
+
+def with_nan(summary: pa.Table) -> list[dict[str, Any]]:
+    """Rows of a summary, with NaN where it holds no number, be it NaN or null."""
+    numbers = ("mean", "ci_low", "ci_high")
+    return [row | {name: math.nan for name in numbers if row[name] is None} for row in summary.to_pylist()]

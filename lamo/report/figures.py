@@ -13,10 +13,9 @@ from matplotlib.figure import Figure
 
 from lamo.errors import LamoError
 from lamo.metrics.catalogue import metric as metric_of
+from lamo.metrics.long_form import with_nan
 from lamo.metrics.rows import row_label
-from lamo.report.style import LineStyle, figure_label, line_styles
-from lamo.report.table import ABSENT
-from lamo.report.tables import with_nan
+from lamo.report.style import LineStyle, figure_label, line_styles, say_absent
 from lamo.stores.atomic import replacing
 
 _FEW = 4
@@ -94,11 +93,6 @@ def _limits(rows: list[dict[str, Any]]) -> tuple[float, float]:
     low = np.nanmin(np.append(np.maximum(bounds[:, 0], means.min() - 0.15 * spread), means.min()))
     high = np.nanmax(np.append(np.minimum(bounds[:, 1], means.max() + 0.15 * spread), means.max()))
     return float(low - 0.05 * spread), float(high + 0.05 * spread)
-
-
-def say_absent(axis: Axes) -> None:
-    """Write n/a in the middle of a panel without any number."""
-    axis.text(0.5, 0.5, ABSENT, transform=axis.transAxes, ha="center", va="center", fontsize=11, color="#666666")
 
 
 def loss_curves(path: str | Path, logs: Mapping[str, str | Path]) -> None:

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 from matplotlib.axes import Axes
 
 from lamo.errors import LamoError
-from lamo.report.figures import panels, save, say_absent
+from lamo.report.figures import panels, save
+from lamo.report.style import say_absent
 
 MEASURES = {
     "oracle_psnr": "oracle rollouts: PSNR (dB)",

@@ -8,9 +8,8 @@ from matplotlib.figure import Figure
 
 from lamo.probing.labels import TARGETS
 from lamo.probing.probe import MOTION, SHUFFLED, Probe
-from lamo.report.figures import say_absent
 from lamo.report.probe_table import input_label, interval_text, target_label
-from lamo.report.style import COLOURS, control_style
+from lamo.report.style import COLOURS, control_style, say_absent
 from lamo.stores.atomic import replacing
 
 _GREY = "#666666"

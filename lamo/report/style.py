@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from matplotlib.axes import Axes
+
 from lamo.drawing import full_name
 from lamo.metrics.rows import is_learned, readable
+from lamo.report.table import ABSENT
 
 # The first three are of Okabe and Ito's palette, which can be told apart with any colour vision; the others were chosen
 # to be far from these and from the colours of the controls, as people with and without colour blindness see them.
@@ -70,3 +73,8 @@ def figure_label(label: str) -> str:
 def control_style(name: str) -> LineStyle:
     """Style of a control."""
     return LineStyle(_CONTROL_COLOURS.get(name, "#444444"), _DASHES.get(name, (2, 1)), None, 1.4)
+
+
+def say_absent(axis: Axes) -> None:
+    """Write n/a in the middle of a panel without any number."""
+    axis.text(0.5, 0.5, ABSENT, transform=axis.transAxes, ha="center", va="center", fontsize=11, color="#666666")

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from lamo.errors import LamoError
 from lamo.metrics.catalogue import Better, Metric, metric
-from lamo.metrics.long_form import Scores
+from lamo.metrics.long_form import Scores, with_nan
 from lamo.metrics.motion_check import MotionCheck
 from lamo.metrics.rows import readable, row_label
 from lamo.report.captions import main_caption, samples_caption
@@ -70,12 +70,6 @@ class Grid:
                 for label, row in zip(self.labels, self.cells, strict=True)
             ]
             yield horizon, rows
-
-
-def with_nan(summary: pa.Table) -> Rows:
-    """Rows of a summary, with NaN where it holds no number, be it NaN or null."""
-    numbers = ("mean", "ci_low", "ci_high")
-    return [row | {name: math.nan for name in numbers if row[name] is None} for row in summary.to_pylist()]
 
 
 def at_horizons(summary: pa.Table, horizons_s: Sequence[float]) -> Rows:
