@@ -85,7 +85,8 @@ def _claim(names: list[str], count: int, folder: Path, stack: ExitStack) -> list
                 _sign(file)
                 stack.callback(file.close)
             return [name for name, _ in free[:count]]
-        say.again("waiting for %d of the GPUs %s, which other jobs use%s", count, ", ".join(names), _who(names, folder))
+        held = [name for name in names if name not in dict(free)]
+        say.again("waiting for %d of the GPUs %s, which other jobs use%s", count, ", ".join(names), _who(held, folder))
         time.sleep(ASK_AGAIN_S)
 
 
@@ -110,7 +111,7 @@ def _sign(file: TextIO) -> None:
 
 
 def _who(names: list[str], folder: Path) -> str:
-    """Which processes hold GPUs, by what they wrote into their locks: for people to read."""
+    """Which processes hold the GPUs `names`, by what they wrote into their locks: for people to read."""
     holders = []
     for name in names:
         process = (folder / f"{_plain(name)}.lock").read_text().strip()

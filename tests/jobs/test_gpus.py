@@ -128,3 +128,17 @@ def test_a_claimant_that_is_stopped_in_its_turn_is_named(tmp_path, monkeypatch, 
     waiting = [record.getMessage() for record in caplog.records if "waiting" in record.getMessage()]
     assert waiting
     assert waiting[0].startswith(f"waiting to claim GPUs: another process keeps {tmp_path / gpus.CLAIMING}")
+
+
+def test_a_process_that_let_its_gpu_go_is_not_named(holder, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(gpus, "ASK_AGAIN_S", 0.2)
+    first = holder(3)
+    claim(first)
+    # Of an earlier job, which has ended: its number still stands in the lock of a GPU that is free.
+    (tmp_path / "3.lock").write_text("123456789\n")
+    threading.Timer(3.0, first.kill).start()
+    with caplog.at_level(logging.INFO, logger="lamo"), claimed_gpus(2, tmp_path):
+        pass
+    (waiting,) = [record.getMessage() for record in caplog.records if "waiting" in record.getMessage()]
+    assert str(first.pid) in waiting
+    assert "123456789" not in waiting
