@@ -135,7 +135,7 @@ def test_a_process_that_let_its_gpu_go_is_not_named(holder, tmp_path, monkeypatc
     first = holder(3)
     claim(first)
     # Of an earlier job, which has ended: its number still stands in the lock of a GPU that is free.
-    (tmp_path / "3.lock").write_text("123456789\n")
+    (tmp_path / "gpu-3.lock").write_text("123456789\n")
     threading.Timer(3.0, first.kill).start()
     with caplog.at_level(logging.INFO, logger="lamo"), claimed_gpus(2, tmp_path):
         pass
