@@ -14,6 +14,7 @@
 # make bench-dashcam  the same table on real footage: VIDEOS=folder; half an hour: results/bench-dashcam
 # make ablations  what each choice of the paper buys, on a finished run: RUN=bench-science CONFIG=config/bench.yaml GROUP=history (or all): docs/ablations.md
 # make bench-data  speed of decoding, stores and reading beside references; VIDEOS=folder adds the codecs; a quarter of an hour
+# make bench-neighbour  what a busy process of somebody else costs each training on CPUs; ten minutes, and nothing else may run: docs/runs.md
 # make clean   remove caches of the tools; results and .venv stay
 #
 # Most targets call the command `lamo`, which can do more: .venv/bin/lamo --help
@@ -28,7 +29,7 @@ SNAKEFILES := Snakefile workflow/Snakefile workflow/rules
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test test-slow test-slurm lint format config verify report plan explain rulegraph sizes
-.PHONY: bench-science bench-dashcam ablations bench-data install clean
+.PHONY: bench-science bench-dashcam ablations bench-data bench-neighbour install clean
 .DEFAULT_GOAL := install
 
 # The table is printed below, also when there was nothing left to do.
@@ -119,6 +120,9 @@ bench-dashcam: install
 
 bench-data: install
 	$(BIN)/python -m benchmarks --docs docs/stores.md $(if $(VIDEOS),--videos $(VIDEOS))
+
+bench-neighbour: install
+	$(BIN)/python -m benchmarks.neighbour --docs docs/runs.md
 
 install: $(STAMP)
 

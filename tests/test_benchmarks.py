@@ -6,8 +6,10 @@ import sys
 
 import pytest
 
-from benchmarks import decode, reading, writing
+from benchmarks import decode, neighbour, reading, writing
 from benchmarks.moving_clip import write_clip
+from benchmarks.neighbour_steps import CONFIG, example
+from lamo.tools.overlay import read_config
 
 
 @pytest.fixture
@@ -45,3 +47,15 @@ def test_a_worker_decodes_and_stores(tmp_path, cores, monkeypatch):
 def test_without_ffmpeg_decoding_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(decode.shutil, "which", lambda name: None)
     assert "not installed: nothing measured" in decode.measure(tmp_path, 1)
+
+
+def test_a_training_is_measured_alone_and_beside_a_busy_process():
+    found = neighbour.rates("predictor:gmm", threads=2, processes=0, rounds=2, seconds=0.2)
+    assert found.keys() == {"alone", "beside"}
+    assert all(len(rates) == 2 and min(rates) > 0 for rates in found.values())
+
+
+@pytest.mark.parametrize("training", neighbour.TRAININGS)
+def test_every_training_of_the_demo_has_rows_to_measure(training):
+    _, rows, batch = example(training, read_config([CONFIG]))
+    assert len(next(iter(vars(rows).values()))) == batch

@@ -10,6 +10,7 @@ from torch import Generator, Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from lamo.nn.share import Share, sharing
+from lamo.training.heartbeat import waiting
 from lamo.training.session import Session
 
 Rows = TypeVar("Rows")
@@ -66,7 +67,9 @@ class Learner(Generic[Rows]):
             with sharing(share), nullcontext() if last else self._without_exchange():
                 found = dict(self.objective(_part(rows, share, shares)))
                 loss = found[self.minimised]
-                (loss if share.weight == 1.0 else share.weight * loss).backward()
+                # The gradients of the last part are exchanged on the way.
+                with waiting() if last else nullcontext():
+                    (loss if share.weight == 1.0 else share.weight * loss).backward()
             for name, value in found.items():
                 value = value.detach() if share.weight == 1.0 else share.weight * value.detach()
                 values[name] = values[name] + value if name in values else value

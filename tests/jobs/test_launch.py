@@ -1,6 +1,7 @@
 """Trainings in several processes of one machine: they need no name of the machine, and none outlives the others."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -32,6 +33,8 @@ try:
             (folder / f"process.{processes.rank}").write_text(str(os.getpid()))
             if then == "killed" and processes.rank:
                 os.kill(os.getpid(), signal.SIGKILL)
+            if then == "wrong" and processes.rank:
+                raise LamoError("the learning rate is too high")
             while then != "end":
                 processes.wait()
                 time.sleep(0.1)
@@ -95,7 +98,7 @@ def test_a_process_that_is_killed_ends_the_job(started, tmp_path):
     assert job.returncode == 1
     assert sums(tmp_path) == ["2", "2"]
     last = said.splitlines()[-1]
-    assert last.startswith("error: 2 processes: at least one of them ended with status 1; what it said stands above")
+    assert last.startswith("error: process 1 of 2 was ended by signal 9 (Killed)")
     assert "short of memory" in last
 
 
@@ -114,9 +117,44 @@ def test_processes_do_not_outlive_the_job_that_started_them(started, tmp_path):
     assert until(lambda: all(map(gone, children)), 60)
 
 
-@pytest.mark.parametrize(("status", "words"), [(-9, "ended by signal 9 (Killed)"), (1, "ended with status 1")])
-def test_how_it_ended_is_said_with_what_to_do(status, words):
-    said = launch._end_of("torchrun", status)
-    assert words in said
-    assert "short of memory" in said
-    assert "batch_parts" in said
+def test_an_error_that_was_said_is_not_explained_by_another_one(started, tmp_path):
+    _, said = started("wrong").communicate(timeout=120)
+    lines = said.splitlines()
+    assert lines[0] == "error: the learning rate is too high"
+    assert re.fullmatch(r"error: process [01] of 2 ended with status 1; why stands above", lines[-1])
+
+
+@pytest.mark.parametrize("asked", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_request_to_stop_reaches_all_processes(started, tmp_path, asked):
+    job = started("wait")
+    assert until(lambda: len(sums(tmp_path)) == 2 and (tmp_path / "process.1").exists(), 100)
+    os.kill(job.pid, asked)
+    _, said = job.communicate(timeout=120)
+    assert job.returncode == 1
+    assert "was ended by signal 15 (Terminated)" in said.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("resources", "threads", "gpus", "expected"),
+    [
+        ({}, 1, 0, None),
+        ({}, 2, 0, (2, "1")),
+        ({"gpu": 1}, 2, 0, (2, "1")),
+        ({}, 16, 0, (4, "4")),
+        ({"processes": 1}, 16, 0, None),
+        ({"processes": 3}, 2, 0, (3, "1")),
+        ({"gpu": 1}, 16, 4, None),
+        ({"gpu": 4}, 16, 4, (4, "4")),
+    ],
+)
+def test_processes_by_gpus_or_by_threads(monkeypatch, resources, threads, gpus, expected):
+    for name in ("RANK", "WORLD_SIZE", launch.STEP):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(launch, "gpus_here", lambda: [str(number) for number in range(gpus)])
+    begun = []
+    monkeypatch.setattr(launch, "_run", lambda starts, forwarded: begun.extend(starts) or "")
+    monkeypatch.setenv("WORLD_SIZE", "1")  # which is set for the record, and set back after the test
+    assert launch.handed_over(resources, threads) == (expected is not None)
+    found = (len(begun), begun[0].environment["OMP_NUM_THREADS"]) if begun else None
+    assert found == expected
+    assert [one.environment["RANK"] for one in begun] == [str(rank) for rank in range(len(begun))]

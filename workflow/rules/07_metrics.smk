@@ -16,7 +16,7 @@ rule metrics_features:
         "<features_benchmarks>/metrics_features.tsv"
     conda:
         "../../envs/metrics.yaml"
-    threads: 16
+    threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,

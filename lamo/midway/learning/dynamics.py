@@ -43,7 +43,6 @@ class DynamicsTask(Task[FrameWindows]):
 
     # The total is minimised. "loss" in the log is the dynamics' alone, so that logs of both forms compare.
     minimised = "loss_total"
-    every_step_trains_all = False
 
     def __init__(
         self, model: Midway, config: MidwayTrainingConfig, readout: PixelReadout | None, seed: int,
@@ -58,6 +57,8 @@ class DynamicsTask(Task[FrameWindows]):
         self.draws = generator(torch.device("cpu"), seed, AUGMENTATION)
         self.augment = Augmentation(config.augmentation, self.draws)
         self.dino = None if model.form.pretrained else DinoTask(model.student, model.teacher, config.dino, self.device)
+        # DINO's prototypes rest at first.
+        self.every_step_trains_all = self.dino is None
         self.objective = DynamicsObjective(model, readout)
         self.momentum = TEACHER_MOMENTUM
         self.sharpen = False

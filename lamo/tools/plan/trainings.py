@@ -35,12 +35,13 @@ def midway_steps(sizes: Sizes) -> Steps:
         steps |= _steps("pre-training", first, lambda: PretrainingTask(build(sizes.make_midway).student, first, CPU))
     kinds = Counter((training.unroll_at(index), training.windows_at(index)) for index in range(training.steps))
     for (unroll, windows), count in sorted(kinds.items()):
-        make = lambda rows, unroll=unroll: _step(lambda: _dynamics(sizes), rows, unroll=unroll)  # noqa: E731
+        make = lambda rows, unroll=unroll: _step(lambda: dynamics_task(sizes), rows, unroll=unroll)  # noqa: E731
         steps[Piece(f"dynamics, {unroll} unrolled", windows, make)] = count
     return steps
 
 
-def _dynamics(sizes: Sizes) -> DynamicsTask:
+def dynamics_task(sizes: Sizes) -> DynamicsTask:
+    """The training of the dynamics of the Midway Network."""
     model = build(sizes.make_midway).train()
     model.student.requires_grad_(not model.form.pretrained)
     encoder = sizes.midway.encoder
@@ -51,29 +52,37 @@ def _dynamics(sizes: Sizes) -> DynamicsTask:
 
 def decoder_steps(sizes: Sizes) -> Steps:
     """Of the training of the decoder."""
-    config = sizes.config.decoder
+    return _steps("decoder", sizes.config.decoder.training, lambda: decoder_task(sizes))
+
+
+def decoder_task(sizes: Sizes) -> DecoderTask:
+    """The training of the decoder."""
     shape = sizes.geometry
-    patch = sizes.midway.encoder.patch
-    return _steps("decoder", config.training, lambda: DecoderTask(config, shape.state_width, shape.grid, patch, CPU))
+    return DecoderTask(sizes.config.decoder, shape.state_width, shape.grid, sizes.midway.encoder.patch, CPU)
 
 
 def features_steps(sizes: Sizes) -> Steps:
     """Of the training of the features of the Frechet distance."""
-    config = sizes.config.metrics.world_features
-    # It has some outputs more, which do not count beside its convolutions.
-    settings = features_optimisation(config.training)
-    return _steps("features", settings, lambda: WorldNetTask(config, sizes.image, 1, CPU))
+    settings = features_optimisation(sizes.config.metrics.world_features.training)
+    return _steps("features", settings, lambda: features_task(sizes))
+
+
+def features_task(sizes: Sizes) -> WorldNetTask:
+    """The training of the features; real ones have a few outputs more, which do not count beside the convolutions."""
+    return WorldNetTask(sizes.config.metrics.world_features, sizes.image, 1, CPU)
 
 
 def predictor_steps(sizes: Sizes, entry: str) -> Steps:
     """Of the training of a predictor."""
     settings = sizes.config.predictors.of(entry).settings.training
+    return _steps(entry, settings, lambda: predictor_task(sizes, entry))
 
-    def make() -> PredictorTask:
-        model = build(lambda: sizes.make_predictor(entry))
-        return PredictorTask(entry, model, model.geometry, sizes.statistics, settings, 0, CPU)
 
-    return _steps(entry, settings, make)
+def predictor_task(sizes: Sizes, entry: str) -> PredictorTask:
+    """The training of a predictor."""
+    settings = sizes.config.predictors.of(entry).settings.training
+    model = build(lambda: sizes.make_predictor(entry))
+    return PredictorTask(entry, model, model.geometry, sizes.statistics, settings, 0, CPU)
 
 
 def _steps(name: str, config: OptimisationConfig, make: Callable[[], Task[Any]]) -> Steps:
