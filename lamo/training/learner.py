@@ -6,7 +6,9 @@ from dataclasses import fields, replace
 from typing import Any, Generic, TypeVar
 
 import torch
+import torch.distributed as dist
 from torch import Generator, Tensor, nn
+from torch.distributed import GradBucket  # type: ignore[attr-defined]
 from torch.nn.parallel import DistributedDataParallel
 
 from lamo.nn.share import Share, sharing
@@ -45,6 +47,9 @@ class Learner(Generic[Rows]):
             self.objective = DistributedDataParallel(
                 self.objective, broadcast_buffers=False, find_unused_parameters=not every_step_trains_all
             )
+            # The sum of two numbers has no order, and GPUs have no say in theirs.
+            if session.processes.count > 2 and session.device.type == "cpu":
+                self.objective.register_comm_hook(None, _mean_in_order)
 
     def shares(self, total: int) -> list[Share]:
         """This process's rows of a batch of `total`, part by part."""
@@ -102,6 +107,22 @@ class _Objective(nn.Module):
 
     def forward(self, rows: object) -> dict[str, Tensor]:
         return dict(self.loss(rows))
+
+
+def _mean_in_order(state: None, bucket: GradBucket) -> torch.futures.Future[Tensor]:
+    """The mean of the gradients of all processes, summed in the order of the processes.
+
+    An all-reduce sums in an order that depends on where in the bucket a number lies, and DistributedDataParallel fills
+    its buckets anew after the first step. A training that goes on from a checkpoint would have other bits.
+    """
+    count = dist.get_world_size()
+    gathered = [torch.empty_like(bucket.buffer()) for _ in range(count)]
+    dist.all_gather(gathered, bucket.buffer())
+    for other in gathered[1:]:
+        gathered[0] += other
+    done: torch.futures.Future[Tensor] = torch.futures.Future()
+    done.set_result(gathered[0] / count)
+    return done
 
 
 def local_rows(session: Session, total: int) -> slice:
