@@ -15,6 +15,7 @@ import subprocess
 import sys
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from benchmarks.neighbour_steps import ASKED
 from benchmarks.timing import machine, table
@@ -33,8 +34,11 @@ TRAININGS = {
 HEADER = ["training", "processes", "alone", "beside a busy process", "threads: beside a busy process"]
 
 
-def rates(training: str, threads: int, processes: int, rounds: int, seconds: float) -> dict[str, list[float]]:
-    """Steps per second, alone and beside a busy process. `processes` 0: as the workflow would start it."""
+def rates(training: str, threads: int, processes: int, rounds: int, seconds: float) -> dict[str, Any]:
+    """Number of processes, and steps per second alone and beside a busy process.
+
+    `processes` 0: as the workflow would start it.
+    """
     asked = {"training": training, "threads": threads, "processes": processes, "rounds": rounds, "seconds": seconds}
     environment = {**os.environ, ASKED: json.dumps(asked)}
     done = subprocess.run([sys.executable, str(SCRIPT)], env=environment, check=True, stdout=subprocess.PIPE, text=True)
@@ -49,7 +53,7 @@ def row(training: str, cores: int, rounds: int, seconds: float) -> list[str]:
     alone, beside = (statistics.median(ours[key]) for key in ("alone", "beside"))
     threads_alone, threads_beside = (statistics.median(threads[key]) for key in ("alone", "beside"))
     ratios = alone / threads_alone, beside / alone, threads_beside / threads_alone
-    return [name, str(asked or cores), *(f"{ratio:.2f}" for ratio in ratios)]
+    return [name, str(ours["processes"]), *(f"{ratio:.2f}" for ratio in ratios)]
 
 
 def measure(rounds: int, seconds: float) -> str:

@@ -18,7 +18,8 @@ from typing import Any
 import torch
 
 from lamo.config import Config
-from lamo.jobs.launch import end_with_parent, handed_over, is_one_of_several
+from lamo.jobs.launch import handed_over, is_one_of_several
+from lamo.jobs.side_by_side import end_with_parent
 from lamo.tools.overlay import read_config
 from lamo.tools.plan import trainings
 from lamo.tools.plan.geometry import sizes_of
@@ -98,7 +99,7 @@ def main() -> None:
     with joined(processes, torch.device("cpu")):
         found = measure(asked["training"], processes, asked["rounds"], asked["seconds"])
     if processes.main:
-        print(json.dumps(found))
+        print(json.dumps({"processes": processes.count, **found}))
 
 
 if __name__ == "__main__":

@@ -6,4 +6,9 @@ class LamoError(Exception):
 
     The message names the file or config key, what was found, what was expected and what to do; scripts print it as a
     single line and stop, without a traceback.
+
+    Attributes:
+        follows: whether it only says what follows from something that another process did or met.
     """
+
+    follows = False

@@ -9,9 +9,10 @@ from typing import Any
 
 from lamo.errors import LamoError
 from lamo.jobs.gpus import claimed_gpus
-from lamo.jobs.launch import end_with_parent, is_first_process, is_one_of_several
+from lamo.jobs.launch import is_first_process, is_one_of_several
 from lamo.jobs.lock import Locks
 from lamo.jobs.provenance import Job
+from lamo.jobs.side_by_side import end_with_parent, hand_in
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ def job(snakemake: Any) -> Iterator[Job]:
     the GPUs that the rule asks for. At the end a record of the job is written (`lamo.jobs.provenance`).
 
     A job may run in several processes (`lamo.jobs.launch`): then the first adds to the log file, the others show
-    warnings and tracebacks on standard error, and the process that started them writes the record.
+    warnings and tracebacks on standard error, and the process that started them writes the record and says errors.
 
     Args:
         snakemake: the object that Snakemake puts into the script.
@@ -47,7 +48,8 @@ def job(snakemake: Any) -> Iterator[Job]:
                 if not is_one_of_several():
                     this.write_record()
         except LamoError as error:
-            log.error("error in rule %s: %s", snakemake.rule, _one_line(error))
+            if not (is_one_of_several() and hand_in(error)):
+                log.error("error in rule %s: %s", snakemake.rule, _one_line(error))
             raise SystemExit(1) from None
         except Exception as error:
             log.log(logging.DEBUG if first else logging.ERROR, "traceback", exc_info=True)

@@ -165,7 +165,7 @@ def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
 
 
 def device(threads: int) -> dict[str, Any]:
-    """CPU, GPUs that PyTorch sees (where the job imported it), number of processes and threads of each."""
+    """CPU, GPUs that PyTorch sees (where the job imported it), processes, and threads of all on each machine."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     torch: Any = sys.modules.get("torch")

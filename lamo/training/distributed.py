@@ -29,6 +29,12 @@ LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", 
 logger = logging.getLogger(__name__)
 
 
+class Deserted(LamoError):
+    """Another process of the training has ended."""
+
+    follows = True
+
+
 @dataclass(frozen=True)
 class Processes:
     """This process among those of a training: `rank` of `count`, `local_rank` on its machine."""
@@ -89,7 +95,7 @@ class Processes:
 
 
 def environment() -> Processes | None:
-    """This process by the variables of torchrun or of SLURM's srun; None if neither started it as one of several."""
+    """This process by the variables that `lamo.jobs.launch` or SLURM's srun sets; None if it is the only one."""
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
     if "RANK" not in os.environ:
         names = ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID")
@@ -98,7 +104,7 @@ def environment() -> Processes | None:
     except KeyError:
         return None
     except ValueError:
-        raise LamoError(f"environment: {', '.join(names)} must be numbers; start with torchrun or srun") from None
+        raise LamoError(f"environment: {', '.join(names)} must be numbers; unset them, or let srun set them") from None
     return Processes(rank, count, local) if count > 1 else None
 
 
@@ -106,9 +112,10 @@ def environment() -> Processes | None:
 def joined(processes: Processes, device: torch.device) -> Iterator[None]:
     """Join the processes into one group in the body: gloo between CPUs, NCCL between GPUs.
 
-    The address of the first process comes from MASTER_ADDR and MASTER_PORT. Where these are not set, it is the machine
-    that srun was called on, and a port that follows from the number of the SLURM job. Processes of one machine meet at
-    its loopback address: it needs no name that has an address, and no network.
+    They meet at a store, which lies in the first process or in the one that started them. Its address comes from
+    MASTER_ADDR and MASTER_PORT. Where these are not set, it is the machine that srun was called on, and a port that
+    follows from the number of the SLURM job. Processes of one machine meet at its loopback address: it needs no name
+    that has an address, and no network.
 
     All processes have to come within `START`. From then on each gives signs of life, and one that gives none for two
     minutes ends the others (`lamo.training.heartbeat`). How long a process that lives may take for something, such as
@@ -132,7 +139,7 @@ def joined(processes: Processes, device: torch.device) -> Iterator[None]:
     except RuntimeError as error:
         if not any(text in str(error) for text in LOST):
             raise
-        raise LamoError(
+        raise Deserted(
             f"process {processes.rank} of {processes.count}: another process of this training has ended; what it said "
             "stands above, and if it said nothing it was killed: is the machine short of memory? Start again to go on "
             "from the last checkpoint"
@@ -178,7 +185,7 @@ def _meet(processes: Processes, address: str, port: int) -> Store:
 
 def _connection(address: str, port: int) -> Store:
     store = TCPStore(address, port, is_master=False, timeout=START, wait_for_workers=False)
-    return PrefixStore(f"lamo/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
+    return PrefixStore("lamo", store)
 
 
 def _end_this_process(message: str) -> None:

@@ -53,7 +53,7 @@ def doing(what: str) -> Iterator[None]:
 
 @contextmanager
 def waiting() -> Iterator[None]:
-    """In the body this process waits for the others."""
+    """In the body this process waits for the others, or may have to."""
     _now.waits_since = time.monotonic()
     try:
         yield
@@ -110,7 +110,7 @@ class Heartbeat:
                 for rank, other in self._others.items():
                     self._look(rank, other)
             except RuntimeError as error:
-                # The store lies in one of the processes. If it stays away, all are silent.
+                # The store lies in one of the processes or in their parent. If it stays away, all are silent.
                 logger.debug("no connection to the other processes: %s", error)
             self._end.wait(BEAT_S)
 
@@ -145,7 +145,11 @@ class Heartbeat:
                 said = 0
             elif lasted >= (said + 1) * SAY_S:
                 said = int(lasted / SAY_S)
-                logger.warning("waiting since %.0f s for other processes, which live: %s", lasted, self._alive())
+                logger.warning(
+                    "waiting since %.0f s for other processes or for gradients of its own; the others live: %s",
+                    lasted,
+                    self._alive(),
+                )
 
     def _alive(self) -> str:
         return ", ".join(f"process {rank} ({other})" for rank, other in self._others.items())

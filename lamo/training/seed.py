@@ -10,7 +10,7 @@ import torch
 def seed_everything(seed: int, threads: int | None = None) -> None:
     """Seed Python, NumPy and torch, and ask torch for deterministic kernels; set the number of CPU `threads` if given.
 
-    On the CPU of one machine, equal seeds and numbers of threads give results that are equal to the bit.
+    On the CPU of one machine, equal seeds and numbers of processes and threads give results that are equal to the bit.
     """
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - for libraries that draw from the legacy global generator

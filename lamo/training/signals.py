@@ -14,6 +14,8 @@ SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 class Stopped(LamoError):
     """The training was asked to stop, and did; the next attempt goes on from its checkpoint."""
 
+    follows = True
+
 
 class StopRequest:
     """Whether this process was asked to stop, and by which signal.

@@ -151,7 +151,7 @@ def test_rows_that_do_not_fit_the_share_are_refused():
         ),
     ],
 )
-def test_processes_are_known_from_torchrun_or_srun(variables, expected):
+def test_processes_are_known_from_their_environment(variables, expected):
     with mock.patch.dict(os.environ, variables, clear=True):
         assert environment() == expected
 

@@ -86,7 +86,7 @@ def test_those_that_live_are_waited_for_however_long_and_named(pair, caplog):
         time.sleep(4.5)
     assert gone == ([], [])
     texts = [record.getMessage() for record in caplog.records]
-    assert any("for other processes, which live: process 1 (" in text for text in texts)
+    assert any("the others live: process 1 (" in text for text in texts)
     assert "which writes the checkpoint of step 7" in texts[0]
 
 
@@ -195,7 +195,7 @@ def late_gradients(processes: Processes, folder) -> None:
 def test_gradients_that_are_late_are_waited_for_and_said(tmp_path):
     pair = Pair(tmp_path, late_gradients)
     assert [pair.end_of(rank) for rank in (0, 1)] == [0, 0]
-    assert "for other processes, which live: process 1 (" in pair.said(0)
+    assert "the others live: process 1 (" in pair.said(0)
     assert pair.said(1) == ""
 
 
