@@ -13,6 +13,8 @@ from lamo.tools.plan.work import Work, Workload
 
 # Kinds of data work that a job divides among its cores, as it does the work of models; other kinds take one core.
 DIVIDED = {"frames rendered", "frames scored"}
+# Jobs that took less than so many times their start say nothing of jobs with more than twice their work.
+STARTS = 5
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,8 @@ class Clock:
             if not count or done <= 0:
                 continue
             each = (amount / len(works)) / (done / count)
+            if each > 2 and seconds / count < STARTS * self.rates.start:
+                continue
             if best is None or abs(math.log(each)) < best[0]:
                 best = abs(math.log(each)), run, seconds, done, count
         if best is None:

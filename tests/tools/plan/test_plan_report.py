@@ -131,6 +131,14 @@ def test_the_run_that_is_most_alike_is_taken(workload):
     assert times_after(workload, small, like, large)["decoder_train"].source.startswith("run like")
 
 
+def test_a_run_that_hardly_did_more_than_start_says_nothing_of_a_larger_one(workload):
+    """9 s, of which 2 are the start, are no reason to expect 700 s of a hundred times the work."""
+    tiny = Finished("tiny", decoder_train=(9.0, 0.1 * GIGA, 1))
+    assert times_after(workload, tiny)["decoder_train"].source == "estimated"
+    long_enough = Finished("longer", decoder_train=(10.0, 0.1 * GIGA, 1))
+    assert times_after(workload, tiny, long_enough)["decoder_train"].source.startswith("run longer")
+
+
 def test_gpu():
     assert choose_gpu(None, 0.35, None).flops == pytest.approx(312e12 * 0.35)
     assert choose_gpu(None, 0.5, 4e14).flops == 2e14
