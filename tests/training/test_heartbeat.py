@@ -7,7 +7,6 @@ import signal
 import socket
 import time
 import traceback
-from dataclasses import dataclass
 from datetime import timedelta
 from unittest import mock
 
@@ -20,18 +19,8 @@ from lamo.training import distributed, heartbeat
 from lamo.training.checkpoint import Checkpoints
 from lamo.training.distributed import Processes, joined
 from lamo.training.heartbeat import Heartbeat, doing, waiting
-from lamo.training.learner import Learner
-from lamo.training.session import Session
 
 CPU = torch.device("cpu")
-
-
-@dataclass
-class Rows:
-    """The rows of a batch."""
-
-    values: torch.Tensor
-
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 
@@ -177,26 +166,6 @@ def test_one_that_is_stopped_ends_the_others_after_the_limit(tmp_path, stopped):
     assert "start again to go on from the last checkpoint" in pair.said(1 - stopped)
     os.kill(pair.children[stopped], signal.SIGKILL)
     assert pair.end_of(stopped) == -signal.SIGKILL
-
-
-def late_gradients(processes: Processes, folder) -> None:
-    """A step of which process 1 computes its part late: process 0 waits for it inside of `backward`."""
-    model = torch.nn.Linear(1, 1)
-
-    def loss(rows: Rows) -> dict[str, torch.Tensor]:
-        if processes.rank:
-            time.sleep(4.0)
-        return {"loss": model(rows.values).mean()}
-
-    learner = Learner(loss, [model], torch.optim.SGD(model.parameters()), 1.0, Session(processes=processes))
-    learner.learn(Rows(torch.ones(1, 1)), 2)
-
-
-def test_gradients_that_are_late_are_waited_for_and_said(tmp_path):
-    pair = Pair(tmp_path, late_gradients)
-    assert [pair.end_of(rank) for rank in (0, 1)] == [0, 0]
-    assert "the others live: process 1 (" in pair.said(0)
-    assert pair.said(1) == ""
 
 
 def slow_checkpoint(processes: Processes, folder) -> None:
