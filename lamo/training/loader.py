@@ -59,7 +59,7 @@ class Loader(Generic[Draw, Batch]):
         if self._thread:
             self._thread.__exit__(kind, error, trace)
         if self._processes:
-            self._processes.close()
+            self._processes.close(failed=error is not None)
         # The end of a process is told by a signal, which may come in the middle of a step.
         reason = why_ended(error)
         if reason:

@@ -9,9 +9,11 @@ all the same is noticed, because each worker notes when it begins and ends to re
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from multiprocessing import active_children, get_context
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 
@@ -65,9 +67,19 @@ class ReadingProcesses(Generic[Draw, Batch]):
         found: Batch = batch
         return found
 
-    def close(self) -> None:
-        """End the processes. PyTorch asks them to and waits for a few seconds; those that do not are killed."""
-        self._batches._shutdown_workers()
+    def close(self, failed: bool = False) -> None:
+        """End the processes. PyTorch asks them to and waits for a few seconds; those that do not are killed.
+
+        `failed`: the training is left because of an error; then what is found here adds nothing to it.
+        """
+        try:
+            self._batches._shutdown_workers()
+        except RuntimeError as error:
+            # The end of a process is told by a signal, which may come in the midst of this.
+            if not why_ended(error):
+                raise
+            if not failed:
+                logger.warning("after the last batch %s", why_ended(error))
         for process in active_children():
             if process.pid in set(self._notes.process):
                 process.kill()
@@ -84,6 +96,13 @@ class ReadingProcesses(Generic[Draw, Batch]):
                 # Nothing is lost by this: the next look waits for the same batch.
                 if not str(error).startswith("DataLoader timed out"):
                     raise
+            except (EOFError, OSError) as error:
+                # A killed process closes its files before PyTorch can see that it has ended.
+                found = _first_ended(self._batches._workers)
+                if found is None:
+                    raise
+                text = f"DataLoader worker (pid {found.pid}) ended with exit code {found.exitcode}"
+                raise LamoError(why_ended(RuntimeError(text))) from error
             self._notes.check(waiting)
 
     def _tell(self, reason: str) -> None:
@@ -116,6 +135,12 @@ def shared_memory() -> str:
         return f"there is no {SHARED}"
     free, total = (count * found.f_frsize / 2**20 for count in (found.f_bavail, found.f_blocks))
     return f"{SHARED} has {total:.0f} MB, {free:.0f} MB free"
+
+
+def _first_ended(processes: Sequence[BaseProcess]) -> BaseProcess | None:
+    """The first of these that has ended, waited for up to five seconds."""
+    wait([process.sentinel for process in processes], timeout=END_S)
+    return next((process for process in processes if process.exitcode is not None), None)
 
 
 class _Notes:

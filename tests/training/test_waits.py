@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from torch.multiprocessing import reductions
 
 from lamo.errors import LamoError
 from lamo.training import prefetch, reading_processes, waits
@@ -119,13 +120,44 @@ def killed(draw):
 
 def test_a_worker_that_is_killed_is_told_at_once():
     start = time.monotonic()
-    with Loader(killed, iter(range(9)), 2) as batches, pytest.raises(LamoError) as caught:
+    with pytest.raises(LamoError) as caught, Loader(killed, iter(range(9)), 2) as batches:
         list(batches)
     assert time.monotonic() - start < 60
     assert "a process that reads ahead ended" in str(caught.value)
     assert "short of memory" in str(caught.value)
     assert "/dev/shm has" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_so_is_one_that_is_killed_while_its_batch_is_taken_over(monkeypatch):
+    """The kernel closes the files of a killed process first, and only then can be seen that it has ended."""
+
+    def half_dead(*_):
+        (worker,) = multiprocessing.active_children()
+        threading.Timer(0.3, worker.kill).start()
+        raise EOFError
+
+    def training():
+        with Loader(lambda draw: Rows(torch.zeros(2)), iter(range(9)), 1) as batches:
+            monkeypatch.setattr(reductions, "rebuild_storage_fd", half_dead)
+            list(batches)
+
+    with pytest.raises(LamoError, match=r"a process that reads ahead ended.*short of memory"):
+        training()
+
+
+def test_one_that_is_killed_after_the_last_batch_is_only_said(said):
+    with Loader(lambda draw: Rows(torch.zeros(2)), iter(range(3)), 1) as batches:
+        assert len(list(batches)) == 3
+        torch_batches = batches._processes._batches
+
+        def shut_down():
+            del torch_batches._shutdown_workers
+            torch_batches._shutdown_workers()
+            raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")
+
+        torch_batches._shutdown_workers = shut_down
+    assert ["after the last batch a process that reads ahead ended" in text for text in said()] == [True]
 
 
 def test_so_is_one_that_is_killed_during_a_step():
