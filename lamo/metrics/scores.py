@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from lamo.errors import LamoError
 from lamo.metrics.config import MetricsConfig
-from lamo.metrics.features.inception import FeatureExtractor
+from lamo.metrics.features.extractor import FeatureExtractor
 from lamo.metrics.long_form import (
     ScoredSet,
     Scores,

@@ -1,7 +1,6 @@
-"""Features of frames that a Frechet distance is computed on; here those of Inception, for FID proper."""
+"""Features of Inception, for FID proper."""
 
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -10,19 +9,6 @@ from cleanfid.resize import build_resizer
 from lamo.errors import LamoError
 
 INCEPTION_WIDTH = 2048
-
-
-class FeatureExtractor(Protocol):
-    """Maps frames uint8 [N, H, W, 3] to features float32 [N, d].
-
-    `metric` names the column (`fid` for Inception alone, else `fd_<features>`); `description` says in a sentence or two
-    what the features are and what the distance is not.
-    """
-
-    metric: str
-    description: str
-
-    def __call__(self, frames: np.ndarray) -> np.ndarray: ...
 
 
 class InceptionFeatures:
