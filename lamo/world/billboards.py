@@ -5,14 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from lamo.world.camera import CAMERA_HEIGHT_M, HAZE_M, Camera, Light
-from lamo.world.ground import road_centre
 from lamo.world.painter import BOX, CABIN, ELLIPSE, TRIANGLE, Shapes, join
-from lamo.world.scenery import BROADLEAF, CONIFER, HOUSE, POST, SIGN
-from lamo.world.simulation import Drive
-from lamo.world.traffic import CAR_LENGTH_M
-
-SIGHT_M = 90.0
-NEAR_M = 1.2
+from lamo.world.scenery import BROADLEAF, CAR_LENGTH_M, CONIFER, HOUSE, ISLAND, LAMPS, POST, SIGN
+from lamo.world.simulation import SIGHT_M, Drive
+from lamo.world.standing import NEAR_M, Seen, standing
+from lamo.world.strips import road_centre
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,21 @@ _KINDS = {
         Piece(BOX, 0.14, 0.32, 0.22, 0.46, _DARK),
         Piece(TRIANGLE, -0.58, 0.58, 0.60, 1.0, "secondary"),
     ),
+    ISLAND: (
+        Piece(BOX, -0.06, 0.06, 0.0, 0.4, (0.5, 0.5, 0.52)),
+        Piece(BOX, -0.5, 0.5, 0.3, 1.0, (0.05, 0.2, 0.75), glow=0.5),
+        Piece(TRIANGLE, -0.38, 0.38, 0.38, 0.92, _WHITE, glow=0.6),
+    ),
 }
+_POLE = (
+    Piece(BOX, -0.1, 0.1, 0.0, 0.4, (0.45, 0.45, 0.47)),
+    Piece(BOX, -0.5, 0.5, 0.3, 1.0, _DARK, glow=0.1),
+)
+# From the lowest lamp up.
+for _kind, _low, _colour in zip(
+    LAMPS, (0.32, 0.54, 0.76), ((0.1, 1.0, 0.45), (1.0, 0.7, 0.0), (1.0, 0.1, 0.08)), strict=True
+):
+    _KINDS[_kind] = (*_POLE, Piece(ELLIPSE, -0.45, 0.45, _low, _low + 0.22, _colour, glow=1.0))
 _CAR_BODY = (
     Piece(BOX, -0.52, 0.52, -0.03, 0.10, (0.03, 0.03, 0.03)),
     Piece(BOX, -0.5, 0.5, 0.10, 0.60, "primary"),
@@ -69,40 +80,13 @@ _BRAKE = tuple(Piece(ELLIPSE, x, x + 0.34, 0.28, 0.66, (1.0, 0.16, 0.10), glow=1
 _FRONT = tuple(Piece(ELLIPSE, x, x + 0.24, 0.26, 0.54, (1.0, 0.98, 0.86), glow=1.0) for x in (-0.48, 0.24))
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """Objects in view, a row each: frame, distance, camera-relative place (m), size (m), colours [K, 3]."""
-
-    frame: np.ndarray
-    distance: np.ndarray
-    place: np.ndarray
-    width: np.ndarray
-    height: np.ndarray
-    primary: np.ndarray
-    secondary: np.ndarray
-
-    def take(self, rows: np.ndarray) -> "_Seen":
-        return _Seen(**{name: getattr(self, name)[rows] for name in self.__dataclass_fields__})
-
-
 def shapes_of(drive: Drive, frames: np.ndarray, camera: Camera, light: Light) -> Shapes:
     """All shapes in view in the given source frames; the shapes' frames count from 0 within `frames`."""
-    seen, kind = _standing(drive, frames)
+    seen, kind = standing(drive, frames)
     groups = []
     for name, pieces in _KINDS.items():
         groups.append(_pieces(seen.take(np.flatnonzero(kind == name)), pieces, camera, light))
     return join(groups + _cars(drive, frames, camera, light))
-
-
-def _standing(drive: Drive, frames: np.ndarray) -> tuple[_Seen, np.ndarray]:
-    scenery, ego = drive.scenery, drive.position[frames]
-    low, high = np.searchsorted(scenery.position, [ego.min() + NEAR_M, ego.max() + SIGHT_M])
-    distance = scenery.position[None, low:high] - ego[:, None]
-    frame, item = np.nonzero((distance > NEAR_M) & (distance < SIGHT_M))
-    distance, item = distance[frame, item], item + low
-    place = scenery.lateral[item] + road_centre(drive, frames[frame], distance[:, None])[:, 0]
-    sizes = scenery.width[item], scenery.height[item]
-    return _Seen(frame, distance, place, *sizes, scenery.primary[item], scenery.secondary[item]), scenery.kind[item]
 
 
 def _cars(drive: Drive, frames: np.ndarray, camera: Camera, light: Light) -> list[Shapes]:
@@ -117,7 +101,7 @@ def _cars(drive: Drive, frames: np.ndarray, camera: Camera, light: Light) -> lis
     place, behind = (lateral + road_centre(drive, frames[frame], at[:, None])[:, 0] for at in (near, far))
     size = scenery.car_width[car], scenery.car_height[car]
     colour = scenery.car_colour[car]
-    seen = _Seen(frame, near, place, *size, colour, colour)
+    seen = Seen(frame, near, place, *size, colour, colour, np.ones(len(frame)))
     oncoming = drive.car_oncoming[car]
     braking = drive.car_braking[frames][frame, car] & ~oncoming
     return [
@@ -129,7 +113,7 @@ def _cars(drive: Drive, frames: np.ndarray, camera: Camera, light: Light) -> lis
     ]
 
 
-def _sides(seen: _Seen, behind: np.ndarray, far: np.ndarray, camera: Camera, light: Light) -> list[Shapes]:
+def _sides(seen: Seen, behind: np.ndarray, far: np.ndarray, camera: Camera, light: Light) -> list[Shapes]:
     """The flank of a car that is not straight ahead, between its near and its far face."""
     half, middle = seen.width / 2, (seen.distance + far) / 2
     groups = []
@@ -152,7 +136,7 @@ def _sides(seen: _Seen, behind: np.ndarray, far: np.ndarray, camera: Camera, lig
     return groups
 
 
-def _pieces(seen: _Seen, pieces: tuple[Piece, ...], camera: Camera, light: Light, layer: int = 0) -> Shapes:
+def _pieces(seen: Seen, pieces: tuple[Piece, ...], camera: Camera, light: Light, layer: int = 0) -> Shapes:
     groups = []
     scale, horizon = camera.focal / seen.distance, camera.horizon[seen.frame]
     middle, count = camera.across(seen.place, seen.distance), len(seen.frame)
@@ -172,13 +156,13 @@ def _pieces(seen: _Seen, pieces: tuple[Piece, ...], camera: Camera, light: Light
                 top=horizon + scale * (CAMERA_HEIGHT_M - piece.high * seen.height),
                 bottom=horizon + scale * (CAMERA_HEIGHT_M - piece.low * seen.height),
                 colour=_lit(colour, np.full(1, piece.glow), seen, camera, light),
-                opacity=piece.opacity * _fade(seen.distance),
+                opacity=piece.opacity * seen.opacity * _fade(seen.distance),
             )
         )
     return join(groups)
 
 
-def _lit(colour: np.ndarray, glow: np.ndarray, seen: _Seen, camera: Camera, light: Light) -> np.ndarray:
+def _lit(colour: np.ndarray, glow: np.ndarray, seen: Seen, camera: Camera, light: Light) -> np.ndarray:
     """Colours [K, 3] in ambient light, the ego's headlights and their own glow, seen through the haze."""
     beam = 0.85 * light.headlights[seen.frame] * light.reach(seen.distance) * light.beam(seen.place / seen.distance)
     bright = np.maximum(np.minimum(light.ambient[seen.frame] + beam[:, None], 1.0), glow)

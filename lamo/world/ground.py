@@ -8,32 +8,25 @@ from functools import lru_cache
 
 import numpy as np
 
-from lamo.world.camera import CAMERA_HEIGHT_M, HAZE_M, Camera, Light
-from lamo.world.scenery import ROAD_HALF_WIDTH_M
+from lamo.world.camera import HAZE_M, Camera, Light
 from lamo.world.simulation import Drive
+from lamo.world.strips import Rows, lay_roads
 
-LANE_M = 3.5
-EDGE_M = 6.9
 TILE = 256
 TILE_CELL_M = 0.25
-FARTHEST_M = 400.0
-
-
-def road_centre(drive: Drive, frames: np.ndarray, distance: np.ndarray) -> np.ndarray:
-    """Place (m, right of the camera's axis) of the road's centre line at `distance` (m, [n, K]) ahead."""
-    at = drive.position[frames][:, None]
-    ahead = drive.road.centre(at, distance) - distance * np.tan(drive.heading_error[frames])[:, None]
-    return ahead - drive.lateral_offset[frames][:, None]
 
 
 def paint_background(planes: np.ndarray, drive: Drive, frames: np.ndarray, camera: Camera, light: Light) -> None:
-    """Fill planes float32 [3, n, H, W] (0..1) with sky, hills, land and road."""
+    """Fill planes float32 [3, n, H, W] (0..1) with sky, hills, land and roads.
+
+    All `frames` lie between the same two junctions.
+    """
     bottom = min(camera.height, int(np.ceil(camera.horizon.max())) + 1)
     _paint_sky(planes[:, :, :bottom], drive, frames, camera, light)
     planes[:, :, bottom:] = 0.0
     top = max(0, int(np.floor(camera.horizon.min())))
-    rows = np.arange(top, camera.height)[None, :] - camera.horizon[:, None]
-    _paint_ground(planes[:, :, top:], rows, drive, frames, camera, light)
+    edges = np.arange(top, camera.height)[None, :] - camera.horizon[:, None]
+    _paint_ground(planes[:, :, top:], edges, drive, frames, camera, light)
 
 
 def _paint_sky(planes: np.ndarray, drive: Drive, frames: np.ndarray, camera: Camera, light: Light) -> None:
@@ -66,42 +59,29 @@ def _heights(harmonics: np.ndarray, angle: np.ndarray) -> np.ndarray:
 
 
 def _paint_ground(
-    planes: np.ndarray, rows: np.ndarray, drive: Drive, frames: np.ndarray, camera: Camera, light: Light
+    planes: np.ndarray, edges: np.ndarray, drive: Drive, frames: np.ndarray, camera: Camera, light: Light
 ) -> None:
-    """`rows` [n, R]: upper edge of each pixel row below the horizon, pixels."""
-    style, scale = drive.style, camera.focal * CAMERA_HEIGHT_M
-    nearest, middle, farthest = (scale / np.maximum(rows + part, scale / FARTHEST_M) for part in (1.0, 0.5, 0.0))
-    pixels = (camera.focal / middle).astype(np.float32)
-    centre = road_centre(drive, frames, middle).astype(np.float32)
-    across = camera.columns()[None, None, :] - (centre * pixels)[:, :, None]
-    # How far the centre line runs sideways within the row, pixels.
-    lower, upper = (road_centre(drive, frames, at) * camera.focal / at for at in (nearest, farthest))
-    lean = lower - upper
-    position = drive.position[frames][:, None]
-    dash = _dash_share(position + nearest, position + farthest, style.dash_m, style.period_m).astype(np.float32)
-    half = style.line_m / 2 * pixels
-    on_road = _side(across, ROAD_HALF_WIDTH_M, pixels, lean) * _side(-across, ROAD_HALF_WIDTH_M, pixels, -lean)
-    white = _band(across, LANE_M, pixels, lean, half) + _band(across, -LANE_M, pixels, lean, half)
-    white *= dash[:, :, None]
-    white += _band(across, EDGE_M, pixels, lean, 0.9 * half) + _band(across, -EDGE_M, pixels, lean, 0.9 * half)
-    middle_line = _band(across, 0.0, pixels, lean, 1.2 * half)
-    if style.centre_dashed:
-        middle_line *= dash[:, :, None]
-    grain = _texture(across, pixels, position + middle, farthest - nearest, style.texture_shift)
-    grain *= 0.42 - 0.30 * on_road
+    """`edges` [n, R]: upper edge of each pixel row below the horizon, pixels."""
+    style, rows = drive.style, Rows.below(edges, camera)
+    roads = lay_roads(drive, frames, camera, rows)
+    grain = _texture(roads.across, rows, drive, frames)
+    if roads.before is not None:
+        before, weight = roads.before
+        grain += weight * (_texture(before, rows, drive, frames) - grain)
+    grain *= 0.42 - 0.30 * roads.road
     grain += 1.0
-    haze = (1 - np.exp(-middle / HAZE_M)).astype(np.float32)
-    share = _clip01(rows + 1.0).astype(np.float32)[:, :, None]
+    haze = (1 - np.exp(-rows.middle / HAZE_M)).astype(np.float32)
+    share = _clip01(edges + 1.0).astype(np.float32)[:, :, None]
     beam = None
     if light.headlights.max() > 0:
         spread = light.beam(camera.columns() / camera.focal).astype(np.float32)
-        beam = (0.85 * light.headlights[:, None] * light.reach(middle)).astype(np.float32)[:, :, None] * spread
+        beam = (0.85 * light.headlights[:, None] * light.reach(rows.middle)).astype(np.float32)[:, :, None] * spread
     for channel, plane in enumerate(planes):
-        value = on_road * np.float32(style.road[channel] - style.land[channel])
+        value = roads.road * np.float32(style.road[channel] - style.land[channel])
         value += np.float32(style.land[channel])
         value *= grain
-        value += white * (np.float32(0.97) - value)
-        value += middle_line * (np.float32(style.centre[channel]) - value)
+        value += roads.white * (np.float32(0.97) - value)
+        value += roads.middle_line * (np.float32(style.centre[channel]) - value)
         ambient = _column(light.ambient, channel)
         value *= ambient[:, :, None] if beam is None else ambient[:, :, None] + beam
         value += haze[:, :, None] * (_column(light.haze, channel)[:, :, None] - value)
@@ -110,53 +90,17 @@ def _paint_ground(
         plane += value
 
 
-def _dash_share(start: np.ndarray, end: np.ndarray, dash: float, period: float) -> np.ndarray:
-    """Share of the stretch from start to end (m) that dashes cover, exactly."""
-
-    def painted(s: np.ndarray) -> np.ndarray:
-        turns = np.floor(s / period)
-        return turns * dash + np.minimum(s - turns * period, dash)
-
-    return (painted(end) - painted(start)) / np.maximum(end - start, 1e-6)
-
-
-def _blur(place: float, lean: np.ndarray) -> np.ndarray:
-    """Width (pixels) that a line at `place` (m) sweeps within one pixel row, at least the pixel itself."""
-    return np.sqrt(1.0 + (lean + place / CAMERA_HEIGHT_M) ** 2).astype(np.float32)
-
-
-def _side(across: np.ndarray, place: float, pixels: np.ndarray, lean: np.ndarray) -> np.ndarray:
-    """Share of each pixel left of a line at `place` (m)."""
-    blur = _blur(place, lean)
-    cover = across * (-1.0 / blur)[:, :, None]
-    cover += (place * pixels / blur + 0.5)[:, :, None]
-    return np.clip(cover, 0.0, 1.0, out=cover)
-
-
-def _band(across: np.ndarray, place: float, pixels: np.ndarray, lean: np.ndarray, half: np.ndarray) -> np.ndarray:
-    """Share of each pixel (across [n, R, W]) under a line at `place` (m) of `half` its width in pixels [n, R].
-
-    The line's box, smeared by what it sweeps within the row: lines that run nearly along a row stay unbroken.
-    """
-    blur = _blur(place, lean)
-    cover = across - (place * pixels)[:, :, None]
-    np.abs(cover, out=cover)
-    cover *= (-1.0 / blur)[:, :, None]
-    cover += (half / blur + 0.5)[:, :, None]
-    return np.clip(cover, 0.0, np.minimum(2 * half / blur, 1.0)[:, :, None], out=cover)
-
-
-def _texture(
-    across: np.ndarray, pixels: np.ndarray, along: np.ndarray, footprint: np.ndarray, shift: np.ndarray
-) -> np.ndarray:
-    """Patches of the land, fading where a pixel row covers more than a patch."""
-    u = across * (1.0 / (TILE_CELL_M * pixels))[:, :, None]
+def _texture(across: np.ndarray, rows: Rows, drive: Drive, frames: np.ndarray) -> np.ndarray:
+    """Patches of the land beside a road (`across` [n, R, W] pixels right of it), fading where a pixel row covers more
+    than a patch."""
+    shift, along = drive.style.texture_shift, drive.position[frames][:, None] + rows.middle
+    u = across * (1.0 / (TILE_CELL_M * rows.pixels))[:, :, None]
     u += 64.0 * TILE + shift[0] / TILE_CELL_M
     cells = u.astype(np.int32)
     cells &= TILE - 1
     v = ((along + shift[1]) / TILE_CELL_M).astype(np.int32) % TILE
     cells += (v * TILE)[:, :, None]
-    fade = np.clip(1.6 - footprint / 4.0, 0.0, 1.0).astype(np.float32)
+    fade = np.clip(1.6 - (rows.farthest - rows.nearest) / 4.0, 0.0, 1.0).astype(np.float32)
     return np.take(_tile().ravel(), cells) * fade[:, :, None]
 
 

@@ -1,10 +1,14 @@
 """Pictures of a simulated drive."""
 
+from collections.abc import Iterator
+from itertools import pairwise
+
 import numpy as np
 
 from lamo.world.billboards import shapes_of
 from lamo.world.camera import make_camera, make_light
 from lamo.world.ground import paint_background
+from lamo.world.junctions import junctions_passed
 from lamo.world.painter import paint
 from lamo.world.simulation import Drive, WorldConfig
 
@@ -35,13 +39,20 @@ def render(
     return pictures
 
 
+def _parts(passed: np.ndarray, most: int) -> Iterator[slice]:
+    """Consecutive frames, at most so many, that have passed the same number of junctions."""
+    cuts = [0, *(np.flatnonzero(np.diff(passed)) + 1), len(passed)]
+    for begin, end in pairwise(cuts):
+        for start in range(begin, end, most):
+            yield slice(start, min(start + most, end))
+
+
 def _render_block(drive: Drive, frames: np.ndarray, height: int, width: int) -> np.ndarray:
     planes = np.empty((3, len(frames), height, width), dtype=np.float32)
     step = max(1, BACKGROUND_PIXELS // (height * width))
-    for start in range(0, len(frames), step):
-        part = frames[start : start + step]
-        camera, light = make_camera(drive, part, height, width), make_light(drive, part)
-        paint_background(planes[:, start : start + step], drive, part, camera, light)
+    for part in _parts(junctions_passed(drive.forks, drive.position[frames]), step):
+        camera, light = make_camera(drive, frames[part], height, width), make_light(drive, frames[part])
+        paint_background(planes[:, part], drive, frames[part], camera, light)
     camera, light = make_camera(drive, frames, height, width), make_light(drive, frames)
     paint(planes, shapes_of(drive, frames, camera, light))
     planes *= 255.0

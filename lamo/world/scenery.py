@@ -1,12 +1,17 @@
 """What stands still in the world: posts, trees, signs, houses, and the style (colours, paint, light) of a drive."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-KINDS = ("post", "broadleaf", "conifer", "sign", "house", "car")
-POST, BROADLEAF, CONIFER, SIGN, HOUSE, CAR = range(len(KINDS))
-ROAD_HALF_WIDTH_M = 7.2
+from lamo.world.road import Profile
+
+POST, BROADLEAF, CONIFER, SIGN, HOUSE, ISLAND, GREEN_LIGHT, AMBER_LIGHT, RED_LIGHT = range(9)
+# In the order of their colours in `lamo.world.forks`.
+LAMPS = (GREEN_LIGHT, AMBER_LIGHT, RED_LIGHT)
+CAR_LENGTH_M = 4.5
+# Width and height of a board on an island.
+ISLAND_M = (2.4, 3.2)
 
 _LAND = np.array([[0.34, 0.50, 0.22], [0.24, 0.42, 0.20], [0.62, 0.55, 0.33], [0.50, 0.46, 0.24]])
 _ROAD = np.array([[0.30, 0.30, 0.32], [0.38, 0.37, 0.36], [0.24, 0.24, 0.27]])
@@ -63,6 +68,30 @@ class Scenery:
     car_height: np.ndarray
     car_colour: np.ndarray
 
+    def take(self, objects: np.ndarray) -> "Scenery":
+        """The chosen ones (bool [O]) of the objects, and all cars."""
+        return replace(self, **{name: getattr(self, name)[objects] for name in _OBJECTS})
+
+    def moved(self, metres: float) -> "Scenery":
+        """All objects so much farther along the road."""
+        return replace(self, position=self.position + metres)
+
+    def with_islands(self, position: np.ndarray, lateral: np.ndarray) -> "Scenery":
+        """With boards [K] on the islands between roads that part."""
+        count = len(position)
+        boards = (
+            *(np.full(count, ISLAND), position, lateral, np.full(count, ISLAND_M[0]), np.full(count, ISLAND_M[1])),
+            *(np.zeros((count, 3)), np.zeros((count, 3))),
+        )
+        order = np.argsort(np.concatenate([self.position, position]), kind="stable")
+        columns = (
+            np.concatenate([getattr(self, name), new])[order] for name, new in zip(_OBJECTS, boards, strict=True)
+        )
+        return replace(self, **dict(zip(_OBJECTS, columns, strict=True)))
+
+
+_OBJECTS = ("kind", "position", "lateral", "width", "height", "primary", "secondary")
+
 
 def make_style(rng: np.random.Generator) -> Style:
     """Draw the looks of a drive: six in ten by day, two at dusk, two at night."""
@@ -86,9 +115,9 @@ def make_style(rng: np.random.Generator) -> Style:
     )
 
 
-def make_scenery(rng: np.random.Generator, length: float, style: Style, cars: int) -> Scenery:
-    """Lay out a road of `length` metres; what a kind is drawn like stands in `lamo.world.billboards`."""
-    edge, groups = ROAD_HALF_WIDTH_M, []
+def make_scenery(rng: np.random.Generator, length: float, profile: Profile, cars: int) -> Scenery:
+    """Lay out `length` metres beside a road; what a kind is drawn like stands in `lamo.world.billboards`."""
+    edge, groups = profile.half_width_m, []
     spacing = rng.uniform(15.0, 20.0)
     for side in (-1.0, 1.0):
         posts = np.arange(rng.uniform(0, spacing), length, spacing)

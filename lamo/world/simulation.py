@@ -1,4 +1,4 @@
-"""The synthetic driving world: its configuration, the state of one drive and the labels it yields.
+"""The synthetic driving world: its configuration and the state of one drive.
 
 A drive is a seeded function: `simulate(config, seed)` returns everything that a camera would need to know about each
 source frame, and `lamo.world.render` turns it into pictures. Directions: s runs along the road (m), lateral offsets are
@@ -9,17 +9,19 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from lamo.errors import LamoError
 from lamo.section import Section
+from lamo.world.choices import JUNCTION_SPEEDS, JunctionChoices, make_choices, place_forks
+from lamo.world.forks import JUNCTION, Forks, ForksConfig, Junction
+from lamo.world.junctions import build_junctions
 from lamo.world.road import Road, make_road
 from lamo.world.scenery import Scenery, Style, make_scenery, make_style
-from lamo.world.traffic import drive_traffic
+from lamo.world.traffic import START_M, Agents, Traffic
 
 CURVATURE_AHEAD_M = 30.0
-LEAD_RANGE_M = 80.0
-CAR_RANGE_M = 60.0
+SIGHT_M = 90.0
 
 
 class WorldConfig(Section):
@@ -39,6 +41,25 @@ class WorldConfig(Section):
     choice_seconds: float = Field(
         3.5, gt=0, description="mean time between choices (speed, braking, lane) that the past does not give away; s"
     )
+    forks: ForksConfig = Field(
+        ForksConfig(), description="places where a drive can go on in more than one way; none in the demo"
+    )
+
+    @model_validator(mode="after")
+    def _forks_are_reached(self) -> "WorldConfig":
+        forks = self.forks
+        farthest = self.seconds * min(self.max_speed, JUNCTION_SPEEDS[1])
+        if forks.junctions + forks.lights + forks.leads > 0 and farthest < forks.distance_m:
+            raise ValueError(
+                f"world.forks.distance_m: found {forks.distance_m:g} m, but a drive of world.seconds {self.seconds:g} "
+                f"at world.max_speed {self.max_speed:g} (at junctions at most {JUNCTION_SPEEDS[1]:g} m/s) ends after "
+                f"{farthest:g} m, before its first fork; lower the distance or give longer or faster drives"
+            )
+        if forks.leads > 0 and self.cars == 0:
+            raise ValueError(
+                f"world.forks.leads: found {forks.leads:g} with world.cars 0, expected at least one car, which leads"
+            )
+        return self
 
     def videos(self, split: str) -> int:
         """Number of drives of a split."""
@@ -53,7 +74,8 @@ class Drive:
     what the horizon pans with), heading_error rad (against the road), lateral_offset m, curvature and
     curvature_ahead (at 30 m) 1/m, light (0 night to 1 day).
     Arrays [T, C]: car_distance m (ahead of the ego, negative behind), car_lateral m, car_speed m/s,
-    car_relative_speed m/s (rate of change of the distance), car_braking bool. `scenery` holds what stands still.
+    car_relative_speed m/s (rate of change of the distance), car_braking bool. `scenery` holds what stands still,
+    at junctions up to the first one; what stands behind one is in `forks`.
     """
 
     seed: int
@@ -77,6 +99,7 @@ class Drive:
     road: Road
     style: Style
     scenery: Scenery
+    forks: Forks
 
     def __len__(self) -> int:
         return len(self.t)
@@ -95,81 +118,90 @@ def clip_id(split: str, index: int) -> str:
 
 def simulate(config: WorldConfig, seed: int) -> Drive:
     """Drive through one seeded world: road, scenery, weather of the light, traffic and the ego car."""
-    road_seed, style_seed, scenery_seed, traffic_seed = np.random.SeedSequence(seed).spawn(4)
-    length = config.max_speed * config.seconds + 400.0
-    road = make_road(np.random.default_rng(road_seed), length, config.max_curvature)
-    style_rng = np.random.default_rng(style_seed)
-    style = make_style(style_rng)
-    scenery = make_scenery(np.random.default_rng(scenery_seed), length, style, cars=config.cars)
-    frames = max(1, round(config.seconds * config.fps))
-    run = drive_traffic(
-        np.random.default_rng(traffic_seed),
-        road=road,
-        frames=frames,
-        dt=1.0 / config.fps,
-        cars=config.cars,
-        max_speed=config.max_speed,
-        choice_seconds=config.choice_seconds,
-    )
-    drift = 0.03 * np.sin(np.linspace(0, style_rng.uniform(1, 4), frames) + style_rng.uniform(0, 6))
-    return Drive(
-        seed=seed,
-        t=np.arange(frames) / config.fps,
-        position=run.position[:, 0],
-        speed=run.speed[:, 0],
-        acceleration=run.acceleration[:, 0],
-        yaw_rate=run.yaw_rate,
-        heading=run.heading,
-        heading_error=run.heading_error,
-        lateral_offset=run.lateral[:, 0],
-        curvature=road.curvature_at(run.position[:, 0]),
-        curvature_ahead=road.curvature_at(run.position[:, 0] + CURVATURE_AHEAD_M),
-        light=np.clip(style.light + drift, 0.0, 1.0),
-        car_oncoming=run.direction[1:] < 0,
-        car_distance=run.position[:, 1:] - run.position[:, :1],
-        car_lateral=run.lateral[:, 1:],
-        car_speed=run.speed[:, 1:],
-        car_relative_speed=run.direction[1:] * run.speed[:, 1:] - run.speed[:, :1],
-        car_braking=run.acceleration[:, 1:] < -1.0,
-        road=road,
-        style=style,
-        scenery=scenery,
-    )
+    world = _World(config, seed)
+    return world.drive(world.set_out().go_on(world.frames))
 
 
-def labels(drive: Drive, clip: str = "") -> pd.DataFrame:
-    """The true world state, a row per source frame; NaN where there is no car ahead in the ego's lane.
+def futures(config: WorldConfig, seed: int, frame: int, count: int, until: int | None = None) -> list[Drive]:
+    """Drives with the same past: `count` ways in which the drive of that seed could have gone on after source `frame`.
 
-    Columns: clip, frame, time_s, speed (m/s), acceleration (m/s2), yaw_rate (rad/s), curvature, curvature_ahead (1/m),
-    light (0 to 1), lateral_offset (m), lead_distance, lead_lateral (m, against the ego), lead_relative_speed (m/s),
-    cars_ahead (same direction, within 60 m), cars_oncoming (within 60 m), nearest_car_distance (m).
+    Up to `frame` (included) their states, and so their pictures, are those of `simulate(config, seed)`. What chance
+    decides after it (forks, speeds, lanes, other cars) is drawn anew for each. They end before the source frame
+    `until`, or with the drive. Raises `LamoError` if the drive has no such frames.
     """
-    distance, oncoming = drive.car_distance, drive.car_oncoming[None, :]
-    beside = drive.car_lateral - drive.lateral_offset[:, None]
-    leads = (distance > 2.0) & (distance < LEAD_RANGE_M) & (np.abs(beside) < 2.0) & ~oncoming
-    seen = (distance > 2.0) & (distance < CAR_RANGE_M)
-    pick, rows = np.where(leads, distance, np.inf), np.arange(len(drive))
-    table = pd.DataFrame(
-        {
-            "clip": clip,
-            "frame": np.arange(len(drive), dtype=np.int64),
-            "time_s": drive.t,
-            "speed": drive.speed,
-            "acceleration": drive.acceleration,
-            "yaw_rate": drive.yaw_rate,
-            "curvature": drive.curvature,
-            "curvature_ahead": drive.curvature_ahead,
-            "light": drive.light,
-            "lateral_offset": drive.lateral_offset,
-        }
-    )
-    for name in ("lead_distance", "lead_lateral", "lead_relative_speed", "nearest_car_distance"):
-        table[name] = np.nan
-    if distance.shape[1]:
-        nearest, any_lead = pick.argmin(axis=1), leads.any(axis=1)
-        for name, values in (("distance", distance), ("lateral", beside), ("relative_speed", drive.car_relative_speed)):
-            table[f"lead_{name}"] = np.where(any_lead, values[rows, nearest], np.nan)
-        table["nearest_car_distance"] = np.where(seen.any(1), np.where(seen, distance, np.inf).min(1), np.nan)
-    table["cars_ahead"] = (seen & ~oncoming).sum(axis=1)
-    table["cars_oncoming"] = (seen & oncoming).sum(axis=1)
-    return table
+    world = _World(config, seed)
+    until = world.frames if until is None else until
+    if not 0 <= frame < until <= world.frames:
+        raise LamoError(
+            f"futures of the drive of seed {seed}: found frames {frame} to {until}, expected them within its "
+            f"{world.frames} (world.seconds x world.fps)"
+        )
+    past = world.set_out().go_on(frame + 1)
+    drives = []
+    for number in range(count):
+        anew = np.random.default_rng([seed, frame, number])
+        drives.append(world.drive(past.other(anew).go_on(until - frame - 1)))
+    return drives
+
+
+class _World:
+    """All of a seeded world that does not depend on what the cars do."""
+
+    def __init__(self, config: WorldConfig, seed: int) -> None:
+        self._config, self._seed = config, seed
+        self.frames = max(1, round(config.seconds * config.fps))
+        seeds = np.random.SeedSequence(seed).spawn(5)
+        road_seed, style_seed, self._scenery_seed, self._traffic_seed, forks_seed = seeds
+        self._length = config.max_speed * config.seconds + 400.0
+        self._road = make_road(np.random.default_rng(road_seed), self._length, config.max_curvature)
+        rng = np.random.default_rng(style_seed)
+        self._style = make_style(rng)
+        drift = 0.03 * np.sin(np.linspace(0, rng.uniform(1, 4), self.frames) + rng.uniform(0, 6))
+        self._light = np.clip(self._style.light + drift, 0.0, 1.0)
+        rng = np.random.default_rng(forks_seed)
+        self._kind = config.forks.kind(rng.random())
+        speed = min(config.max_speed, JUNCTION_SPEEDS[1]) if self._kind == JUNCTION else config.max_speed
+        end = START_M + speed * config.seconds + SIGHT_M
+        self._positions = place_forks(rng, self._kind, config.forks.distance_m, START_M, end)
+        self._junction_seeds = forks_seed.spawn(3 * len(self._positions))
+        self._cars = 0 if self._kind == JUNCTION else config.cars
+
+    def set_out(self) -> Traffic:
+        """The traffic before the first frame."""
+        config, rng = self._config, np.random.default_rng(self._traffic_seed)
+        agents = Agents(rng, self._road, self._cars, config.max_speed, config.choice_seconds)
+        return Traffic(agents, make_choices(self._kind, self._positions, self._road), 1.0 / config.fps)
+
+    def drive(self, traffic: Traffic) -> Drive:
+        """The drive that the traffic has made so far."""
+        run, choices = traffic.run(), traffic.choices
+        scenery = make_scenery(np.random.default_rng(self._scenery_seed), self._length, run.road.profile, self._cars)
+        junctions: tuple[Junction, ...] = ()
+        if isinstance(choices, JunctionChoices):
+            junctions = build_junctions(self._junction_seeds, choices.position, choices.all_ways())
+            scenery = scenery.take(scenery.position < choices.position[0])
+        frames = len(run.position)
+        return Drive(
+            seed=self._seed,
+            t=np.arange(frames) / self._config.fps,
+            position=run.position[:, 0],
+            speed=run.speed[:, 0],
+            acceleration=run.acceleration[:, 0],
+            yaw_rate=run.yaw_rate,
+            heading=run.heading,
+            heading_error=run.heading_error,
+            lateral_offset=run.lateral[:, 0],
+            curvature=run.road.curvature_at(run.position[:, 0]),
+            curvature_ahead=run.road.curvature_at(run.position[:, 0] + CURVATURE_AHEAD_M),
+            light=self._light[:frames],
+            car_oncoming=run.direction[1:] < 0,
+            car_distance=run.position[:, 1:] - run.position[:, :1],
+            car_lateral=run.lateral[:, 1:],
+            car_speed=run.speed[:, 1:],
+            car_relative_speed=run.direction[1:] * run.speed[:, 1:] - run.speed[:, :1],
+            car_braking=run.acceleration[:, 1:] < -1.0,
+            road=run.road,
+            style=self._style,
+            scenery=scenery,
+            forks=Forks(self._kind, choices.position, choices.frame, choices.way, run.lamp, junctions),
+        )

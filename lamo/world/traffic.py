@@ -4,14 +4,17 @@ Agent 0 is the ego car. Choices (a new speed to aim for, hard braking, a lane ch
 the past does not give the future away; between them the cars follow their lane, the car ahead and the road's curvature.
 """
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
 
+from lamo.world.choices import Choices
 from lamo.world.road import Road
+from lamo.world.scenery import CAR_LENGTH_M
 
+START_M = 60.0
 LANES_M = (1.75, 5.25)
-CAR_LENGTH_M = 4.5
 LATERAL_ACCELERATION = 6.0
 MAX_ACCELERATION = 3.0
 MAX_BRAKING = 7.0
@@ -21,7 +24,10 @@ BEHIND_M = -22.0
 
 @dataclass(frozen=True)
 class Run:
-    """[T, A]: position m along the road, lateral m, speed m/s, acceleration m/s2; [T]: the ego's; [A]: direction."""
+    """[T, A]: position m along the road, lateral m, speed m/s, acceleration m/s2; [T]: the ego's; [A]: direction.
+
+    [T, K]: the colours of K traffic lights. `road` is the one driven on.
+    """
 
     position: np.ndarray
     lateral: np.ndarray
@@ -31,26 +37,56 @@ class Run:
     heading: np.ndarray
     heading_error: np.ndarray
     direction: np.ndarray
+    lamp: np.ndarray
+    road: Road
 
 
-def drive_traffic(
-    rng: np.random.Generator, *, road: Road, frames: int, dt: float, cars: int, max_speed: float, choice_seconds: float
-) -> Run:
-    """Integrate all agents over `frames` steps of dt seconds."""
-    agents = _Agents(rng, road, cars, max_speed, choice_seconds)
-    names = ("position", "lateral", "speed", "acceleration")
-    record = {name: np.zeros((frames, cars + 1)) for name in names}
-    ego = np.zeros((frames, 3))
-    for frame in range(frames):
-        agents.step(dt)
-        for name in names:
-            record[name][frame] = getattr(agents, name)
-        ego[frame] = agents.yaw_rate, agents.heading, agents.heading_error
-    return Run(**record, yaw_rate=ego[:, 0], heading=ego[:, 1], heading_error=ego[:, 2], direction=agents.direction)
+class Traffic:
+    """Agents on their way, and a record of where they have been; from any instant it can go on in several ways."""
+
+    def __init__(self, agents: "Agents", choices: Choices, dt: float) -> None:
+        self.choices = choices
+        self._agents, self._dt = agents, dt
+        self._record: dict[str, list[np.ndarray]] = {name: [] for name in (*_OF_ALL, "ego", "lamp")}
+        agents.take(choices)
+
+    def go_on(self, frames: int) -> "Traffic":
+        """Integrate all agents over so many more steps of dt seconds."""
+        agents = self._agents
+        for _ in range(frames):
+            agents.step(self._dt)
+            for name in _OF_ALL:
+                self._record[name].append(getattr(agents, name).copy())
+            self._record["ego"].append(np.array([agents.yaw_rate, agents.heading, agents.heading_error]))
+            self._record["lamp"].append(self.choices.lamps())
+        return self
+
+    def other(self, rng: np.random.Generator) -> "Traffic":
+        """The same up to now; what chance decides from now on is drawn from `rng`."""
+        copied = copy.deepcopy(self)
+        copied._agents.rng = rng
+        return copied
+
+    def run(self) -> Run:
+        """The record so far."""
+        found = {name: np.stack(values) for name, values in self._record.items()}
+        yaw_rate, heading, heading_error = found.pop("ego").T
+        agents = self._agents
+        return Run(
+            **found,
+            yaw_rate=yaw_rate,
+            heading=heading,
+            heading_error=heading_error,
+            direction=agents.direction,
+            road=agents.road,
+        )
 
 
-class _Agents:
-    """State of all agents at one instant and the step that carries it forward."""
+_OF_ALL = ("position", "lateral", "speed", "acceleration")
+
+
+class Agents:
+    """State of all agents at one instant and the step that carries it forward. Arrays [A], agent 0 is the ego car."""
 
     def __init__(self, rng: np.random.Generator, road: Road, cars: int, max_speed: float, choice_seconds: float):
         self.rng, self.road, self.max_speed, self.choice_seconds = rng, road, max_speed, choice_seconds
@@ -59,10 +95,10 @@ class _Agents:
         self.direction = np.where(oncoming, -1.0, 1.0)
         self.lane = rng.integers(0, 2, count)
         self.wander = np.zeros(count)
-        self.lateral = self._lane_centre()
+        self.lateral = self.lane_centre()
         self.lateral_speed = np.zeros(count)
-        self.position = 60.0 + self._start_distances(count)
-        self.position[0] = 60.0
+        self.position = START_M + self._start_distances(count)
+        self.position[0] = START_M
         self.aim, self.speed = np.zeros(count), np.zeros(count)
         self.aim = self._new_aims(np.arange(count))
         self.speed = np.minimum(self.aim, self._curve_speed())
@@ -70,17 +106,25 @@ class _Agents:
         self.speed[oncoming] = self.aim[oncoming] = rng.uniform(0.3, 0.8, int(oncoming.sum())) * max_speed
         self.acceleration = np.zeros(count)
         self.heading_error, self.heading, self.yaw_rate = 0.0, rng.uniform(0, 2 * np.pi), 0.0
+        self._choices = Choices(np.zeros(0))
+
+    def take(self, choices: Choices) -> None:
+        """Set out for the forks of a drive."""
+        self._choices = choices
+        choices.start(self)
 
     def step(self, dt: float) -> None:
         """Choices, then speeds, then lateral movement, then cars that left the view come back elsewhere."""
         self._choose(dt)
+        self._choices.act(self, dt)
         aim = np.minimum(self.aim, self._curve_speed())
         others = (np.arange(len(aim)) > 0) & (self.direction > 0)
         # Cars are drawn towards a place 25 m ahead of the ego: a world without cars in view would teach little.
         pull = np.clip(0.15 * (25.0 - (self.position - self.position[0])), -5.0, 5.0)
         aim = np.where(others, np.clip(aim + pull, 0.0, 1.3 * self.max_speed), aim)
         wish = 1.1 * (aim - self.speed)
-        new = np.clip(np.minimum(wish, self._following()), -MAX_BRAKING, MAX_ACCELERATION)
+        most = np.minimum(self._following(), self._choices.limit(self))
+        new = np.clip(np.minimum(wish, most), -MAX_BRAKING, MAX_ACCELERATION)
         # Pedals take about a quarter of a second.
         self.acceleration += (new - self.acceleration) * min(1.0, dt / 0.25)
         speed = np.maximum(self.speed + self.acceleration * dt, 0.0)
@@ -126,17 +170,21 @@ class _Agents:
         gap = np.where(relevant, gap - CAR_LENGTH_M, 1e3)
         lead = gap.argmin(axis=1)
         nearest = gap[np.arange(len(lead)), lead]
-        wanted = 2.5 + 0.7 * self.speed
+        wanted = self.kept_gap()
         return np.where(nearest > 200, 99.0, 0.8 * (nearest - wanted) + 1.4 * (self.speed[lead] - self.speed))
 
+    def kept_gap(self) -> np.ndarray:
+        """Gap that each agent keeps to the car ahead, m."""
+        return 2.5 + 0.7 * self.speed
+
     def _steer_cars(self, dt: float) -> None:
-        want = np.clip((self._lane_centre() - self.lateral) / 0.9, -2.0, 2.0) * np.minimum(1.0, self.speed / 3.0)
+        want = np.clip((self.lane_centre() - self.lateral) / 0.9, -2.0, 2.0) * np.minimum(1.0, self.speed / 3.0)
         self.lateral_speed += (want - self.lateral_speed) * min(1.0, dt / 0.35)
         self.lateral_speed[0] = 0.0
         self.lateral += self.lateral_speed * dt
 
     def _steer_ego(self, dt: float) -> None:
-        speed, error = self.speed[0], self._lane_centre()[0] - self.lateral[0]
+        speed, error = self.speed[0], self.lane_centre()[0] - self.lateral[0]
         want = np.clip(error / (1.0 * speed + 5.0), -0.16, 0.16)
         turn = (want - self.heading_error) / 0.4 * min(1.0, speed / 4.0)
         self.yaw_rate = float(speed * self.road.curvature_at(self.position[0]) + turn)
@@ -144,7 +192,8 @@ class _Agents:
         self.heading += self.yaw_rate * dt
         self.lateral[0] += speed * np.sin(self.heading_error) * dt
 
-    def _lane_centre(self) -> np.ndarray:
+    def lane_centre(self) -> np.ndarray:
+        """Lateral place that each agent keeps to, m."""
         return self.direction * np.asarray(LANES_M)[self.lane] + self.wander
 
     def _lane_free(self, agent: int | np.integer, lane: int) -> bool:
@@ -170,6 +219,6 @@ class _Agents:
             self.lane[agent] = lane if behind else self.rng.integers(0, 2)
             if behind and not self._lane_free(agent, lane):
                 self.position[agent] = self.position[0] + AHEAD_M
-            self.lateral[agent], self.lateral_speed[agent] = self._lane_centre()[agent], 0.0
+            self.lateral[agent], self.lateral_speed[agent] = self.lane_centre()[agent], 0.0
             self.speed[agent] = np.clip(self.speed[0] + (5.0 if behind else -4.0), 1.0, 1.3 * self.max_speed)
             self.aim[agent] = self.speed[agent]

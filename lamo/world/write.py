@@ -11,8 +11,9 @@ from tqdm import tqdm
 
 from lamo.errors import LamoError
 from lamo.stores.atomic import replacing
+from lamo.world.labels import labels
 from lamo.world.render import render
-from lamo.world.simulation import WorldConfig, clip_id, clip_seed, labels, simulate
+from lamo.world.simulation import WorldConfig, clip_id, clip_seed, simulate
 
 KEYFRAME_SECONDS = 2.0
 # Constant rate factor of the H.264 encoder, lower is better; own choice.

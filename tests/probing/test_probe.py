@@ -18,7 +18,8 @@ from lamo.report.probe_table import COLUMNS, probe_csv, probe_markdown
 from lamo.statistics.intervals import ClipBootstrap
 from lamo.stores.frames import FramesStore, FramesWriter
 from lamo.stores.latents import LatentsStore, LatentsWriter
-from lamo.world.simulation import WorldConfig, labels, simulate
+from lamo.world.labels import labels
+from lamo.world.simulation import WorldConfig, simulate
 
 GRID, FRAMES, RATE = (2, 4), 21, 5.0
 BOOTSTRAP = BootstrapConfig(resamples=200)

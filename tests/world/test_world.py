@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from lamo.world.simulation import WorldConfig, clip_seed, labels, simulate
+from lamo.world.labels import labels
+from lamo.world.simulation import WorldConfig, clip_seed, simulate
 
 CONFIG = WorldConfig(max_speed=25.0)
 

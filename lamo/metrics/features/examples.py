@@ -7,10 +7,12 @@ from tqdm import tqdm
 
 from lamo.metrics.config import WorldFeaturesConfig
 from lamo.world.camera import HALF_ANGLE_TAN
-from lamo.world.ground import road_centre
+from lamo.world.labels import labels
 from lamo.world.render import render
 from lamo.world.scenery import BROADLEAF, CONIFER, HOUSE, SIGN
-from lamo.world.simulation import Drive, WorldConfig, clip_seed, labels, simulate
+from lamo.world.simulation import Drive, WorldConfig, clip_seed, simulate
+from lamo.world.standing import standing
+from lamo.world.strips import road_centre
 
 # Length of a simulated drive in s; measured, as the numbers of frames in `WorldFeaturesConfig` are.
 DRIVE_SECONDS = 6.0
@@ -54,40 +56,45 @@ def _visible_state(drive: Drive, frames: np.ndarray, aspect: float) -> dict[str,
     state["heading_error"] = drive.heading_error[frames]
     # a car twice as far looks half as large: nearness, not distance, is what a picture shows
     state["lead_nearness"] = _NEAR_M / np.maximum(table["lead_distance"].to_numpy(np.float64), _NEAR_M)
-    scenery = drive.scenery
-    still = scenery.position[None, :] - drive.position[frames, None]
+    still, kind = standing(drive, frames)
     for name, kinds in _SCENERY.items():
-        chosen = np.isin(scenery.kind, kinds)
-        lateral = np.broadcast_to(scenery.lateral[chosen], (len(frames), chosen.sum()))
-        sizes = scenery.width[chosen], scenery.height[chosen]
-        state |= _covered(name, drive, frames, aspect, still[:, chosen], lateral, *sizes)
-    cars = drive.car_distance[frames], drive.car_lateral[frames], scenery.car_width, scenery.car_height
-    return state | _covered("car", drive, frames, aspect, *cars)
+        chosen = still.take(np.flatnonzero(np.isin(kind, kinds)))
+        places = chosen.frame, chosen.distance, chosen.place
+        state |= _covered(name, len(frames), aspect, *places, chosen.width, chosen.height, chosen.opacity)
+    return state | _covered("car", len(frames), aspect, *_cars(drive, frames))
+
+
+def _cars(drive: Drive, frames: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Frame, distance, place, width, height (m) and opacity of every car in every one of the frames."""
+    distance, scenery = drive.car_distance[frames], drive.scenery
+    frame, car = np.nonzero(distance > 0)
+    at = distance[frame, car]
+    place = drive.car_lateral[frames][frame, car] + road_centre(drive, frames[frame], at[:, None])[:, 0]
+    return frame, at, place, scenery.car_width[car], scenery.car_height[car], np.ones(len(frame))
 
 
 def _covered(
     name: str,
-    drive: Drive,
-    frames: np.ndarray,
+    frames: int,
     aspect: float,
+    frame: np.ndarray,
     distance: np.ndarray,
-    lateral: np.ndarray,
+    place: np.ndarray,
     width: np.ndarray,
     height: np.ndarray,
+    opacity: np.ndarray,
 ) -> dict[str, np.ndarray]:
     """Area [n] that objects of a kind cover in the left, middle and right third of the frame, square root.
 
-    `distance`, `lateral` [n, O] and `width`, `height` [O] in m; occlusion is ignored, the area is cut at the frame.
+    Of each object [O]: its frame, distance, place and size in m; occlusion is ignored, the area is cut at the frame.
     """
-    ahead = np.where((distance > _NEAR_M) & (distance < _FAR_M), distance, np.inf)
-    row, item = np.nonzero(np.isfinite(ahead))
-    at = ahead[row, item]
-    place = lateral[row, item] + road_centre(drive, frames[row], at[:, None])[:, 0]
+    near = (distance > _NEAR_M) & (distance < _FAR_M)
+    row, at, place, width, height, opacity = (one[near] for one in (frame, distance, place, width, height, opacity))
     scale = 1 / (2 * HALF_ANGLE_TAN * at)
-    left, right = (0.5 + scale * (place + side * width[item] / 2) for side in (-1, 1))
-    tall = np.minimum(aspect * scale * height[item], 1.0)
+    left, right = (0.5 + scale * (place + side * width / 2) for side in (-1, 1))
+    tall = np.minimum(aspect * scale * height, 1.0)
     areas = {}
     for third, begin in (("left", 0.0), ("middle", 1 / 3), ("right", 2 / 3)):
         overlap = np.clip(np.minimum(right, begin + 1 / 3) - np.maximum(left, begin), 0.0, None)
-        areas[f"{name}_{third}"] = np.sqrt(np.bincount(row, 3 * overlap * tall, minlength=len(frames)))
+        areas[f"{name}_{third}"] = np.sqrt(np.bincount(row, 3 * overlap * tall * opacity, minlength=frames))
     return areas
