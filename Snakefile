@@ -21,6 +21,7 @@ include: "workflow/rules/05_predictors.smk"
 include: "workflow/rules/06_rollouts.smk"
 include: "workflow/rules/07_metrics.smk"
 include: "workflow/rules/07_metrics_probe.smk"
+include: "workflow/rules/07_metrics_forks.smk"
 
 
 rule all:
@@ -34,6 +35,7 @@ rule all:
         "<metrics>/table.csv",
         "<metrics>/table.md",
         "<metrics>/comparisons.md",
+        FORKS,
         FIGURES,
         "<metrics>/contact_sheet.png",
         "<metrics>/videos",

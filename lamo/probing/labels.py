@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lamo.dataset.world_drives import REMEDY, WorldDrives
 from lamo.errors import LamoError
 
 # What the probe reads from the tokens, with its unit.
@@ -22,25 +23,22 @@ class WorldLabels:
         self._drives: dict[Any, pd.DataFrame] = {}
         for file in files:
             self._drives |= dict(iter(pd.read_parquet(file, columns=columns).groupby("clip")))
-        # A clip is named by its place below the folder of the videos, a drive by the name of its file.
-        self._names = {clip: Path(path).stem for clip, path in zip(found["id"], found["path"], strict=True)}
+        self._names = WorldDrives(found)
 
     def of(self, clip_id: str, times: np.ndarray) -> np.ndarray:
         """Mean of each target over the interval between consecutive frames at `times` [n] in s: float64 [n - 1, Q].
 
         Raises `LamoError` if there are no labels for the clip or they end before its frames.
         """
-        drive = self._drives.get(self._names.get(clip_id, ""))
+        name = self._names.name(clip_id)
+        drive = self._drives.get(name)
         if drive is None:
-            raise LamoError(
-                f"clip {clip_id}: the world's labels name no drive {self._names.get(clip_id, clip_id)}; "
-                "delete 01_frames/world and run the workflow again"
-            )
+            raise LamoError(f"clip {clip_id}: the world's labels name no drive {name}; {REMEDY}")
         at = drive["time_s"].to_numpy()
         if times[0] < at[0] - 1e-3 or times[-1] > at[-1] + 1e-3:
             raise LamoError(
                 f"clip {clip_id}: frames from {times[0]:g} to {times[-1]:g} s, but labels from {at[0]:g} to "
-                f"{at[-1]:g} s; delete 01_frames/world and run the workflow again"
+                f"{at[-1]:g} s; {REMEDY}"
             )
         return interval_means(at, drive[list(TARGETS)].to_numpy(np.float64), times)
 

@@ -19,6 +19,12 @@ class RolloutsConfig(Section):
     samples: int = Field(2, ge=1, description="futures sampled per context; methods without chance give one")
     stride_s: float = Field(1.0, gt=0, description="distance between the context windows of a clip; s")
     windows_per_clip: int = Field(2, ge=1, description="context windows per clip at most, spread evenly over the clip")
+    fork_windows: int = Field(
+        2,
+        ge=0,
+        description="further context windows per clip at most that start 0.1 to 1 s before a fork (`world.forks`), one "
+        "for each fork; own choice",
+    )
     blur_sigmas: tuple[Annotated[float, Field(ge=0)], ...] = Field(
         (0.0, 0.4, 0.6, 0.8, 1.0, 1.3, 1.6, 2.0, 2.5, 3.0, 4.0, 6.0),
         min_length=1,

@@ -63,11 +63,17 @@ def read_rollouts(store: str | Path, manifest: str | Path) -> Rollouts:
     Raises `LamoError` if the store is unfinished or damaged, is of an older version, or holds numbers that are not
     finite though others of their kind are.
     """
-    check_manifest(Path(store), Path(manifest), KIND)
+    windows = read_windows(store, manifest)
     group = zarr.open_group(str(store), mode="r", zarr_format=3)
-    windows = [Window(**window) for window in cast(list[dict[str, Any]], group.attrs["windows"])]
     latent = {name: _read_latent(Path(store), group, name) for name in LATENT}
     return Rollouts(frames=RowReader(Path(store) / "frames")[:], windows=windows, **latent)
+
+
+def read_windows(store: str | Path, manifest: str | Path) -> list[Window]:
+    """The windows of a finished store. Raises `LamoError` if the store is unfinished or damaged."""
+    check_manifest(Path(store), Path(manifest), KIND)
+    group = zarr.open_group(str(store), mode="r", zarr_format=3)
+    return [Window(**window) for window in cast(list[dict[str, Any]], group.attrs["windows"])]
 
 
 def _read_latent(store: Path, group: zarr.Group, name: str) -> np.ndarray:

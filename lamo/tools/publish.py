@@ -30,6 +30,8 @@ FILES = {
     "07_metrics/table.csv": "table.csv",
     "07_metrics/table.md": "table.md",
     "07_metrics/table_samples.md": "table_samples.md",
+    "07_metrics/table_groups.csv": "table_groups.csv",
+    "07_metrics/table_groups.md": "table_groups.md",
     "07_metrics/comparisons.csv": "comparisons.csv",
     "07_metrics/comparisons.md": "comparisons.md",
     "07_metrics/contact_sheet.png": "contact_sheet.png",
@@ -38,7 +40,7 @@ FILES = {
     "05_predictors/matched.csv": "matched.csv",
     "05_predictors/matched.md": "matched.md",
 }
-OPTIONAL = {"07_metrics/probe.md"}
+OPTIONAL = {"07_metrics/probe.md", "07_metrics/table_groups.csv", "07_metrics/table_groups.md"}
 SHEET = "07_metrics/contact_sheet.png"
 # The contact sheet of long rollouts has a column for every step; one wider than this [pixels] is left out.
 WIDEST = 4000

@@ -13,6 +13,7 @@ TABLE = "table.txt"
 FILES = {
     "table.csv": "the table for programs; table.md and table.tex for people",
     "table_samples.md": "best and mean of several samples, spread, coverage, skill, other distances",
+    "table_groups.md": "the table for windows shortly before a fork of the synthetic world, and for the others",
     "comparisons.md": "differences between methods on the same windows; comparisons.csv for programs",
     "probe.md": "what the motion tokens say of speed and yaw rate",
     "contact_sheet.png": "truth and methods as rows, time as columns",

@@ -52,6 +52,11 @@ class ForksConfig(Section):
             )
         return self
 
+    @property
+    def any(self) -> bool:
+        """Whether there are drives with forks."""
+        return self.junctions + self.lights + self.leads > 0
+
     def kind(self, draw: float) -> str:
         """Kind of the forks of a drive, from a number drawn between 0 and 1."""
         for kind, share in ((JUNCTION, self.junctions), (LIGHT, self.lights), (LEAD, self.leads)):

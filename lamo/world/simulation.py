@@ -49,7 +49,7 @@ class WorldConfig(Section):
     def _forks_are_reached(self) -> "WorldConfig":
         forks = self.forks
         farthest = self.seconds * min(self.max_speed, JUNCTION_SPEEDS[1])
-        if forks.junctions + forks.lights + forks.leads > 0 and farthest < forks.distance_m:
+        if forks.any and farthest < forks.distance_m:
             raise ValueError(
                 f"world.forks.distance_m: found {forks.distance_m:g} m, but a drive of world.seconds {self.seconds:g} "
                 f"at world.max_speed {self.max_speed:g} (at junctions at most {JUNCTION_SPEEDS[1]:g} m/s) ends after "

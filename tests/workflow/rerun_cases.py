@@ -78,6 +78,7 @@ VALUES = [
     ),
     configured("rollouts={samples: 3}", ROLLED),
     configured("rollouts={seed: 1}", ROLLED),
+    configured("rollouts={fork_windows: 3}", NOTHING),
     configured("rollouts={blur_sigmas: [0.0, 2.0]}", CONTROLS | SHOWN),
     configured("decoder={training: {steps: 5}}", DECODER),
     configured("decoder={width: 36}", DECODER),

@@ -1,5 +1,12 @@
 # Stage 06: rollouts of the predictors, the controls, and the true frames of the same windows.
 
+# What is known of the forks of held-out drives, for windows that start shortly before one.
+FORK_LABELS = []
+UNUSED = {"fork_windows"}
+if SOURCE.labels and CONFIG.world.forks.any:
+    FORK_LABELS = ["<frames>/found.parquet", SOURCE.labels[SPLITS.index("val")]]
+    UNUSED = set()
+
 
 rule rollouts_predict:
     input:
@@ -12,6 +19,7 @@ rule rollouts_predict:
         decoder_config="<decoder>/config.json",
         frames=ancient(shards("<frames>/frames/{split}/{shard}.zarr", "val")),
         manifests=shards("<frames>/frames/{split}/{shard}.manifest.json", "val"),
+        forks=FORK_LABELS,
     output:
         store=directory("<rollouts>/{predictor}/seed{seed}/{sampler}.zarr"),
         manifest="<rollouts>/{predictor}/seed{seed}/{sampler}.manifest.json",
@@ -27,7 +35,7 @@ rule rollouts_predict:
         runtime=lambda wildcards, attempt: 240 * attempt,
         gpu=1,
     params:
-        rollouts=section("rollouts", exclude={"blur_sigmas", "blur_windows"}),
+        rollouts=section("rollouts", exclude={"blur_sigmas", "blur_windows"} | UNUSED),
         rate_hz=CONFIG.frames.rate_hz,
         latents=section("latents", include={"levels"}),
         history=CONFIG.predictors.longest_history,
@@ -50,6 +58,7 @@ rule rollouts_controls:
         train_manifests=shards("<frames>/frames/{split}/{shard}.manifest.json", "train"),
         frames=ancient(shards("<frames>/frames/{split}/{shard}.zarr", "val")),
         manifests=shards("<frames>/frames/{split}/{shard}.manifest.json", "val"),
+        forks=FORK_LABELS,
     output:
         stores=directory(controls(".zarr")),
         control_manifests=controls(".manifest.json"),
@@ -69,7 +78,7 @@ rule rollouts_controls:
         runtime=lambda wildcards, attempt: 240 * attempt,
         gpu=1,
     params:
-        rollouts=section("rollouts"),
+        rollouts=section("rollouts", exclude=UNUSED),
         rate_hz=CONFIG.frames.rate_hz,
         latents=section("latents", include={"levels"}),
         history=CONFIG.predictors.longest_history,

@@ -72,6 +72,7 @@ localrules:
     frames_sheet,
     metrics_table,
     metrics_comparisons,
+    metrics_groups,
     metrics_figures,
 
 

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+from lamo.dataset.world_drives import ForkLabels
 from lamo.jobs.job import job, use_threads
 from lamo.rollout.autoregressive import Plan
 from lamo.rollout.blur import fit_blur
 from lamo.rollout.config import RolloutsConfig
 from lamo.rollout.controls import context_frames, roll_out_control, true_frames
+from lamo.rollout.fork_windows import rollout_windows
 from lamo.rollout.loading import load_models
 from lamo.rollout.windows import ClipFrames, choose_windows, thin
 from lamo.stores.frames import open_frames
@@ -19,7 +21,8 @@ def main(files, output, params):
     steps, stride = max(config.horizon_steps(params.rate_hz)), config.stride_steps(params.rate_hz)
     plan = Plan(params.history, steps, config.samples, config.batch, config.seed, config.mixed_precision)
     clips = ClipFrames(open_frames(files.frames, files.manifests))
-    windows = choose_windows(clips.lengths(), plan.length, stride, config.windows_per_clip)
+    labels = ForkLabels.read(files.forks)
+    windows = rollout_windows(clips.lengths(), config, params.rate_hz, params.history, labels)
     write_rollouts(output.truth, output.truth_manifest, true_frames(clips, windows, plan))
     write_rollouts(output.context, output.context_manifest, context_frames(clips, windows, plan))
     train = ClipFrames(open_frames(files.train, files.train_manifests))

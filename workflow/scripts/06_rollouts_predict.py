@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+from lamo.dataset.world_drives import ForkLabels
 from lamo.jobs.job import job, use_threads
 from lamo.predictors.build import load_predictor, load_sampler
 from lamo.rollout.autoregressive import Plan, roll_out
 from lamo.rollout.config import RolloutsConfig
+from lamo.rollout.fork_windows import rollout_windows
 from lamo.rollout.loading import load_models
-from lamo.rollout.windows import ClipFrames, choose_windows
+from lamo.rollout.windows import ClipFrames
 from lamo.stores.frames import open_frames
 from lamo.stores.rollouts import write_rollouts
 from lamo.training.device import pick_device
@@ -18,8 +20,8 @@ def main(files, output, params, entry, label):
     steps = max(config.horizon_steps(params.rate_hz))
     plan = Plan(params.history, steps, config.samples, config.batch, config.seed, config.mixed_precision)
     clips = ClipFrames(open_frames(files.frames, files.manifests))
-    stride = config.stride_steps(params.rate_hz)
-    windows = choose_windows(clips.lengths(), plan.length, stride, config.windows_per_clip)
+    labels = ForkLabels.read(files.forks)
+    windows = rollout_windows(clips.lengths(), config, params.rate_hz, params.history, labels)
     folders = [Path(file).parent for file in (files.midway, files.decoder)]
     models = load_models(*folders, files.statistics, params.latents["levels"], device)
     folder = Path(files.predictor).parent

@@ -86,7 +86,10 @@ class Workload:
     @property
     def windows(self) -> int:
         """Windows of the held-out clips that every method is rolled out from."""
-        return self._windows("val")
+        world, clips = self.config.world, self.clips.splits["val"].clips
+        share = world.forks.junctions + world.forks.lights + world.forks.leads
+        forking = share if self.clips.basis == "world" else 0.0
+        return self._windows("val") + round(forking * clips * self.config.rollouts.fork_windows)
 
     @property
     def futures(self) -> int:

@@ -1,0 +1,68 @@
+"""Means of the table's rows over groups of windows: those that start shortly before a fork, and all others."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from lamo.errors import LamoError
+from lamo.metrics.comparisons import Scored
+from lamo.metrics.rows import rows_in_order
+from lamo.rollout.fork_windows import ELSEWHERE
+from lamo.statistics.intervals import ClipBootstrap, Interval
+from lamo.stores.rollouts import Window
+from lamo.world.forks import WAYS
+
+
+@dataclass(frozen=True)
+class GroupMean:
+    """A metric of a row at one horizon [s], over the windows of one group: mean and interval over clips and seeds."""
+
+    group: str
+    label: str
+    horizon_s: float
+    metric: str
+    interval: Interval
+    windows: int
+    clips: int
+
+
+def group_means(
+    values: pa.Table,
+    replicates: pa.Table,
+    groups: Mapping[Window, str],
+    horizons_s: Sequence[float],
+    resamples: int,
+) -> list[GroupMean]:
+    """Means of the metrics by which rows are compared, but for distances between sets, which have no windows.
+
+    `values` and `replicates` are those of `Scores`; `groups` names the group of every window, the kind of a fork or
+    `ELSEWHERE`, in which order they stand; rows stand in the table's. Raises `LamoError` if a window has no group.
+    """
+    found = []
+    for horizon in horizons_s:
+        scored = Scored(values, replicates, horizon)
+        for label in _labels(scored):
+            windows = [Window(clip, int(start)) for clip, start in scored.windows(label)]
+            missing = [window for window in windows if window not in groups]
+            if missing:
+                raise LamoError(f"metrics: the group of {missing[0]} is not known; run stages 06 and 07 again")
+            own = np.array([groups[window] for window in windows])
+            for group in (*WAYS, ELSEWHERE):
+                chosen = np.flatnonzero(own == group)
+                if len(chosen):
+                    clips = [windows[index].clip_id for index in chosen]
+                    bootstrap = ClipBootstrap(clips, resamples)
+                    for name in scored.metrics:
+                        numbers = scored.values(label, name).to_numpy()[chosen]
+                        interval = bootstrap.mean(numbers, seeded=True)
+                        size = len(chosen), bootstrap.clips
+                        found.append(GroupMean(group, label, horizon, name, interval, *size))
+    return found
+
+
+def _labels(scored: Scored) -> list[str]:
+    """Labels of the rows in the table's order."""
+    by_row = {row: label for label, row in scored.rows.items()}
+    return [by_row[row] for row in rows_in_order(scored.rows.values())]

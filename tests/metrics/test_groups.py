@@ -1,0 +1,58 @@
+"""Means over groups of windows against naive ones, and their tables."""
+
+import csv
+import io
+
+import numpy as np
+import pytest
+
+from lamo.errors import LamoError
+from lamo.metrics.groups import group_means
+from lamo.report.groups_table import groups_csv, groups_markdown
+from lamo.stores.rollouts import Window
+
+HORIZONS = (0.2, 1.6)
+
+
+@pytest.fixture(scope="module")
+def groups(run):
+    """The first of the two windows of each clip is one at a junction."""
+    return {window: "junction" if window.start == 0 else "elsewhere" for window in run.truth.windows}
+
+
+@pytest.fixture(scope="module")
+def found(scores, groups):
+    return group_means(scores.values, scores.replicates, groups, HORIZONS, 200)
+
+
+def test_means_are_those_of_the_windows_of_the_group(found, scores, groups):
+    frame = scores.values.to_pandas()
+    for one in found[:: len(found) // 12]:
+        label = np.where(frame["sampler"] == "-", frame["method"], frame["sampler"])
+        rows = frame[
+            (label == one.label) & (frame["metric"] == one.metric) & np.isclose(frame["horizon_s"], one.horizon_s)
+        ]
+        own = [groups[Window(c, int(s))] == one.group for c, s in zip(rows["clip"], rows["window_start"], strict=True)]
+        assert one.interval.mean == pytest.approx(rows["value"][own].mean(), rel=1e-6)
+        assert one.windows == 8
+        assert one.clips == 8
+    assert {one.group for one in found} == {"junction", "elsewhere"}
+    labels = list(dict.fromkeys(one.label for one in found))
+    assert labels[:2] == ["decoder_ceiling", "oracle_motion"]
+    assert "flow-20" in labels
+
+
+def test_tables_show_every_group_and_say_how_many_windows_it_has(found):
+    lines = list(csv.DictReader(io.StringIO(groups_csv(found))))
+    assert len(lines) == len(found)
+    assert {line["group"] for line in lines} == {"junction", "elsewhere"}
+    text = groups_markdown(found, "test")
+    assert "| junction, 8 windows of 8 clips | PSNR ↑ | SSIM ↑ |" in text
+    assert "after 1.6 s" in text
+    assert text.count("| flow-20 |") == 2
+
+
+def test_a_window_without_a_group_is_an_error(scores, groups):
+    some = dict(list(groups.items())[1:])
+    with pytest.raises(LamoError, match="the group of Window"):
+        group_means(scores.values, scores.replicates, some, HORIZONS, 50)
