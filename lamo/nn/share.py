@@ -76,16 +76,6 @@ def draw(
     return drawn[share.begin * each : share.end * each]
 
 
-def places(rows: int) -> range:
-    """Places in the batch of the `rows` rows of the share."""
-    share = _current.get()
-    if share is None:
-        return range(rows)
-    if rows != share.end - share.begin:
-        raise ValueError(f"places of {rows} rows asked for in a share of {share.end - share.begin}")
-    return range(share.begin, share.end)
-
-
 def batch_mean(value: Tensor) -> Tensor:
     """Mean over the batch, as a constant, of `value`, which is a mean over the rows of this share.
 

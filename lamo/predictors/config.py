@@ -82,10 +82,11 @@ class KindConfig(Section):
 class GuessConfig(KindConfig):
     """Settings of a kind whose head can model the difference from a linear guess."""
 
-    guess: Literal["none", "linear"] = Field(
-        "linear",
+    guess: Literal["none", "linear", "whitened"] = Field(
+        "whitened",
         description="none: the head predicts the value itself (the paper); linear: its difference from a linear guess "
-        "from the last observed values, fitted in closed form. A mixture's means are moved by the guess",
+        "from the last observed values, fitted in closed form; whitened: that difference in coordinates in which what "
+        "the guess leaves is white, so that independent noise is noise with the right covariance",
     )
     guess_ridge: float = Field(
         0.03,

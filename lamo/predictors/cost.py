@@ -72,8 +72,7 @@ def example(geometry: Geometry, batch: int) -> tuple[Context, Tensor, Tensor]:
 
 
 def training_flops(config: PredictorConfig, geometry: Geometry, batch: int = 1) -> int:
-    """Operations of the loss of a batch of training windows and of its gradients; `batch` times those of one window,
-    but for the windows of a batch that `shortcut_share` of a flow adds evaluations of the head to."""
+    """Operations of the loss of a batch of training windows and of its gradients."""
 
     def work(batch: int) -> Run:
         model, noise = make(config, geometry).train(), Generator().manual_seed(0)

@@ -26,7 +26,7 @@ RESERVED = ("controls", "learned")
 DEFAULTS: dict[str, dict[str, Any]] = {
     "flow": {"kind": "flow", "samplers": ["5", "20", "50"], "training": {"steps": 700}},
     "gmm": {"kind": "gmm", "samplers": ["sample", "mean"], "training": {"steps": 500}},
-    "state": {"kind": "state", "samplers": ["20"], "training": {"steps": 400, "batch": 16}},
+    "state": {"kind": "state", "samplers": ["20"], "guess": "linear", "training": {"steps": 400, "batch": 16}},
 }
 """The entries of a run that says nothing; what a run says of an entry is laid over that of the same name."""
 
@@ -179,8 +179,11 @@ class PredictorsConfig(Section):
             if not LABEL.fullmatch(row_label(name, sampler)):
                 yield f"samplers: found {sampler!r}, expected small letters, digits and hyphens: it names files"
             guess = getattr(config.settings, "guess", "none")
-            if isinstance(found, GuessSampler) and guess != "linear":
-                yield f"samplers: found {sampler!r} with guess {guess!r}; expected guess: linear, or no such sampler"
+            if isinstance(found, GuessSampler) and guess == "none":
+                yield (
+                    f"samplers: found {sampler!r} with guess 'none'; expected guess: linear or whitened, or no such "
+                    "sampler"
+                )
 
     def of(self, name: str) -> PredictorConfig:
         """The part that the predictor of entry `name` depends on, so that another entry's change retrains only that."""

@@ -3,40 +3,49 @@
 from abc import abstractmethod
 from typing import Protocol
 
-import torch
 from torch import Generator, Tensor
 
 from lamo.errors import LamoError
 from lamo.predictors.backbone import Features, MotionBackbone, StateBackbone
+from lamo.predictors.config import GuessConfig
 from lamo.predictors.interface import Context, Predictor, Randomness, Sampler
 from lamo.predictors.linear_guess import LinearGuess
 from lamo.predictors.randomness import corrupt
 from lamo.predictors.sampler import GuessSampler
+from lamo.predictors.whitening import Whitening
 
 
 class Head(Protocol):
-    """A distribution of motion tokens [B, L, M, D_m] or states [B, P, D_z] given the features of the context."""
+    """A distribution of motion tokens x [B, L, M, D_m] or states x [B, P, D_z] given the features of the context."""
 
     def loss(self, features: Features, target: Tensor, generator: Generator) -> Tensor: ...
 
     def sample(self, features: Features, sampler: Sampler, generator: Randomness) -> Tensor: ...
 
+    def log_density(self, features: Features, value: Tensor, sampler: Sampler, generator: Randomness) -> Tensor: ...
+
 
 class HeadPredictor(Predictor):
-    """The head models the target minus the linear guess, or the target itself where there is none.
+    """The head models what the linear guess leaves of the target, or the target itself where there is none.
 
-    The guess is made from the context that the predictor is given, noise included, so that training and rollout see
-    the same thing.
+    If `whitened`, it models that in the coordinates of `Whitening`. The guess is made from the context that the
+    predictor is given, noise included, so that training and rollout see the same thing.
     """
 
     def __init__(
-        self, backbone: MotionBackbone | StateBackbone, head: Head, context_noise_max: float, linear: LinearGuess | None
+        self, backbone: MotionBackbone | StateBackbone, head: Head, settings: GuessConfig, linear: LinearGuess | None
     ) -> None:
         super().__init__(backbone.geometry)
         self.backbone = backbone
         self.head = head
-        self.context_noise_max = context_noise_max
+        self.context_noise_max = settings.training.context_noise_max
         self.linear = linear
+        self.whitened = settings.guess == "whitened"
+
+    @property
+    def whitening(self) -> Whitening | None:
+        """The coordinates that the head works in; None where these are those of the target."""
+        return self.linear.residual if self.linear is not None and self.whitened else None
 
     @abstractmethod
     def read(self, context: Context) -> Context:
@@ -53,16 +62,37 @@ class HeadPredictor(Predictor):
         context = self.read(context)
         if self.training:
             context = corrupt(context, self.context_noise_max, generator)
-        return self.head.loss(self.backbone(context), target - self.guess(context), generator)
+        left = target - self.guess(context)
+        if self.whitening:
+            left = self.whitening.whiten(left)
+        return self.head.loss(self.backbone(context), left, generator)
 
     def sample(self, context: Context, sampler: Sampler, generator: Randomness) -> Tensor:
-        if not isinstance(sampler, GuessSampler):
-            return self.head.sample(self.backbone(context), sampler, generator) + self.guess(context)
+        if isinstance(sampler, GuessSampler):
+            linear = self._linear_of(sampler)
+            past = self.past(context)
+            return linear(past) if sampler.deterministic else linear.sample(past, generator)
+        left = self.head.sample(self.backbone(context), sampler, generator)
+        if self.whitening:
+            left = self.whitening.colour(left)
+        return left + self.guess(context)
+
+    def log_density(self, context: Context, target: Tensor, sampler: Sampler, generator: Randomness) -> Tensor:
+        if sampler.deterministic:
+            return super().log_density(context, target, sampler, generator)
+        if isinstance(sampler, GuessSampler):
+            return self._linear_of(sampler).log_density(self.past(context), target)
+        context = self.read(context)
+        left = target - self.guess(context)
+        if not self.whitening:
+            return self.head.log_density(self.backbone(context), left, sampler, generator)
+        white = self.whitening.whiten(left)
+        return self.head.log_density(self.backbone(context), white, sampler, generator) + self.whitening.log_det()
+
+    def _linear_of(self, sampler: Sampler) -> LinearGuess:
         if self.linear is None:
             raise LamoError(
-                f"sampler {sampler.label}: found a predictor without a linear guess, expected guess: linear in its "
-                "entry; or leave the sampler out of the entry"
+                f"sampler {sampler.label}: found a predictor without a linear guess, expected guess: linear or "
+                "whitened in its entry; or leave the sampler out of the entry"
             )
-        if sampler.deterministic:
-            return torch.as_tensor(self.guess(context))
-        return self.linear.sample(self.past(context), generator)
+        return self.linear

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Generator, Tensor, nn
 
 from lamo.predictors.sampler import Sampler
@@ -93,3 +94,14 @@ class Predictor(nn.Module, ABC):
         Raises:
             LamoError: the sampler is not one of this predictor's.
         """
+
+    def log_density(self, context: Context, target: Tensor, sampler: Sampler, generator: Randomness) -> Tensor:
+        """log p(target | context) of what `sampler` draws from, in nats, [B].
+
+        NaN where there is none, as of a sampler without chance, or where it is not known, which is the default.
+
+        Args:
+            target: m_t [B, L, M, D_m] or z_{t+1} [B, P, D_z].
+            generator: the source of randomness of an estimate.
+        """
+        return torch.full((len(target),), torch.nan, device=target.device)

@@ -9,7 +9,7 @@ Shapes: B windows, T steps of the past, N values of a step (all tokens and chann
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -17,14 +17,22 @@ from torch import Tensor, nn
 from lamo.errors import LamoError
 from lamo.predictors.interface import Randomness
 from lamo.predictors.randomness import normal
+from lamo.predictors.whitening import Whitening
 from lamo.statistics.normal_equations import NormalEquations
 
+ALL_VALUES = 2048
+"""Values of a step up to which all of them are regressed."""
 RANK = 512
-"""Principal components that the guess is made in; fewer where a step has fewer values."""
+"""Principal components that the guess is made in where a step has more values."""
 WINDOWS = 12_000
 """Windows that it is fitted on, at most."""
 BASIS_WINDOWS = 2_000
 """Those of them that the principal components are computed from."""
+WINDOWS_PER_COMPONENT = 4
+"""Windows that there must be for each component whose covariance with others is estimated. With fewer it would be that
+of the windows at hand."""
+FEWEST = 8
+"""Windows that it takes at least."""
 FOLDS = 4
 """Parts of them that are held out in turn, to see what the guess leaves."""
 
@@ -42,28 +50,25 @@ class LinearGuess(nn.Module):
         basis: principal components, [N, R].
         weight: from the components of the lags, oldest first, to those of the next value, [G R, R].
         bias: [R].
-        spread: symmetric root of the covariance of what the guess leaves of the next components, [R, R]; of windows
-            that were held out from the regression, in `FOLDS` parts.
-        outside: standard deviation of what of each value lies outside the components, [N].
+        residual: the covariance of what the guess leaves, Sigma. Within the components it is that of windows that were
+            held out from the regression, in `FOLDS` parts; outside them each value has a variance. With few windows
+            the later components are uncorrelated.
     """
 
     basis: Tensor
     weight: Tensor
     bias: Tensor
-    spread: Tensor
-    outside: Tensor
 
     def __init__(self, shape: tuple[int, ...], lags: int, ridge: float) -> None:
         """`shape` of the value of a step; `ridge` per window."""
         super().__init__()
         values = math.prod(shape)
-        rank = min(values, RANK)
+        rank = values if values <= ALL_VALUES else RANK
         self.lags, self.ridge = lags, ridge
         self.register_buffer("basis", torch.zeros(values, rank))
         self.register_buffer("weight", torch.zeros(lags * rank, rank))
         self.register_buffer("bias", torch.zeros(rank))
-        self.register_buffer("spread", torch.zeros(rank, rank))
-        self.register_buffer("outside", torch.zeros(values))
+        self.residual = Whitening(values, rank)
 
     def forward(self, past: Tensor) -> Tensor:
         """The guess [B, ...] for `past` [B, T, ...], of which the last `lags` steps are read."""
@@ -73,55 +78,62 @@ class LinearGuess(nn.Module):
         return guess.view(len(past), *past.shape[2:])
 
     def sample(self, past: Tensor, generator: Randomness) -> Tensor:
-        """The guess and a draw of what it leaves: within the components by their covariance, outside value by value."""
-        rank, values = len(self.spread), len(self.outside)
-        noise = normal((len(past), rank + values), generator, past)
-        with torch.autocast(past.device.type, enabled=False):
-            left = (noise[:, :rank] @ self.spread) @ self.basis.T + noise[:, rank:] * self.outside
-        return self(past) + left.view(len(past), *past.shape[2:])
+        """The guess and a draw of what it leaves, N(0, Sigma)."""
+        guess = self(past)
+        return guess + self.residual.colour(normal(tuple(guess.shape), generator, past))
+
+    def log_density(self, past: Tensor, target: Tensor) -> Tensor:
+        """log N(target; guess, Sigma) in nats, [B]."""
+        return self.residual.log_density(target - self(past))
 
     def _inputs(self, past: Tensor) -> Tensor:
         return (past[:, -self.lags :].flatten(2) @ self.basis).flatten(1)
 
     @torch.no_grad()
-    def fit(self, first: Windows, again: Windows) -> None:
-        """Fits the basis on the windows of `first` and the regression on those of `again`.
+    def fit(self, read: Callable[[int], Windows], count: int) -> None:
+        """Fits basis, regression and covariance on training windows.
+
+        Args:
+            read: gives so many of the windows, spread evenly over all clips and in their order.
+            count: how many there are.
 
         Raises:
-            LamoError: there is no window.
+            LamoError: there are fewer than 8 windows, or nothing in them changes.
         """
-        steps = [past[:, -1].flatten(1) for past, _ in first]
-        if not steps:
-            raise LamoError("the linear guess is fitted on training windows, found none")
-        self.basis.copy_(_principal_components(torch.cat(steps), self.basis.shape[1]))
-        columns, rank = len(self.weight) + 1, len(self.bias)
-        folds = [NormalEquations(columns, rank, self.basis.device) for _ in range(FOLDS)]
+        if count < FEWEST:
+            raise LamoError(
+                f"the linear guess is fitted on training windows: found {count}, expected at least {FEWEST}; give more "
+                "or longer videos, or set guess: none in the predictor's entry"
+            )
+        count = min(count, WINDOWS)
+        steps = torch.cat([past[:, -1].flatten(1) for past, _ in read(min(count, BASIS_WINDOWS))])
+        self.basis.copy_(_principal_components(steps, self.basis.shape[1]))
+        folds, outside = self._sums(read(count))
+        whole = sum(folds[1:], folds[0])
+        found = whole.solve(self.ridge * whole.rows)
+        self.weight.copy_(found[:-1])
+        self.bias.copy_(found[-1])
+        left = []
+        for fold in folds:
+            others = whole - fold
+            left.append(fold.residual_products(others.solve(self.ridge * others.rows)))
+        covariance = torch.stack(left).sum(0) / whole.rows
+        known = count // WINDOWS_PER_COMPONENT
+        together, alone = covariance[:known, :known], covariance.diagonal()[known:]
+        self.residual.fit(self.basis, torch.block_diag(together, alone.diag()), outside / whole.rows)
+
+    def _sums(self, windows: Windows) -> tuple[list[NormalEquations], Tensor]:
+        """What the regression needs of the windows of each fold, and the sum of the squares outside the components."""
+        folds = [NormalEquations(len(self.weight) + 1, len(self.bias), self.basis.device) for _ in range(FOLDS)]
         outside = torch.zeros(len(self.basis), dtype=torch.float64, device=self.basis.device)
-        for past, target in again:
+        for past, target in windows:
             inputs = torch.nn.functional.pad(self._inputs(past), (0, 1), value=1.0)
             wanted = target.flatten(1) @ self.basis
             outside += (target.flatten(1) - wanted @ self.basis.T).square().sum(0).double()
             # Of neighbouring windows, so that a fold's clips are hardly in the others.
             for fold, x, y in zip(folds, inputs.tensor_split(FOLDS), wanted.tensor_split(FOLDS), strict=True):
                 fold.add(x, y)
-        whole = sum(folds, NormalEquations(columns, rank, self.basis.device))
-        found = whole.solve(self.ridge * whole.rows)
-        self.weight.copy_(found[:-1])
-        self.bias.copy_(found[-1])
-        if min(fold.rows for fold in folds) == 0:
-            return  # too few windows to hold some out: nothing is known of what the guess leaves
-        left = []
-        for fold in folds:
-            others = whole - fold
-            left.append(fold.residual_products(others.solve(self.ridge * others.rows)))
-        self.spread.copy_(_root(torch.stack(left).sum(0) / whole.rows))
-        self.outside.copy_((outside / whole.rows).sqrt())
-
-
-def _root(covariance: Tensor) -> Tensor:
-    """Symmetric S with S S = covariance; what rounding left below zero is zero."""
-    values, vectors = torch.linalg.eigh((covariance + covariance.T) / 2)
-    return vectors * values.clamp_min(0).sqrt() @ vectors.T
+        return folds, outside
 
 
 def _principal_components(rows: Tensor, rank: int) -> Tensor:

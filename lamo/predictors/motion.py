@@ -25,11 +25,13 @@ class MotionPredictor(HeadPredictor):
         shape = backbone.geometry
         tokens = (shape.levels, shape.tokens, shape.motion_width)
         linear = None
-        if settings.guess == "linear":
+        if settings.guess != "none":
             if shape.history == 0:
-                raise LamoError("guess is 'linear' with a history of 0 motion tokens; expected at least 1, or 'none'")
+                raise LamoError(
+                    f"guess is {settings.guess!r} with a history of 0 motion tokens; expected at least 1, or 'none'"
+                )
             linear = LinearGuess(tokens, lags=1, ridge=settings.guess_ridge)
-        super().__init__(backbone, head, settings.training.context_noise_max, linear)
+        super().__init__(backbone, head, settings, linear)
 
     def read(self, context: Context) -> Context:
         """The history and the current state."""

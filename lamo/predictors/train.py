@@ -14,7 +14,7 @@ from lamo.predictors.config import PredictorTraining
 from lamo.predictors.data import Batch, LatentRows, LatentWindows, example_rows, normalised
 from lamo.predictors.interface import Geometry, Predictor, Sampler
 from lamo.predictors.kinds import PredictorConfig, find_kind
-from lamo.predictors.linear_guess import BASIS_WINDOWS, WINDOWS, LinearGuess
+from lamo.predictors.linear_guess import LinearGuess
 from lamo.predictors.statistics import Statistics
 from lamo.training.checkpoint import Stateful
 from lamo.training.device import mixed_precision
@@ -84,12 +84,11 @@ def fit_guess(model: Predictor, windows: LatentWindows, device: torch.device) ->
         return
 
     def spread(count: int) -> Iterator[tuple[Tensor, Tensor]]:
-        count = min(count, len(windows))
         for picks in np.array_split(np.arange(count) * len(windows) // count, math.ceil(count / 256)):
             batch = windows.batch(picks, device)
             yield batch.past(model.predicts), batch.target(model.predicts)
 
-    guess.fit(spread(BASIS_WINDOWS), spread(WINDOWS))
+    guess.fit(spread, len(windows))
 
 
 class PredictorTask(Task[LatentRows]):

@@ -76,13 +76,6 @@ def test_what_leaves_the_head_out_has_no_row_and_values_of_the_guess_are_counted
     assert all(one.size.parameters == one.size.backbone + one.size.head for one in rows)
 
 
-def test_training_on_the_heads_own_steps_is_counted_batch_by_batch():
-    config = changed(PREDICTORS, "flow", shortcut_share=0.5)
-    (one,) = compare([Trained("flow", config, GEOMETRY, 1.0)], {"flow": ["4"]}, STEP)
-    assert one.training_samples == 42
-    assert one.training_flops == 7 * training_flops(config, GEOMETRY, 6) > 42 * training_flops(config, GEOMETRY)
-
-
 def test_words_say_what_is_matched_by_the_numbers(methods):
     text = in_words(methods, STEP)
     gmm, state = (part for part in text.split(". ") if " beside flow: " in part)

@@ -23,10 +23,9 @@ SAMPLERS = {name: (label,) for name, label in VALIDATED_BY.items()} | {
     "state": ("state-4",),
 }
 EVERY_SAMPLER = [(name, label) for name in NAMES for label in (*SAMPLERS[name], f"{name}-guess", f"{name}-linear")]
-VARIANTS = [(name, {"guess": guess}) for name in NAMES for guess in ("none", "linear")]
+VARIANTS = [(name, {"guess": guess}) for name in NAMES for guess in ("none", "linear", "whitened")]
 VARIANTS += [
     ("flow", {"coupling": "attention"}),
-    ("flow", {"shortcut_share": 0.25}),
     ("state", {"coupling": "attention"}),
 ]
 

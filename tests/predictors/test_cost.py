@@ -107,17 +107,6 @@ def test_a_batch_of_plain_training_takes_as_many_operations_as_its_windows(confi
     assert training_flops(config.of("flow"), geometry, 8) == 8 * training_flops(config.of("flow"), geometry)
 
 
-def test_windows_that_train_the_head_on_itself_evaluate_it_twice_more_without_gradient(config, geometry):
-    plain, shortcut = config.of("flow"), with_head(config, shortcut_share=0.25)
-    head = head_by_hand(make(shortcut, geometry).head, "flow")
-    expected = training_flops(plain, geometry, 8) + 2 * 2 * head
-    assert training_flops(shortcut, geometry, 8) == expected
-    # One embedding for each size but 0; a sample costs the same.
-    assert size_of(shortcut, geometry).head == size_of(plain, geometry).head + 4 * 32
-    used = sampler("flow-4")
-    assert sampling_flops(shortcut, geometry, used) == sampling_flops(plain, geometry, used)
-
-
 def test_paper_size_is_matched_in_the_backbone():
     backbone = BackboneConfig(depth=12, width=1152, heads=8)
     geometry = Geometry(history=3, levels=3, tokens=10, motion_width=192, grid=(14, 14), state_width=384)

@@ -66,12 +66,6 @@ def test_an_entrys_training_is_laid_over_that_of_all_entries():
     assert config.entries["state"].model_dump()["training"] == {"steps": 11, "batch": 16}
 
 
-def test_an_entry_is_checked_with_the_training_that_it_gets():
-    message = "predictors.entries.flow.shortcut_share: found 0.1 of a training.batch of 8"
-    assert message in refused({"flow": {"shortcut_share": 0.1}}, training={"batch": 8})
-    assert load_config({"predictors": {"entries": {"flow": {"shortcut_share": 0.25}}}})
-
-
 def test_a_kind_has_no_settings_of_an_entry_or_of_the_training(monkeypatch):
     class Own(FlowConfig):
         training: PredictorTraining = PredictorTraining(steps=3)
@@ -114,7 +108,10 @@ def test_rows_are_in_the_order_of_the_entries_and_called_after_them():
         ({"flow": {"backbone": {"hedas": 3}}}, "predictors.entries.flow.backbone.hedas (found 3); did you mean heads?"),
         ({"flow": {"anchor": "none"}}, "unknown key predictors.entries.flow.anchor; it is called guess now"),
         ({"flow": {"anchor_ridge": 1}}, "unknown key predictors.entries.flow.anchor_ridge; it is called guess_ridge"),
-        ({"flow": {"guess": "last"}}, "predictors.entries.flow.guess: found 'last', expected 'none' or 'linear'"),
+        (
+            {"flow": {"guess": "last"}},
+            "predictors.entries.flow.guess: found 'last', expected 'none', 'linear' or 'whitened'",
+        ),
         ({"flow": {"samplers": ["flow-20"]}}, "write 20, the entry's name is put before it"),
         ({"flow": {"samplers": ["20-rk4"]}}, "predictors.entries.flow.samplers: found '20-rk4', expected a sampler of"),
         ({"flow": {"samplers": ["0-heun"]}}, "found '0-heun', which asks for 0 integration steps; expected at least 1"),
@@ -127,7 +124,7 @@ def test_rows_are_in_the_order_of_the_entries_and_called_after_them():
             {"gmm": {"samplers": ["linear"], "guess": "none"}},
             "found 'linear' with guess 'none'; expected guess",
         ),
-        ({"flow": {"history": 0}}, "predictors.entries.flow.guess: found 'linear' with a history of 0"),
+        ({"flow": {"history": 0}}, "predictors.entries.flow.guess: found 'whitened' with a history of 0"),
         ({"gmm": {"log_sigma_min": 2.0}}, "unknown key predictors.entries.gmm.log_sigma_min; it is a constant"),
         ({"gmm": {"components": 65}}, "predictors.entries.gmm.components: found 65, expected less than or equal to 64"),
         ({"state": {"guess_ridge": 0}}, "predictors.entries.state.guess_ridge: found 0, expected greater than 0"),
@@ -186,6 +183,6 @@ def test_rows_that_a_run_lacks_but_could_have_are_known():
 
 def test_settings_are_those_of_their_kind():
     config = predictors({})
-    assert changed(config, "flow", shortcut_share=0.5).settings.shortcut_share == 0.5
+    assert changed(config, "flow", blocks=5).settings.blocks == 5
     with pytest.raises(ValidationError, match="Extra inputs"):
-        changed(config, "gmm", shortcut_share=0.5)
+        changed(config, "gmm", blocks=5)

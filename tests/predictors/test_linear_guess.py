@@ -13,6 +13,17 @@ from lamo.predictors.linear_guess import LinearGuess, _principal_components
 GEOMETRY = Geometry(2, 1, 3, 4, (2, 2), 5)
 
 
+def fit(guess: LinearGuess, past: torch.Tensor, target: torch.Tensor, part: int = 256) -> LinearGuess:
+    """`guess`, fitted on these windows; they are read in parts."""
+
+    def read(count):
+        for start in range(0, count, part):
+            yield past[start : min(start + part, count)], target[start : min(start + part, count)]
+
+    guess.fit(read, len(past))
+    return guess
+
+
 def windows(count: int = 400, lags: int = 1, noise: float = 0.1) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
     """Past [count, lags, 2, 3] and a next value that is a known affine map of it with a little noise."""
     rng = np.random.default_rng(0)
@@ -27,8 +38,7 @@ def windows(count: int = 400, lags: int = 1, noise: float = 0.1) -> tuple[torch.
 def test_it_is_ridge_regression(lags):
     past, target, _ = windows(lags=lags)
     guess = LinearGuess((2, 3), lags, ridge=0.03)
-    parts = [(past[i : i + 70], target[i : i + 70]) for i in range(0, 400, 70)]
-    guess.fit(iter(parts), iter(parts))
+    fit(guess, past, target, part=70)
     # Independently: the normal equations in the original coordinates, which a full basis only rotates.
     x = np.column_stack([past.flatten(1).numpy(), np.ones(400)]).astype(np.float64)
     y = target.flatten(1).numpy().astype(np.float64)
@@ -39,11 +49,11 @@ def test_it_is_ridge_regression(lags):
     np.testing.assert_allclose(guess(past).numpy(), expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("noise", [0.1, 0.0])
-def test_samples_are_the_guess_and_a_gaussian_of_what_it_leaves(noise):
+def test_samples_are_the_guess_and_a_gaussian_of_what_it_leaves():
+    noise = 0.1
     past, target, _ = windows(20_000, noise=noise)
     guess = LinearGuess((2, 3), 1, ridge=1e-9)
-    guess.fit(iter([(past, target)]), iter([(past, target)]))
+    fit(guess, past, target)
     draws = guess.sample(past, torch.Generator().manual_seed(0)) - guess(past)
     # White noise of known size; 20,000 draws know a variance to 1 %. Products in float32 round at 1e-5 of the values.
     found = np.cov(draws.flatten(1).numpy().T)
@@ -60,9 +70,9 @@ def test_what_the_guess_leaves_is_measured_on_windows_that_it_was_not_fitted_on(
         past = torch.randn(540, 1, 2, 6, generator=rng)
         target = (past.flatten(1) @ matrix + torch.randn(540, 12, generator=rng)).view(540, 2, 6)
         guess = LinearGuess((2, 6), 1, ridge)
-        guess.fit(iter([(past[:40], target[:40])]), iter([(past[:40], target[:40])]))
+        fit(guess, past[:40], target[:40])
         held_out.append((guess(past[40:]) - target[40:]).square().mean())
-        told.append((guess.spread @ guess.spread).diag().mean())
+        told.append(guess.residual.colour(torch.eye(12).view(12, 2, 6)).square().sum() / 12)
     # Of 40 windows 13 degrees of freedom are fitted: on the windows themselves it would be about half of this. A fold
     # has fewer windows to be fitted on than the whole, so that a little more is left.
     ratio = torch.stack(told).mean() / torch.stack(held_out).mean()
@@ -70,28 +80,54 @@ def test_what_the_guess_leaves_is_measured_on_windows_that_it_was_not_fitted_on(
 
 
 def test_samples_vary_by_as_much_as_the_guess_leaves_inside_and_outside_the_components(monkeypatch):
+    monkeypatch.setattr("lamo.predictors.linear_guess.ALL_VALUES", 5)
     monkeypatch.setattr("lamo.predictors.linear_guess.RANK", 2)
     past, target, _ = windows(4000)
     guess = LinearGuess((2, 3), 1, 0.03)
-    guess.fit(iter([(past, target)]), iter([(past, target)]))
+    fit(guess, past, target)
     left = (target - guess(past)).flatten(1).square().mean(dim=0)
     drawn = (guess.sample(past, torch.Generator().manual_seed(0)) - guess(past)).flatten(1).var(dim=0)
     torch.testing.assert_close(drawn.sum(), left.sum(), rtol=0.05, atol=0)
-    assert 0.2 < guess.outside.square().sum() / left.sum() < 0.9
+    assert guess.basis.shape == (6, 2)
+    assert 0.2 < guess.residual.scale.square().sum() / left.sum() < 0.9
 
 
-def test_one_window_is_guessed_and_nothing_said_of_what_is_left():
-    past, target, _ = windows(1)
-    guess = LinearGuess((2, 3), 1, 0.03)
-    guess.fit(iter([(past, target)]), iter([(past, target)]))
-    assert torch.isfinite(guess(past)).all()
-    assert torch.equal(guess.sample(past, torch.Generator()), guess(past))
+def test_there_must_be_a_few_windows():
+    past, target, _ = windows(7)
+    with pytest.raises(LamoError, match="fitted on training windows: found 7, expected at least 8"):
+        fit(LinearGuess((2, 3), 1, 0.03), past, target)
+    past, target, _ = windows(8)
+    guess = fit(LinearGuess((2, 3), 1, 0.03), past, target)
+    assert guess.sample(past, torch.Generator()).isfinite().all()
+
+
+def test_what_never_changes_is_refused():
+    past, _, _ = windows(40)
+    with pytest.raises(LamoError, match="has the mean variance 0, expected a number above 1e-06"):
+        fit(LinearGuess((2, 3), 1, 0.03), past, torch.zeros(40, 2, 3))
+
+
+def test_what_is_guessed_exactly_is_refused():
+    past, target, _ = windows(20_000, noise=0.0)
+    with pytest.raises(LamoError, match=r"has the mean variance .*, expected a number above 1e-06"):
+        fit(LinearGuess((2, 3), 1, ridge=1e-9), past, target)
+
+
+def test_of_few_windows_the_covariance_of_few_components_is_taken():
+    """With fewer windows than values a covariance of all values would be one of the windows at hand."""
+    noise = torch.Generator().manual_seed(0)
+    guess = LinearGuess((4, 25), 1, 0.03)
+    fit(guess, torch.randn(60, 1, 4, 25, generator=noise), torch.randn(60, 4, 25, generator=noise))
+    fresh = torch.randn(500, 4, 25, generator=noise)
+    white = guess.residual.whiten(fresh - guess(torch.randn(500, 1, 4, 25, generator=noise)))
+    # 1 if the covariance were known; without the limit it is above 10.
+    assert 0.8 < white.square().mean() < 2.0
 
 
 def test_a_row_is_sampled_the_same_whatever_rows_are_beside_it():
     past, target, _ = windows()
     guess = LinearGuess((2, 3), 1, 0.03)
-    guess.fit(iter([(past, target)]), iter([(past, target)]))
+    fit(guess, past, target)
     both = guess.sample(past[:2], [torch.Generator().manual_seed(seed) for seed in (1, 2)])
     alone = guess.sample(past[1:2], [torch.Generator().manual_seed(2)])
     torch.testing.assert_close(both[1:], alone, atol=1e-6, rtol=0)
@@ -100,7 +136,7 @@ def test_a_row_is_sampled_the_same_whatever_rows_are_beside_it():
 def test_only_the_last_lags_are_read_and_autocast_does_not_round():
     past, target, _ = windows()
     guess = LinearGuess((2, 3), 1, 0.03)
-    guess.fit(iter([(past, target)]), iter([(past, target)]))
+    fit(guess, past, target)
     longer = torch.cat([torch.full_like(past, 7.0), past], dim=1)
     with torch.autocast("cpu", torch.bfloat16):
         rounded = guess(longer)
@@ -123,15 +159,10 @@ def test_beyond_what_the_rows_tell_components_are_zero():
     torch.testing.assert_close(norms, torch.tensor([1.0] * 2 + [0.0] * 6), atol=1e-5, rtol=0)
 
 
-def test_without_windows_there_is_nothing_to_fit():
-    with pytest.raises(LamoError, match="fitted on training windows, found none"):
-        LinearGuess((2, 3), 1, 0.03).fit(iter([]), iter([]))
-
-
 def test_what_the_components_do_not_see_of_a_sample_is_not_carried_on():
     past = torch.randn(50, 2, 30, 2, generator=torch.Generator().manual_seed(1))
     guess = LinearGuess((30, 2), 2, 0.03)
-    guess.fit(iter([(past, past[:, -1])]), iter([(past, past[:, -1])]))
+    fit(guess, past, past[:, -1])
     noise = torch.randn(50, 2, 60, generator=torch.Generator().manual_seed(2))
     noise = noise - noise @ guess.basis @ guess.basis.T
     assert noise.std() > 0.3
@@ -140,16 +171,17 @@ def test_what_the_components_do_not_see_of_a_sample_is_not_carried_on():
 
 @pytest.mark.parametrize("name", ["flow", "gmm", "state"])
 def test_the_head_models_what_the_guess_leaves(name):
-    config = predictors({}, history=2, backbone={"depth": 1, "width": 16, "heads": 2})
+    config = predictors({name: {"guess": "linear"}}, history=2, backbone={"depth": 1, "width": 16, "heads": 2})
     torch.manual_seed(0)
     model = build_predictor(config.of(name), GEOMETRY).eval()
+    assert model.whitening is None
     torch.nn.init.normal_(model.linear.basis)
     torch.nn.init.normal_(model.linear.weight)
     context = Context(torch.randn(5, 2, 1, 3, 4), torch.randn(5, 3, 4, 5))
     alone = model.sample(context, sampler(f"{name}-guess"), torch.Generator())
     assert torch.equal(alone, model.guess(context))
     assert alone.abs().mean() > 0.1
-    model.linear.spread.copy_(0.1 * torch.eye(len(model.linear.bias)))
+    model.linear.residual.scale.fill_(0.1)
     drawn = model.sample(context, sampler(f"{name}-linear"), torch.Generator().manual_seed(4))
     assert torch.equal(drawn, model.linear.sample(model.past(context), torch.Generator().manual_seed(4)))
     assert not torch.equal(drawn, alone)

@@ -46,7 +46,7 @@ SHORT = {
 }
 COMPACT = SHORT | {"pretraining": {"steps": STEPS, "batch": 4}}
 HEADS: dict[str, dict[str, Any]] = {
-    "flow": {"width": 16, "blocks": 1, "coupling": "attention", "shortcut_share": 0.25}, "gmm": {},
+    "flow": {"width": 16, "blocks": 1, "coupling": "attention"}, "gmm": {},
     "state": {"width": 16, "blocks": 1},
 }  # fmt: skip
 PUBLISHED = SHORT | {

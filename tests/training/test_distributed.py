@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from training.small_trainings import STEPS, TRAININGS
 
 from lamo.errors import LamoError
-from lamo.nn.share import Share, draw, places, sharing
+from lamo.nn.share import Share, draw, sharing
 from lamo.stores import windows
 from lamo.training.checkpoint import Checkpoints
 from lamo.training.distributed import Processes, environment, joined
@@ -123,14 +123,6 @@ def test_numbers_drawn_by_shares_are_those_drawn_for_all(total, edge, each):
             with sharing(Share.of(begin, end, total, 2)):
                 mine = draw(torch.rand, ((end - begin) * each, 2), torch.Generator().manual_seed(5))
             assert torch.equal(mine, whole[begin * each : end * each])
-
-
-def test_rows_of_a_share_know_their_places_in_the_batch():
-    assert places(3) == range(3)
-    with sharing(Share.of(2, 5, 7, 2)):
-        assert places(3) == range(2, 5)
-        with pytest.raises(ValueError, match="places of 2 rows asked for in a share of 3"):
-            places(2)
 
 
 def test_rows_that_do_not_fit_the_share_are_refused():

@@ -104,7 +104,8 @@ VALUES = [
 
 CODE = [
     line_in("lamo/predictors/flow/head.py", TRAINED_FLOW | TRAINED_STATE),
-    line_in("lamo/predictors/flow/shortcut.py", TRAINED_FLOW | TRAINED_STATE),
+    line_in("lamo/predictors/flow/gaussian.py", TRAINED_FLOW | TRAINED_STATE),
+    line_in("lamo/predictors/whitening.py", TRAINED),
     line_in("lamo/predictors/head_predictor.py", TRAINED),
     line_in("lamo/predictors/linear_guess.py", TRAINED),
     line_in("lamo/predictors/flow/ode.py", TRAINED_FLOW | TRAINED_STATE),

@@ -12,17 +12,11 @@ from torch import Generator, Tensor, nn
 
 from lamo.errors import LamoError
 from lamo.nn.transformer import SelfAttention, init_weights
-from lamo.predictors.backbone import Features, table
-from lamo.predictors.flow.ode import integrate
+from lamo.predictors.backbone import Features
+from lamo.predictors.flow import gaussian
+from lamo.predictors.flow.density import log_density
+from lamo.predictors.flow.ode import Field, integrate
 from lamo.predictors.flow.sampler import FlowSampler
-from lamo.predictors.flow.shortcut import (
-    STEP_SIZES,
-    draw_sizes,
-    on_grid,
-    shortcut_rows,
-    step_size_of_sampler,
-    two_half_steps,
-)
 from lamo.predictors.interface import Randomness, Sampler
 from lamo.predictors.randomness import normal, uniform
 
@@ -87,8 +81,8 @@ class FlowHead(nn.Module):
     Without `attention_heads` each token is sampled by itself given the context (the paper); with them, attention
     between the blocks lets the tokens of a step agree with each other.
 
-    With a `shortcut_share` above 0 it is also told the size of a step, and that share of a batch is trained on its own
-    smaller steps (`lamo.predictors.flow.shortcut`). At 0 it has no such parameters and draws no such random numbers.
+    On `white` values it learns what the velocity differs from that between two unit Gaussians, which is integrated
+    exactly (`lamo.predictors.flow.gaussian`): a new head draws from N(0, I).
 
     The head is at least as wide as a token: the velocity contains the noise x_0, which a narrower one cannot carry.
 
@@ -98,7 +92,7 @@ class FlowHead(nn.Module):
 
     def __init__(
         self, token_width: int, context_width: int, width: int, blocks: int, attention_heads: int = 0,
-        shortcut_share: float = 0.0,
+        white: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
         width = max(width, token_width)
@@ -107,7 +101,7 @@ class FlowHead(nn.Module):
                 f"coupling is 'attention' and the head {width} wide (the larger of its key `width` and a token); "
                 f"expected a multiple of the {attention_heads} heads of the backbone; change its width"
             )
-        self.token_width, self.width = token_width, width
+        self.token_width, self.width, self.white = token_width, width, white
         self.x_in = nn.Linear(token_width, width)
         self.context_in = nn.Linear(context_width, width)
         self.tau_in = nn.Sequential(nn.Linear(TAU_WIDTH, width), nn.SiLU(), nn.Linear(width, width))
@@ -124,23 +118,16 @@ class FlowHead(nn.Module):
         # Every block starts as the identity and the head as the zero velocity.
         for layer in [*(block.modulation for block in layers), self.modulation, self.out]:
             nn.init.zeros_(layer.weight)
-        self.shortcut_share = shortcut_share
-        # Nothing is added where the size is 0.
-        self.step_size = table(len(STEP_SIZES) - 1, width) if shortcut_share else None
 
-    def velocity(self, x: Tensor, tau: Tensor, tokens: Tensor, size_index: Tensor | None = None) -> Tensor:
-        """v(x_tau, tau | h_t), or its mean over a step that begins there, [B, ..., D].
+    def velocity(self, x: Tensor, tau: Tensor, tokens: Tensor) -> Tensor:
+        """v(x_tau, tau | h_t), on white values u, [B, ..., D].
 
         Args:
             x: x_tau, [B, ..., D].
             tau: [B].
             tokens: h_t, [B, ..., d].
-            size_index: number of the step's size in `STEP_SIZES`, [B]; None: 0 for all, the velocity itself.
         """
-        time = self.tau_in(embed_tau(tau))
-        if size_index is not None and self.step_size is not None:
-            time = time + F.pad(self.step_size, (0, 0, 1, 0))[size_index]
-        time = time.view(len(tau), *(1,) * (x.ndim - 2), -1)
+        time = _spread(self.tau_in(embed_tau(tau)), x)
         condition = F.silu(self.context_in(tokens) + time)
         x = self.x_in(x)
         for block in self.blocks:
@@ -149,32 +136,14 @@ class FlowHead(nn.Module):
         return self.out(self.norm(x) * (1 + scale) + shift)
 
     def loss(self, features: Features, target: Tensor, generator: Generator) -> Tensor:
-        """Flow-matching objective (eq. 11), mean over batch, positions and dimensions; target x_1 [B, ..., D].
-
-        In training a `shortcut_share` of the rows has the head's own steps as the target instead.
-        """
+        """Flow-matching objective (eq. 11), mean over batch, positions and dimensions; target x_1 [B, ..., D]."""
         x0 = normal(tuple(target.shape), generator, target)
         tau = uniform((target.shape[0],), generator, target)
-        if self.training and self.shortcut_share:
-            return self._shortcut_loss(features.tokens, x0, target, tau, generator)
         point = straight_path(x0, target, _spread(tau, target))
-        return F.mse_loss(self.velocity(point.position, tau, features.tokens).float(), point.velocity)
-
-    def _shortcut_loss(self, tokens: Tensor, x0: Tensor, x1: Tensor, tau: Tensor, generator: Generator) -> Tensor:
-        chosen = shortcut_rows(len(x1), self.shortcut_share)
-        size_index = draw_sizes(len(x1), chosen, generator, x1)
-        tau = on_grid(tau, size_index)
-        point = straight_path(x0, x1, _spread(tau, x1))
-        # Before the steps without gradient: older versions of PyTorch keep weights as autocast has cast them first.
-        found, target = self.velocity(point.position, tau, tokens, size_index).float(), point.velocity
-        if chosen:
-            rows = torch.tensor(chosen, device=x1.device)
-            steps = two_half_steps(
-                lambda x, tau, index: self.velocity(x, tau, tokens[rows], index),
-                point.position[rows], tau[rows], size_index[rows],
-            )  # fmt: skip
-            target = target.index_copy(0, rows, steps)
-        return F.mse_loss(found, target)
+        velocity = point.velocity
+        if self.white:
+            velocity = velocity - _spread(gaussian.rate(tau), target) * point.position
+        return F.mse_loss(self.velocity(point.position, tau, features.tokens).float(), velocity)
 
     def sample(self, features: Features, sampler: Sampler, generator: Randomness) -> Tensor:
         """Integrates the velocity from x_0 ~ N(0, I) at tau = 0 to tau = 1; [B, ..., D].
@@ -185,18 +154,29 @@ class FlowHead(nn.Module):
         if not isinstance(sampler, FlowSampler):
             raise LamoError(f"sampler {sampler.label}: found a {type(sampler).__name__}, expected a FlowSampler")
         tokens = features.tokens
-        rows = tokens.shape[0]
         x0 = normal((*tokens.shape[:-1], self.token_width), generator, tokens)
-        size = step_size_of_sampler(sampler.steps, sampler.solver)
-        index = torch.full((rows,), size, device=tokens.device) if size else None
-        return integrate(
-            lambda x, tau: self.velocity(x, x.new_full((rows,), tau), tokens, index),
-            x0,
-            sampler.steps,
-            sampler.solver,
-        )
+        return integrate(self._field(tokens), x0, sampler.steps, sampler.solver)
+
+    def log_density(self, features: Features, value: Tensor, sampler: Sampler, generator: Randomness) -> Tensor:
+        """log p of the flow for value [B, ..., D], by its ordinary differential equation whatever the sampler: [B].
+
+        An estimate without bias, up to the error of the integration (`lamo.predictors.flow.density`).
+        """
+        return log_density(self._field(features.tokens), value, generator)
+
+    def _field(self, tokens: Tensor) -> Field:
+        """What a sample integrates, given h_t [B, ..., d]: x on plain values, w = x / c on white ones."""
+
+        def field(x: Tensor, tau: float) -> Tensor:
+            times = x.new_full((len(x),), tau)
+            if not self.white:
+                return self.velocity(x, times, tokens)
+            c = _spread(gaussian.scale(times), x)
+            return self.velocity(c * x, times, tokens) / c
+
+        return field
 
 
-def _spread(tau: Tensor, like: Tensor) -> Tensor:
-    """tau [B] as it broadcasts against `like` [B, ..., D]."""
-    return tau.view(-1, *(1,) * (like.ndim - 1))
+def _spread(values: Tensor, like: Tensor) -> Tensor:
+    """Values of each row, [B] or [B, width], as they broadcast against `like` [B, ..., D]."""
+    return values.view(len(values), *(1,) * (like.ndim - 2), -1)

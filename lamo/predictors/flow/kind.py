@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from lamo.predictors.config import BackboneConfig
-from lamo.predictors.flow.config import FlowConfig, coupling_problems, share_problems
+from lamo.predictors.flow.config import FlowConfig, coupling_problems
 from lamo.predictors.flow.sampler import KNOWN, parse
 from lamo.predictors.kinds import Kind
 
@@ -22,7 +22,6 @@ def build(geometry: "Geometry", backbone: BackboneConfig, settings: FlowConfig) 
 def problems(settings: FlowConfig, history: int, backbone: BackboneConfig) -> Iterator[str]:
     """What settings and backbone demand of each other."""
     yield from coupling_problems(settings.coupling, settings.width, backbone)
-    yield from share_problems(settings.shortcut_share, settings.training.batch)
 
 
 KIND = Kind(

@@ -12,7 +12,8 @@ def build(geometry: Geometry, backbone: BackboneConfig, settings: FlowConfig) ->
     """Flow-matching predictor of motion tokens."""
     heads = backbone.heads if settings.coupling == "attention" else 0
     head = FlowHead(
-        geometry.motion_width, backbone.width, settings.width, settings.blocks, heads, settings.shortcut_share
-    )
+        geometry.motion_width, backbone.width, settings.width, settings.blocks, heads,
+        white=settings.guess == "whitened",
+    )  # fmt: skip
     network = MotionBackbone(geometry, backbone, readout=False)
     return MotionPredictor(network, head, settings)

@@ -18,6 +18,8 @@ from lamo.predictors.randomness import normal, uniform
 
 LOG_SIGMA_RANGE = (-4.0, 1.0)
 """Bounds of log sigma, in normalised units; own choice, the paper is silent."""
+APART = 0.3
+"""How far log sigma of the first and the last component lie from the middle at the start, on white values."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +71,15 @@ class GmmHead(nn.Module):
     """Mixture weights from the global readout, means and bounded log sigmas of all components from each position.
 
     log sigma = min + (max - min) sigmoid(raw) can neither vanish nor explode, whatever the weights.
+
+    On `white` values it starts with their mean and covariance, which makes it the linear model: all components have
+    mean 0 and weight 1/C, and differ in sigma alone, of which the mean square is 1. Some windows leave far more than
+    others, so scale is what tells components apart first.
     """
 
     def __init__(
         self, token_width: int, context_width: int, components: int, entropy_weight: float,
-        log_sigma_range: tuple[float, float] = LOG_SIGMA_RANGE,
+        log_sigma_range: tuple[float, float] = LOG_SIGMA_RANGE, white: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
         self.components, self.token_width = components, token_width
@@ -83,16 +89,24 @@ class GmmHead(nn.Module):
             nn.Linear(context_width, context_width), nn.GELU(), nn.Linear(context_width, 2 * components * token_width)
         )
         self.apply(init_weights)
-        self._start_at_unit_sigma()
+        self._start(white)
 
-    def _start_at_unit_sigma(self) -> None:
+    def _start(self, white: bool) -> None:
         """Targets have unit variance: from another sigma the first gradients go into sigma instead of the means."""
-        low, high = self.log_sigma_range
-        share = min(max(-low / (high - low), 0.05), 0.95)
         last = self.parameters_of_position[2]
         assert isinstance(last, nn.Linear)
-        nn.init.zeros_(last.weight[len(last.weight) // 2 :])
-        nn.init.constant_(last.bias[len(last.bias) // 2 :], math.log(share / (1 - share)))
+        means = self.components * self.token_width
+        offsets = torch.zeros(self.components)
+        if white:
+            offsets = torch.linspace(-APART, APART, self.components) if self.components > 1 else offsets
+            offsets = offsets - 0.5 * (2 * offsets).exp().mean().log()
+            nn.init.zeros_(last.weight[:means])
+            nn.init.zeros_(self.weights.weight)
+        nn.init.zeros_(last.weight[means:])
+        low, high = self.log_sigma_range
+        share = ((offsets - low) / (high - low)).clamp(0.05, 0.95)
+        with torch.no_grad():
+            last.bias[means:] = torch.logit(share).repeat_interleave(self.token_width)
 
     def mixture(self, features: Features) -> Mixture:
         """The mixture that the context implies; float32 also under autocast, for the sum over thousands of terms."""
@@ -115,6 +129,10 @@ class GmmHead(nn.Module):
         mixture = self.mixture(features)
         objective = -mixture.log_density(target) - self.entropy_weight * mixture.entropy_of_weights()
         return objective.mean() / target[0].numel()
+
+    def log_density(self, features: Features, value: Tensor, sampler: Sampler, generator: Randomness) -> Tensor:
+        """log p of eq. 12 for value [B, ..., D], exact: [B]."""
+        return self.mixture(features).log_density(value)
 
     def sample(self, features: Features, sampler: Sampler, generator: Randomness) -> Tensor:
         """sample: k ~ pi, then the k-th Gaussian; mean: the mean of the likeliest component. [B, ..., D].

@@ -10,6 +10,12 @@ from lamo.predictors.motion import MotionPredictor
 
 def build(geometry: Geometry, backbone: BackboneConfig, settings: GmmConfig) -> MotionPredictor:
     """Gaussian-mixture predictor of motion tokens, with the global readout query."""
-    head = GmmHead(geometry.motion_width, backbone.width, settings.components, settings.entropy_weight)
+    head = GmmHead(
+        geometry.motion_width,
+        backbone.width,
+        settings.components,
+        settings.entropy_weight,
+        white=settings.guess == "whitened",
+    )
     network = MotionBackbone(geometry, backbone, readout=True)
     return MotionPredictor(network, head, settings)

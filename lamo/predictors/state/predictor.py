@@ -23,9 +23,9 @@ class StateBaseline(HeadPredictor):
         shape = backbone.geometry
         lags = min(2, shape.history + 1)
         linear = None
-        if settings.guess == "linear":
+        if settings.guess != "none":
             linear = LinearGuess((shape.patches, shape.state_width), lags, ridge=settings.guess_ridge)
-        super().__init__(backbone, head, settings.training.context_noise_max, linear)
+        super().__init__(backbone, head, settings, linear)
 
     def read(self, context: Context) -> Context:
         """The states."""
@@ -38,5 +38,7 @@ class StateBaseline(HeadPredictor):
 def build(geometry: Geometry, backbone: BackboneConfig, settings: StateConfig) -> StateBaseline:
     """State baseline with the same transformer as the motion predictors."""
     heads = backbone.heads if settings.coupling == "attention" else 0
-    head = FlowHead(geometry.state_width, backbone.width, settings.width, settings.blocks, heads)
+    head = FlowHead(
+        geometry.state_width, backbone.width, settings.width, settings.blocks, heads, white=settings.guess == "whitened"
+    )
     return StateBaseline(StateBackbone(geometry, backbone), head, settings)

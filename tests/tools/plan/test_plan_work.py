@@ -55,8 +55,7 @@ PUBLISHED = {
 
 @pytest.mark.parametrize("midway", [{}, PUBLISHED], ids=["compact", "published"])
 def test_steps_of_trainings_are_counted_as_they_run(config_of, midway):
-    # Some windows of a batch of this flow are more work than others.
-    flow = {"coupling": "attention", "shortcut_share": 0.25}
+    flow = {"coupling": "attention"}
     workload = workload_of(config_of("tiny.yaml", midway=midway, predictors={"entries": {"flow": flow}}))
     jobs = [("midway_train", {}), ("decoder_train", {}), ("metrics_features", {})]
     jobs += [("predictors_train", {"predictor": entry}) for entry in ("flow", "gmm", "state")]
