@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 
 from lamo.metrics.config import MetricsConfig
 from lamo.metrics.scores import RolloutSet, Scores, score_rollouts
-from lamo.stores.rollouts import Rollouts, Window
+from lamo.stores.rollouts import Likelihood, Rollouts, Window
 
 
 class GridFeatures:
@@ -50,19 +50,24 @@ def run() -> Run:
     context, truth = video[:, :4], video[:, 4:]
     windows = [Window(f"clip-{i // 2}", 5 * (i % 2)) for i in range(16)]
 
-    def rollouts(noise: float, samples: int, drift: float = np.nan) -> Rollouts:
+    def rollouts(noise: float, samples: int, drift: float = np.nan, likelihood: str = "") -> Rollouts:
         steps = np.arange(1, 9)[None, None, :, None, None, None] ** 0.5
         frames = truth[:, None] + noise * steps * generator.normal(size=(16, samples, *truth.shape[1:]))
         latent = np.full((16, samples, 8), drift, np.float32)
         spread = 0.4 * latent[:, 0] if samples > 1 else np.full((16, 8), np.nan, np.float32)
-        return Rollouts(frames.clip(0, 255).astype(np.uint8), latent, 0.5 * latent, spread, windows)
+        known = (
+            Likelihood(likelihood, np.linspace(0, noise, 16 * 8, dtype=np.float32).reshape(16, 8))
+            if likelihood
+            else None
+        )
+        return Rollouts(frames.clip(0, 255).astype(np.uint8), latent, 0.5 * latent, spread, windows, known)
 
     sets = [
         RolloutSet("persistence_pixels", "-", None, rollouts(30, 1)),
-        RolloutSet("gmm", "gmm", 0, rollouts(9, 2, 1.1)),
+        RolloutSet("gmm", "gmm", 0, rollouts(9, 2, 1.1, "state")),
     ]
-    sets += [RolloutSet("flow", "flow-20", seed, rollouts(4, 2, 1.0)) for seed in (1, 0)]
-    sets += [RolloutSet("flow", "flow-5", seed, rollouts(6, 2, 1.0)) for seed in (0, 1)]
+    sets += [RolloutSet("flow", "flow-20", seed, rollouts(4, 2, 1.0, "motion")) for seed in (1, 0)]
+    sets += [RolloutSet("flow", "flow-5", seed, rollouts(6, 2, 1.0, "motion")) for seed in (0, 1)]
     sets += [
         RolloutSet("decoder_ceiling", "-", None, rollouts(1, 1)),
         RolloutSet("oracle_motion", "-", None, rollouts(2, 1)),

@@ -163,6 +163,15 @@ _DECLARED = (
         "spread_latent", "latent spread", better="neither", decimals=3, table="samples", of_samples=True,
         about=_LATENT,
     ),
+    Metric(
+        "nll_motion", "NLL", better="lower", decimals=3, unit="nats/value", table="samples", of_samples=True,
+        about="negative log-likelihood of the true motion tokens that lead to a step given the true past, nats per "
+        "value, exact for mixtures and Gaussians, estimated without bias for flows; n/a where a row has no density",
+    ),
+    Metric(
+        "nll_state", "NLL of states", better="lower", decimals=3, unit="nats/value", table="samples", of_samples=True,
+        about="the same of the true latent state, which compares with rows of states alone",
+    ),
     # Of a whole row.
     Metric(
         "skill", "skill", better="higher", decimals=2, table="samples", figure=True, level=0.0,

@@ -98,6 +98,8 @@ def _scores(rollouts: Rollouts, truth: Rollouts) -> tuple[dict[str, np.ndarray],
         single["drift"] = rollouts.drift
         joint["energy_score_latent"] = energy_score(rollouts.latent_error, rollouts.latent_spread)
         joint["spread_latent"] = rollouts.latent_spread
+    if rollouts.likelihood:
+        joint[f"nll_{rollouts.likelihood.of}"] = rollouts.likelihood.nll
     return single, {name: values[:, None] for name, values in joint.items()}
 
 

@@ -98,11 +98,11 @@ class Scene:
         """Normalised motion tokens from frame `index` to the next, [B, L, M, D_m]."""
         return self.models.motion(self.z(index), self.z(index + 1))
 
-    def context(self) -> Context:
-        """What may be observed: K motion tokens and K + 1 states."""
-        states = torch.stack([self.state(i) for i in range(self.history + 1)], dim=1)
+    def context(self, later: int = 0) -> Context:
+        """What may be observed: K motion tokens and K + 1 states; `later` steps later, if the truth is known so far."""
+        states = torch.stack([self.state(later + i) for i in range(self.history + 1)], dim=1)
         if self.history:
-            return Context(torch.stack([self.motion(i) for i in range(self.history)], dim=1), states)
+            return Context(torch.stack([self.motion(later + i) for i in range(self.history)], dim=1), states)
         empty = self.models.statistics.motion_mean.new_zeros(
             (len(states), 0, *self.models.statistics.motion_mean.shape)
         )

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import zarr
@@ -15,6 +15,7 @@ from lamo.stores.rows import RowReader, RowWriter
 
 KIND = "rollouts"
 LATENT = ("drift", "latent_error", "latent_spread")
+NLL = "nll_"
 
 
 @dataclass(frozen=True)
@@ -26,13 +27,25 @@ class Window:
 
 
 @dataclass(frozen=True)
+class Likelihood:
+    """How likely a method held what came next.
+
+    `nll` float32 [W, T]: -log p of the true motion tokens that lead to a step, or of its true state, given the true
+    past, in nats per value; `of` says which of the two.
+    """
+
+    of: Literal["motion", "state"]
+    nll: np.ndarray
+
+
+@dataclass(frozen=True)
 class Rollouts:
     """Rolled-out frames and how their latent states z_s compare with the true ones z and with each other.
 
     `frames` uint8 [W, S, T, H, W, 3] for W windows, S samples, T steps; `windows`: one per row. Of normalised states,
     with |.| the root mean square over all numbers of a state, and NaN where a method has no latent state:
     `drift` float32 [W, S, T]: |z_s| / |z|; `latent_error` float32 [W, S, T]: |z_s - z|; `latent_spread` float32 [W, T]:
-    mean of |z_s - z_s'| over pairs of different samples, NaN with one sample.
+    mean of |z_s - z_s'| over pairs of different samples, NaN with one sample. `likelihood`: of methods with a density.
     """
 
     frames: np.ndarray
@@ -40,6 +53,7 @@ class Rollouts:
     latent_error: np.ndarray
     latent_spread: np.ndarray
     windows: list[Window]
+    likelihood: Likelihood | None = None
 
 
 def write_rollouts(store: str | Path, manifest: str | Path, rollouts: Rollouts) -> None:
@@ -53,6 +67,8 @@ def write_rollouts(store: str | Path, manifest: str | Path, rollouts: Rollouts) 
         frames.close()
         for name in LATENT:
             group.create_array(name, data=getattr(rollouts, name).astype(np.float32))
+        if rollouts.likelihood:
+            group.create_array(NLL + rollouts.likelihood.of, data=rollouts.likelihood.nll.astype(np.float32))
         group.attrs["windows"] = [asdict(window) for window in rollouts.windows]
     write_manifest(store, manifest, KIND, windows=len(rollouts.windows))
 
@@ -65,8 +81,12 @@ def read_rollouts(store: str | Path, manifest: str | Path) -> Rollouts:
     """
     windows = read_windows(store, manifest)
     group = zarr.open_group(str(store), mode="r", zarr_format=3)
-    latent = {name: _read_latent(Path(store), group, name) for name in LATENT}
-    return Rollouts(frames=RowReader(Path(store) / "frames")[:], windows=windows, **latent)
+    latent = {name: _read_numbers(Path(store), group, name) for name in LATENT}
+    likelihood = None
+    for of in ("motion", "state"):
+        if NLL + of in group:
+            likelihood = Likelihood(of, _read_numbers(Path(store), group, NLL + of))
+    return Rollouts(frames=RowReader(Path(store) / "frames")[:], windows=windows, likelihood=likelihood, **latent)
 
 
 def read_windows(store: str | Path, manifest: str | Path) -> list[Window]:
@@ -76,7 +96,7 @@ def read_windows(store: str | Path, manifest: str | Path) -> list[Window]:
     return [Window(**window) for window in cast(list[dict[str, Any]], group.attrs["windows"])]
 
 
-def _read_latent(store: Path, group: zarr.Group, name: str) -> np.ndarray:
+def _read_numbers(store: Path, group: zarr.Group, name: str) -> np.ndarray:
     if name not in group:
         raise LamoError(
             f"{store}: found no array {name}, expected {', '.join(LATENT)}; the store was written by an older version, "

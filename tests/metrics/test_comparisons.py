@@ -98,6 +98,8 @@ def test_one_clip_has_differences_without_intervals(run):
 
     def cut(rollouts):
         parts = {n: getattr(rollouts, n)[few] for n in ("frames", "drift", "latent_error", "latent_spread")}
+        if rollouts.likelihood:
+            parts["likelihood"] = replace(rollouts.likelihood, nll=rollouts.likelihood.nll[few])
         return replace(rollouts, **parts, windows=[rollouts.windows[i] for i in few])
 
     sets = [replace(s, rollouts=cut(s.rollouts)) for s in run.sets]

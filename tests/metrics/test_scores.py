@@ -98,6 +98,15 @@ def test_latent_scores_are_there_where_there_are_latent_states(scores):
     assert labels == {"flow", "gmm"}
 
 
+def test_likelihoods_are_there_where_there_are_densities(scores):
+    rows = [row for row in scores.summary.to_pylist() if row["metric"].startswith("nll_")]
+    assert {(row["metric"], row["sampler"]) for row in rows} == {
+        ("nll_motion", "flow-20"), ("nll_motion", "flow-5"), ("nll_state", "gmm"),
+    }  # fmt: skip
+    # As tests/scored_run.py makes them: from 0 to the noise, evenly over windows and steps.
+    assert np.mean([row["mean"] for row in rows if row["sampler"] == "flow-5"]) == pytest.approx(3.0)
+
+
 def test_intervals_of_several_seeds_hold_what_seeds_change(run):
     """Two seeds of which one is far worse: the interval must be far wider than that of either alone."""
     good, bad = (one for one in run.sets if one.label == "flow-5")

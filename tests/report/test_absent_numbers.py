@@ -179,6 +179,8 @@ def test_where_one_row_lacks_a_number_the_other_windows_are_compared(whole):
 def cut(run, windows, **changes):
     def part(rollouts):
         parts = {n: getattr(rollouts, n)[windows] for n in ("frames", "drift", "latent_error", "latent_spread")}
+        if rollouts.likelihood:
+            parts["likelihood"] = replace(rollouts.likelihood, nll=rollouts.likelihood.nll[windows])
         return replace(rollouts, **parts, windows=[rollouts.windows[i] for i in windows])
 
     sets = [replace(one, rollouts=part(one.rollouts)) for one in run.sets]

@@ -8,7 +8,7 @@ import pytest
 
 from lamo.errors import LamoError
 from lamo.stores.manifest import write_manifest
-from lamo.stores.rollouts import LATENT, Rollouts, Window, read_rollouts, write_rollouts
+from lamo.stores.rollouts import LATENT, Likelihood, Rollouts, Window, read_rollouts, write_rollouts
 
 
 def made(windows: int, seed: int) -> Rollouts:
@@ -72,3 +72,15 @@ def test_a_store_of_an_older_version_is_named(tmp_path):
     write_manifest(store, manifest, "rollouts", windows=2)
     with pytest.raises(LamoError, match=r"gmm\.zarr: found no array latent_error.*run stage 06 again"):
         read_rollouts(store, manifest)
+
+
+@pytest.mark.parametrize("of", ["motion", "state", None])
+def test_likelihoods_come_back_with_what_they_are_of(tmp_path, of):
+    where = tmp_path / "gmm.zarr", tmp_path / "gmm.manifest.json"
+    nll = np.array([[0.5, -0.25, 1.0], [2.0, 0.0, 3.0]], np.float32)
+    write_rollouts(*where, replace(made(2, 0), likelihood=Likelihood(of, nll) if of else None))
+    back = read_rollouts(*where).likelihood
+    assert (back is None) == (of is None)
+    if back:
+        assert back.of == of
+        np.testing.assert_array_equal(back.nll, nll)

@@ -1,5 +1,6 @@
 """Roll one trained predictor out with one sampler from the context windows of the validation clips."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from lamo.dataset.world_drives import ForkLabels
@@ -8,6 +9,7 @@ from lamo.predictors.build import load_predictor, load_sampler
 from lamo.rollout.autoregressive import Plan, roll_out
 from lamo.rollout.config import RolloutsConfig
 from lamo.rollout.fork_windows import rollout_windows
+from lamo.rollout.likelihood import likelihood
 from lamo.rollout.loading import load_models
 from lamo.rollout.windows import ClipFrames
 from lamo.stores.frames import open_frames
@@ -27,7 +29,9 @@ def main(files, output, params, entry, label):
     folder = Path(files.predictor).parent
     predictor = load_predictor(folder).to(device)
     sampler = load_sampler(folder, entry, label)
-    write_rollouts(output.store, output.manifest, roll_out(models, predictor, sampler, clips, windows, plan))
+    rollouts = roll_out(models, predictor, sampler, clips, windows, plan)
+    nll = likelihood(models, predictor, sampler, clips, windows, plan)
+    write_rollouts(output.store, output.manifest, replace(rollouts, likelihood=nll))
 
 
 with job(snakemake):

@@ -1,0 +1,48 @@
+"""How likely a predictor held what came next: its one-step log-likelihood on the windows of the rollouts."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from lamo.predictors.interface import Predictor, Sampler
+from lamo.rollout.autoregressive import Plan, last_of, window_generator
+from lamo.rollout.frozen_models import FrozenModels, Scene
+from lamo.rollout.windows import ClipFrames
+from lamo.stores.rollouts import Likelihood, Window
+from lamo.training.device import mixed_precision
+
+OF_DENSITY = 2**31
+"""In the place of the number of a sample, for the random numbers of the estimated density of the first step."""
+
+
+@torch.inference_mode()
+def likelihood(
+    models: FrozenModels,
+    predictor: Predictor,
+    sampler: Sampler,
+    clips: ClipFrames,
+    windows: Sequence[Window],
+    plan: Plan,
+) -> Likelihood | None:
+    """-log p of the true motion tokens (or the true state) of each step of each window, given the true past.
+
+    None if the sampler has no density, as one without chance, or if it is not known.
+    """
+    parts = []
+    for begin in range(0, len(windows), plan.batch):
+        scene = Scene(models, clips, windows[begin : begin + plan.batch], plan.history, plan.steps)
+        parts.append(torch.stack([_nll(scene, step, predictor, sampler, plan) for step in range(plan.steps)], dim=1))
+    nll = torch.cat(parts)
+    return None if bool(nll.isnan().any()) else Likelihood(predictor.predicts, nll.cpu().numpy())
+
+
+def _nll(scene: Scene, step: int, predictor: Predictor, sampler: Sampler, plan: Plan) -> Tensor:
+    """Of step `step`, counted from 0, in nats per value: [B]."""
+    with mixed_precision(scene.models.device, plan.mixed_precision):
+        context = last_of(scene.context(step), predictor.geometry.history)
+        last = scene.history + step
+        target = scene.motion(last) if predictor.predicts == "motion" else scene.state(last + 1)
+    generators = [window_generator(plan.seed, window, OF_DENSITY + step) for window in scene.windows]
+    # In float32: rounding to bfloat16 would be summed over all values.
+    return -predictor.log_density(context, target, sampler, generators).float() / target[0].numel()
