@@ -26,7 +26,7 @@ RESERVED = ("controls", "learned")
 DEFAULTS: dict[str, dict[str, Any]] = {
     "flow": {"kind": "flow", "samplers": ["5", "20", "50"], "training": {"steps": 700}},
     "gmm": {"kind": "gmm", "samplers": ["sample", "mean"], "training": {"steps": 500}},
-    "state": {"kind": "state", "samplers": ["20"], "guess": "linear", "training": {"steps": 400, "batch": 16}},
+    "state": {"kind": "state", "samplers": ["20"], "training": {"steps": 400, "batch": 16}},
 }
 """The entries of a run that says nothing; what a run says of an entry is laid over that of the same name."""
 

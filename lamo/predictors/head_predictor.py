@@ -18,7 +18,9 @@ from lamo.predictors.whitening import Whitening
 class Head(Protocol):
     """A distribution of motion tokens x [B, L, M, D_m] or states x [B, P, D_z] given the features of the context."""
 
-    def loss(self, features: Features, target: Tensor, generator: Generator) -> Tensor: ...
+    def loss(
+        self, features: Features, target: Tensor, generator: Generator, whitening: Whitening | None = None
+    ) -> Tensor: ...
 
     def sample(self, features: Features, sampler: Sampler, generator: Randomness) -> Tensor: ...
 
@@ -65,7 +67,7 @@ class HeadPredictor(Predictor):
         left = target - self.guess(context)
         if self.whitening:
             left = self.whitening.whiten(left)
-        return self.head.loss(self.backbone(context), left, generator)
+        return self.head.loss(self.backbone(context), left, generator, self.whitening)
 
     def sample(self, context: Context, sampler: Sampler, generator: Randomness) -> Tensor:
         if isinstance(sampler, GuessSampler):

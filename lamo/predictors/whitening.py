@@ -82,6 +82,11 @@ class Whitening(nn.Module):
         with torch.autocast(white.device.type, enabled=False):
             return (self._stretch(white.float().flatten(1), self.deviations) * self.scale).view(white.shape)
 
+    def mean_variance(self) -> Tensor:
+        """Mean of the diagonal of Sigma."""
+        inside = (self.deviations.square() - 1) * (self.directions.T * self.scale).square().sum(1)
+        return (self.scale.square().sum() + inside.sum()) / len(self.scale)
+
     def log_det(self) -> Tensor:
         """log |det W|, by which log-densities of y become those of m: log p(m) = log p(y) + log |det W|."""
         return -(self.scale.log().sum() + self.deviations.log().sum())

@@ -36,7 +36,7 @@ def fitted(rank: int, seed: int = 0) -> tuple[Whitening, torch.Tensor]:
 
 
 @given(rank=st.sampled_from([1, 5, VALUES]), seed=st.integers(0, 50))
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_it_whitens_and_colours_and_knows_the_density(rank, seed):
     whitening, sigma = fitted(rank, seed)
     unit = torch.eye(VALUES).view(VALUES, 3, 4)
@@ -47,6 +47,7 @@ def test_it_whitens_and_colours_and_knows_the_density(rank, seed):
     values = torch.randn(5, 3, 4, generator=torch.Generator().manual_seed(seed))
     exact = torch.distributions.MultivariateNormal(torch.zeros(VALUES), sigma).log_prob(values.flatten(1))
     torch.testing.assert_close(whitening.log_density(values), exact, atol=1e-3, rtol=1e-4)
+    torch.testing.assert_close(whitening.mean_variance(), sigma.diagonal().mean())
 
 
 def test_with_all_components_it_is_the_symmetric_root():
@@ -88,6 +89,22 @@ def test_a_new_flow_draws_its_noise_for_any_number_of_steps(steps):
     drawn = head.sample(features, sampler(f"flow-{steps}"), torch.Generator().manual_seed(1))
     noise = torch.randn(7, 2, 3, 6, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(drawn, noise)
+
+
+def test_a_flow_counts_errors_in_white_and_in_original_units():
+    whitening, _ = fitted(5)
+    head, features = FlowHead(4, 8, 16, 2, white=True), Features(torch.randn(64, 3, 8))
+    target = torch.randn(64, 3, 4)
+    plain = head.loss(features, target, torch.Generator().manual_seed(1))
+    both = head.loss(features, target, torch.Generator().manual_seed(1), whitening)
+    # A new head says nothing, and white targets have unit variance in either count.
+    torch.testing.assert_close(both / plain, torch.tensor(2.0), atol=0.15, rtol=0)
+    # An error along the direction in which all values move together weighs as much as that direction varies.
+    with torch.no_grad():
+        head.out.bias.copy_(torch.full((4,), 0.5))
+    moved = whitening.colour(torch.full((1, 3, 4), 0.5)).square().mean() / whitening.mean_variance()
+    more = head.loss(features, target, torch.Generator().manual_seed(1), whitening) - both
+    torch.testing.assert_close(more, 0.25 + moved, atol=0.2, rtol=0.2)
 
 
 def test_a_new_mixture_has_mean_zero_and_unit_variance():

@@ -19,6 +19,7 @@ from lamo.predictors.flow.ode import Field, integrate
 from lamo.predictors.flow.sampler import FlowSampler
 from lamo.predictors.interface import Randomness, Sampler
 from lamo.predictors.randomness import normal, uniform
+from lamo.predictors.whitening import Whitening
 
 TAU_WIDTH = 128
 
@@ -135,15 +136,26 @@ class FlowHead(nn.Module):
         shift, scale = self.modulation(condition).chunk(2, dim=-1)
         return self.out(self.norm(x) * (1 + scale) + shift)
 
-    def loss(self, features: Features, target: Tensor, generator: Generator) -> Tensor:
-        """Flow-matching objective (eq. 11), mean over batch, positions and dimensions; target x_1 [B, ..., D]."""
+    def loss(
+        self, features: Features, target: Tensor, generator: Generator, whitening: Whitening | None = None
+    ) -> Tensor:
+        """Flow-matching objective (eq. 11), mean over batch, positions and dimensions; target x_1 [B, ..., D].
+
+        With `whitening` the error counts in the original units too, in parts of their mean variance. White units alone
+        make all directions count alike, and an error that is the same in every token, small in each, is many standard
+        deviations of the one direction in which tokens move together. The optimum is the same: it is the mean velocity
+        under every quadratic loss.
+        """
         x0 = normal(tuple(target.shape), generator, target)
         tau = uniform((target.shape[0],), generator, target)
         point = straight_path(x0, target, _spread(tau, target))
         velocity = point.velocity
         if self.white:
             velocity = velocity - _spread(gaussian.rate(tau), target) * point.position
-        return F.mse_loss(self.velocity(point.position, tau, features.tokens).float(), velocity)
+        error = self.velocity(point.position, tau, features.tokens).float() - velocity
+        if whitening is None:
+            return error.square().mean()
+        return error.square().mean() + whitening.colour(error).square().mean() / whitening.mean_variance()
 
     def sample(self, features: Features, sampler: Sampler, generator: Randomness) -> Tensor:
         """Integrates the velocity from x_0 ~ N(0, I) at tau = 0 to tau = 1; [B, ..., D].

@@ -15,6 +15,7 @@ from lamo.predictors.backbone import Features
 from lamo.predictors.gmm.sampler import GmmSampler
 from lamo.predictors.interface import Randomness, Sampler
 from lamo.predictors.randomness import normal, uniform
+from lamo.predictors.whitening import Whitening
 
 LOG_SIGMA_RANGE = (-4.0, 1.0)
 """Bounds of log sigma, in normalised units; own choice, the paper is silent."""
@@ -120,11 +121,13 @@ class GmmHead(nn.Module):
         low, high = self.log_sigma_range
         return Mixture(log_weights, mean, low + (high - low) * bounded.sigmoid())
 
-    def loss(self, features: Features, target: Tensor, generator: Generator) -> Tensor:
+    def loss(
+        self, features: Features, target: Tensor, generator: Generator, whitening: Whitening | None = None
+    ) -> Tensor:
         """(-log p - lambda H(pi)) of eq. 13, divided by the number of values of a target: nats per value.
 
         The division keeps the loss, the gradient norm and so the clipping comparable across token counts; it moves no
-        minimum, since both terms are divided.
+        minimum, since both terms are divided. The likelihood is the same in all units, so `whitening` adds nothing.
         """
         mixture = self.mixture(features)
         objective = -mixture.log_density(target) - self.entropy_weight * mixture.entropy_of_weights()
