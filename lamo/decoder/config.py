@@ -17,6 +17,12 @@ class DecoderTraining(ValidatedConfig):
     validate_every: int = Field(
         70, ge=0, description="steps between two measurements of the PSNR on held-out frames; 0: only at the end"
     )
+    gradient_loss: float = Field(
+        0.05,
+        ge=0,
+        description="weight of the mean absolute error of the differences between neighbouring pixels, beside the mean "
+        "squared error of pixels; the paper: 0 (docs/decoder.md)",
+    )
 
 
 class DecoderShape(Section):
@@ -25,6 +31,12 @@ class DecoderShape(Section):
     depth: int = Field(6, ge=1, description="transformer blocks; paper: 6")
     width: int = Field(96, ge=8, description="token width")
     heads: int = Field(3, ge=1, description="attention heads")
+    convolutions: int = Field(
+        3,
+        ge=0,
+        description="3 x 3 convolutions after the patches, which remove their grid from the images; the paper: 0 "
+        "(docs/decoder.md)",
+    )
 
 
 class DecoderConfig(DecoderShape):

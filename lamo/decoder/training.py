@@ -13,7 +13,7 @@ from torch import Tensor
 from lamo.decoder.config import DecoderConfig
 from lamo.decoder.pixel_decoder import PixelDecoder
 from lamo.errors import LamoError
-from lamo.images import decibels, to_unit
+from lamo.images import decibels, gradients, to_unit
 from lamo.nn.flops import build
 from lamo.stores.windows import ShardArray, Windows
 from lamo.training.device import mixed_precision
@@ -62,20 +62,28 @@ class _Rows:
 
 
 class DecoderTask(Task[DecoderRows]):
-    """A step of the decoder's training: the mean squared error of d(z_t) against x_t (eq. 16)."""
+    """A step of the decoder's training.
+
+    Its loss is the mean squared error of d(z_t) against x_t (eq. 16), and `gradient_loss` with the weight of that name.
+    """
 
     def __init__(
         self, config: DecoderConfig, state_width: int, grid: tuple[int, int], patch: int, device: torch.device
     ) -> None:
         self.decoder = build(lambda: PixelDecoder(config, state_width, grid, patch), device)
+        self.gradient_weight = config.training.gradient_loss
         self.device = device
         super().__init__("decoder", config.training, {"decoder": self.decoder})
 
     def loss(self, rows: DecoderRows) -> dict[str, Tensor]:
-        """The mean squared error, of pixels in 0..1."""
+        """The loss and its two parts, of pixels in 0..1."""
         with mixed_precision(self.device, self.config.mixed_precision):
             predicted = self.decoder(rows.states.to(self.device).float())
-        return {"loss": F.mse_loss(predicted, to_unit(rows.frames, self.device))}
+        truth = to_unit(rows.frames, self.device)
+        squared = F.mse_loss(predicted, truth)
+        gradient = gradient_loss(predicted, truth)
+        total = squared + self.gradient_weight * gradient
+        return {"loss": total, "loss_pixels": squared.detach(), "loss_gradients": gradient.detach()}
 
     def example_rows(self, batch: int) -> DecoderRows:
         """Black frames and zero states."""
@@ -84,6 +92,15 @@ class DecoderTask(Task[DecoderRows]):
         frames = torch.zeros(batch, rows * patch, columns * patch, 3, dtype=torch.uint8)
         states = torch.zeros(batch, rows * columns, self.decoder.embed.in_features, dtype=torch.float16)
         return DecoderRows(frames, states)
+
+
+def gradient_loss(predicted: Tensor, truth: Tensor) -> Tensor:
+    """Mean absolute error of the differences between neighbouring pixels of [B, 3, H, W], both directions added.
+
+    An error that varies slowly costs nothing here, one with edges in it, such as those of patches, does.
+    """
+    across, down = gradients(predicted - truth)
+    return across.abs().mean() + down.abs().mean()
 
 
 def train_decoder(
@@ -109,7 +126,7 @@ def train_decoder(
 
     @torch.no_grad()
     def validate() -> dict[str, float]:
-        return {"held_out_psnr": float(decibels(task.loss(checked)["loss"]))}
+        return {"held_out_psnr": float(decibels(task.loss(checked)["loss_pixels"]))}
 
     draws = ShuffledRows(len(rows), rows.read, config.training.batch, seed)
     log = fit(task, draws, session, validate, config.training.validate_every)

@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 import torch
 
-from lamo.decoder.pixel_decoder import PixelDecoder, saved_shape
+from lamo.decoder.pixel_decoder import PixelDecoder
 from lamo.errors import LamoError
 from lamo.midway.network import Midway
 from lamo.midway.saved import read_saved
@@ -17,7 +16,6 @@ from lamo.predictors.cost import Size, backbone_flops, sampling_flops, size_of, 
 from lamo.predictors.interface import Geometry
 from lamo.predictors.kinds import PredictorConfig, find_kind
 from lamo.predictors.saved import read_settings
-from lamo.training.model_files import load_config
 
 
 @dataclass(frozen=True)
@@ -110,16 +108,13 @@ def count_step(midway: str | Path, decoder: str | Path, levels: Sequence[int]) -
         motion = torch.randn(batch, model.levels, shape.tokens, shape.width)
         return lambda: model.step(z, motion, only=levels)
 
-    return Step(count_flops(forward), count_flops(lambda batch: _decoding(load_config(decoder), batch)))
+    def decoding(batch: int) -> Run:
+        model = build(lambda: PixelDecoder.untrained(decoder)).eval().requires_grad_(False)
+        rows, columns = model.grid
+        state = torch.randn(batch, rows * columns, model.embed.in_features)
+        return lambda: model(state)
 
-
-def _decoding(saved: dict[str, Any], batch: int) -> Run:
-    rows, columns = saved["grid"]
-    model = build(
-        lambda: PixelDecoder(saved_shape(saved), saved["state_width"], (rows, columns), saved["patch"])
-    ).eval()
-    state = torch.randn(batch, rows * columns, saved["state_width"])
-    return lambda: model.requires_grad_(False)(state)
+    return Step(count_flops(forward), count_flops(decoding))
 
 
 def compare(trained: Sequence[Trained], samplers: Mapping[str, Sequence[str]], step: Step) -> list[Method]:

@@ -30,47 +30,58 @@ def config(training: dict[str, Any] | None = None, **size) -> DecoderConfig:
     return DecoderConfig.model_validate({**SIZE, **size, "training": TRAINING | (training or {})})
 
 
-@pytest.fixture
-def decoder() -> PixelDecoder:
+def changed(**size) -> PixelDecoder:
+    """A decoder none of whose weights is as at the start."""
     torch.manual_seed(0)
-    model = PixelDecoder(config(), STATE, GRID, PATCH)
+    model = PixelDecoder(config(**size), STATE, GRID, PATCH)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
     return model.eval()
 
 
-def test_patches_are_put_in_their_places_channel_by_channel(decoder):
+@pytest.fixture
+def decoder() -> PixelDecoder:
+    return changed()
+
+
+@pytest.fixture
+def patches_alone() -> PixelDecoder:
+    """The paper's decoder."""
+    return changed(convolutions=0)
+
+
+def test_patches_are_put_in_their_places_channel_by_channel(patches_alone):
     # With a zero weight every token emits the bias: one known patch, everywhere.
     known = torch.arange(48.0).view(3, PATCH, PATCH)
-    torch.nn.init.zeros_(decoder.to_pixels.weight)
-    decoder.to_pixels.bias.data = known.flatten()
-    image = decoder(torch.randn(1, 6, STATE))[0]
+    torch.nn.init.zeros_(patches_alone.to_pixels.weight)
+    patches_alone.to_pixels.bias.data = known.flatten()
+    image = patches_alone(torch.randn(1, 6, STATE))[0]
     torch.testing.assert_close(image, known.repeat(1, *GRID) + 0.5)
 
 
-def test_tokens_are_laid_out_row_by_row(decoder):
+def test_tokens_are_laid_out_row_by_row(patches_alone):
     class Label(torch.nn.Module):
         """Emits the number of the token in every pixel of its patch."""
 
         def forward(self, tokens):
             return torch.arange(6.0).view(1, 6, 1).expand(len(tokens), -1, 48)
 
-    decoder.to_pixels = Label()
-    image = decoder(torch.randn(2, 6, STATE)) - 0.5
+    patches_alone.to_pixels = Label()
+    image = patches_alone(torch.randn(2, 6, STATE)) - 0.5
     expected = torch.arange(6.0).view(GRID).repeat_interleave(PATCH, 0).repeat_interleave(PATCH, 1)
     torch.testing.assert_close(image, expected.expand(2, 3, -1, -1))
 
 
-def test_folding_undoes_the_cutting_into_patches(decoder):
+def test_folding_undoes_the_cutting_into_patches(patches_alone):
     images = torch.rand(2, 3, 8, 12)
 
     class Known(torch.nn.Module):
         def forward(self, tokens):
             return F.unfold(images - 0.5, PATCH, stride=PATCH).transpose(1, 2)
 
-    decoder.to_pixels = Known()
-    torch.testing.assert_close(decoder(torch.randn(2, 6, STATE)), images)
+    patches_alone.to_pixels = Known()
+    torch.testing.assert_close(patches_alone(torch.randn(2, 6, STATE)), images)
 
 
 def test_each_frame_is_decoded_alone_and_places_are_told_apart(decoder):
@@ -93,13 +104,33 @@ def test_a_saved_decoder_computes_the_same_and_is_frozen(decoder, tmp_path):
     assert torch.equal(loaded(state), decoder(state))
 
 
-def test_a_decoder_saved_with_the_settings_of_its_training_is_still_read(decoder, tmp_path):
-    decoder.save(tmp_path)
+def test_a_decoder_of_an_earlier_version_is_still_read(patches_alone, tmp_path):
+    """They had no convolutions; the earliest saved the settings of the training beside the sizes."""
+    patches_alone.save(tmp_path)
     saved = read_json(tmp_path / "config.json")
+    del saved["decoder"]["convolutions"]
     saved["decoder"] |= {"steps": 350, "batch": 48, "learning_rate": 0.002, "weight_decay": 0.01, "warmup": 0.05}
     write_json(tmp_path / "config.json", saved)
     state = torch.randn(2, 6, STATE)
-    assert torch.equal(PixelDecoder.load(tmp_path)(state), decoder(state))
+    assert torch.equal(PixelDecoder.load(tmp_path)(state), patches_alone(state))
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({"decoder": {"depth": 1, "heads": 2}}, "KeyError: 'width'"),
+        ({"decoder": {**SIZE, "depth": 0}}, "depth .* greater than or equal to 1"),
+        ({"decoder": None}, "TypeError"),
+        ({"grid": 6}, "TypeError"),
+    ],
+    ids=["a size missing", "no depth", "nothing", "no grid"],
+)
+def test_settings_of_no_decoder_are_refused_in_one_line(decoder, tmp_path, changes, found):
+    decoder.save(tmp_path)
+    write_json(tmp_path / "config.json", read_json(tmp_path / "config.json") | changes)
+    with pytest.raises(LamoError, match=rf"config\.json: not the settings .*{found}.*; run stage 04 again") as caught:
+        PixelDecoder.load(tmp_path)
+    assert "\n" not in str(caught.value)
 
 
 def test_weights_of_another_decoder_are_refused(decoder, tmp_path):
