@@ -5,9 +5,14 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 from filelock import FileLock
+
+# How long an example takes says nothing on a busy machine.
+hypothesis.settings.register_profile("busy", deadline=None)
+hypothesis.settings.load_profile("busy")
 
 # The tests' tensors are tiny: a second thread gains nothing, and beside other work it costs many times as much.
 torch.set_num_threads(1)

@@ -62,7 +62,7 @@ def test_in_figures_as_well(kind):
     assert picture(one, width=4000) != picture(other, width=4000)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.text(max_size=60), min_size=2, max_size=2, unique=True), st.sampled_from([100, 380]))
 def test_any_two_names_look_different(names, width):
     shown = [short_name(name, 13, width) for name in names]

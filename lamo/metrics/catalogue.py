@@ -164,9 +164,10 @@ _DECLARED = (
         about=_LATENT,
     ),
     Metric(
-        "nll_motion", "NLL", better="lower", decimals=3, unit="nats/value", table="samples", of_samples=True,
-        about="negative log-likelihood of the true motion tokens that lead to a step given the true past, nats per "
-        "value, exact for mixtures and Gaussians, estimated without bias for flows; n/a where a row has no density",
+        "nll_motion", "NLL of a step", better="lower", decimals=3, unit="nats/value", table="samples", of_samples=True,
+        about="negative log-likelihood of the true motion tokens that lead to this step from the one before, given the "
+        "true past, nats per normalised value; exact for mixtures and Gaussians, for flows that of their differential "
+        "equation whatever the number of steps, estimated without bias; n/a where a row has no density",
     ),
     Metric(
         "nll_state", "NLL of states", better="lower", decimals=3, unit="nats/value", table="samples", of_samples=True,

@@ -21,7 +21,7 @@ from lamo.predictors.whitening import Whitening
 from lamo.statistics.normal_equations import NormalEquations
 
 ALL_VALUES = 2048
-"""Values of a step up to which all of them are regressed."""
+"""Values of a step up to which the guess is made in all components, as far as `BASIS_WINDOWS` tell them."""
 RANK = 512
 """Principal components that the guess is made in where a step has more values."""
 WINDOWS = 12_000
@@ -108,7 +108,7 @@ class LinearGuess(nn.Module):
         count = min(count, WINDOWS)
         steps = torch.cat([past[:, -1].flatten(1) for past, _ in read(min(count, BASIS_WINDOWS))])
         self.basis.copy_(_principal_components(steps, self.basis.shape[1]))
-        folds, outside = self._sums(read(count))
+        folds, outside = self._sums(read(count), count)
         whole = sum(folds[1:], folds[0])
         found = whole.solve(self.ridge * whole.rows)
         self.weight.copy_(found[:-1])
@@ -122,17 +122,20 @@ class LinearGuess(nn.Module):
         together, alone = covariance[:known, :known], covariance.diagonal()[known:]
         self.residual.fit(self.basis, torch.block_diag(together, alone.diag()), outside / whole.rows)
 
-    def _sums(self, windows: Windows) -> tuple[list[NormalEquations], Tensor]:
+    def _sums(self, windows: Windows, count: int) -> tuple[list[NormalEquations], Tensor]:
         """What the regression needs of the windows of each fold, and the sum of the squares outside the components."""
+        seen = 0
         folds = [NormalEquations(len(self.weight) + 1, len(self.bias), self.basis.device) for _ in range(FOLDS)]
         outside = torch.zeros(len(self.basis), dtype=torch.float64, device=self.basis.device)
         for past, target in windows:
             inputs = torch.nn.functional.pad(self._inputs(past), (0, 1), value=1.0)
             wanted = target.flatten(1) @ self.basis
             outside += (target.flatten(1) - wanted @ self.basis.T).square().sum(0).double()
-            # Of neighbouring windows, so that a fold's clips are hardly in the others.
-            for fold, x, y in zip(folds, inputs.tensor_split(FOLDS), wanted.tensor_split(FOLDS), strict=True):
-                fold.add(x, y)
+            # Folds are stretches of the windows in their order, so that hardly any clip is in two of them.
+            fold = torch.arange(seen, seen + len(past)) * FOLDS // count
+            for number in fold.unique().tolist():
+                folds[number].add(inputs[fold == number], wanted[fold == number])
+            seen += len(past)
         return folds, outside
 
 

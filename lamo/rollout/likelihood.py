@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from lamo.errors import LamoError
 from lamo.predictors.interface import Predictor, Sampler
 from lamo.rollout.autoregressive import Plan, last_of, window_generator
 from lamo.rollout.frozen_models import FrozenModels, Scene
@@ -13,7 +14,7 @@ from lamo.stores.rollouts import Likelihood, Window
 from lamo.training.device import mixed_precision
 
 OF_DENSITY = 2**31
-"""In the place of the number of a sample, for the random numbers of the estimated density of the first step."""
+"""Number of a step's density in the place of a sample's, so that its random numbers are its own."""
 
 
 @torch.inference_mode()
@@ -28,13 +29,25 @@ def likelihood(
     """-log p of the true motion tokens (or the true state) of each step of each window, given the true past.
 
     None if the sampler has no density, as one without chance, or if it is not known.
+
+    Raises:
+        LamoError: some densities are not finite, others are.
     """
     parts = []
     for begin in range(0, len(windows), plan.batch):
         scene = Scene(models, clips, windows[begin : begin + plan.batch], plan.history, plan.steps)
         parts.append(torch.stack([_nll(scene, step, predictor, sampler, plan) for step in range(plan.steps)], dim=1))
     nll = torch.cat(parts)
-    return None if bool(nll.isnan().any()) else Likelihood(predictor.predicts, nll.cpu().numpy())
+    if bool(nll.isnan().all()):
+        return None
+    bad = (~nll.isfinite()).any(dim=1)
+    if bool(bad.any()):
+        window = windows[int(bad.nonzero()[0])]
+        raise LamoError(
+            f"{sampler.label}: the likelihood of the window at frame {window.start} of clip {window.clip_id} is not "
+            "finite; train the predictor longer or at a lower learning rate"
+        )
+    return Likelihood(predictor.predicts, nll.cpu().numpy())
 
 
 def _nll(scene: Scene, step: int, predictor: Predictor, sampler: Sampler, plan: Plan) -> Tensor:

@@ -107,6 +107,6 @@ def _read_numbers(store: Path, group: zarr.Group, name: str) -> np.ndarray:
     if finite.any() and not finite.all():
         raise LamoError(
             f"{store}/{name}: found {(~finite).sum()} of {values.size} numbers that are not finite, expected all or "
-            "none (methods without a latent state); the rollout diverged, run stage 06 again"
+            "none (methods without latent states or densities); the rollout diverged, run stage 06 again"
         )
     return values

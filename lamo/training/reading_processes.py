@@ -98,7 +98,8 @@ class ReadingProcesses(Generic[Draw, Batch]):
                     raise
             except (EOFError, OSError) as error:
                 # A killed process closes its files before PyTorch can see that it has ended.
-                found = _first_ended(self._batches._workers)
+                patience = END_S if isinstance(error, EOFError | ConnectionError) else 0.0
+                found = _first_ended(self._batches._workers, patience)
                 if found is None:
                     raise
                 text = f"DataLoader worker (pid {found.pid}) ended with exit code {found.exitcode}"
@@ -137,9 +138,9 @@ def shared_memory() -> str:
     return f"{SHARED} has {total:.0f} MB, {free:.0f} MB free"
 
 
-def _first_ended(processes: Sequence[BaseProcess]) -> BaseProcess | None:
-    """The first of these that has ended, waited for up to five seconds."""
-    wait([process.sentinel for process in processes], timeout=END_S)
+def _first_ended(processes: Sequence[BaseProcess], patience: float) -> BaseProcess | None:
+    """The first of these that has ended, waited for `patience` seconds."""
+    wait([process.sentinel for process in processes], timeout=patience)
     return next((process for process in processes if process.exitcode is not None), None)
 
 

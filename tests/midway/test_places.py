@@ -14,7 +14,7 @@ CPU = torch.device("cpu")
 sides = st.integers(1, 6)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(height=sides, width=sides, radius=st.integers(0, 3))
 def test_neighbourhoods_hold_the_places_around_each_patch(height, width, radius):
     index, inside = neighbourhood((height, width), radius, CPU)
@@ -31,7 +31,7 @@ def test_neighbourhoods_hold_the_places_around_each_patch(height, width, radius)
     assert index.max() < height * width
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(height=st.integers(2, 7), columns=st.integers(1, 4), factor=st.integers(1, 3), heads=st.integers(2, 4))
 def test_regions_share_the_grid_out_among_the_tokens(height, columns, factor, heads):
     tokens, width = 2 * columns, columns * factor

@@ -170,7 +170,7 @@ def test_initial_weights_keep_the_scale_of_their_inputs():
     torch.nn.Sequential(torch.nn.Linear(4, 4, bias=False)).apply(init_weights)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(height=st.integers(1, 24), width=st.integers(1, 40), quarter=st.integers(4, 8))
 def test_positions_are_distinct_and_rows_and_columns_have_their_own_halves(height, width, quarter):
     table = sincos_position(height, width, 4 * quarter)

@@ -37,7 +37,7 @@ def test_straight_path_joins_its_ends_at_constant_velocity(tau, seed):
 
 @pytest.mark.parametrize("solver", SOLVERS)
 @given(steps=st.integers(1, 7))
-@settings(max_examples=7, deadline=None)
+@settings(max_examples=7)
 def test_constant_velocity_is_integrated_exactly(solver, steps):
     x, velocity = torch.tensor([1.0, -2.0], dtype=torch.float64), torch.tensor([0.5, 3.0], dtype=torch.float64)
     torch.testing.assert_close(integrate(lambda x, tau: velocity, x, steps, solver), x + velocity)

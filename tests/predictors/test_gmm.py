@@ -24,7 +24,7 @@ def random_mixture(batch: int, components: int, seed: int) -> Mixture:
 
 
 @given(components=st.integers(1, 5), seed=st.integers(0, 1000))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_density_equals_torch_distributions(components, seed):
     mixture = random_mixture(3, components, seed)
     value = torch.randn(3, 2, 3, 4, generator=torch.Generator().manual_seed(seed + 1)).double()

@@ -36,7 +36,7 @@ def fitted(rank: int, seed: int = 0) -> tuple[Whitening, torch.Tensor]:
 
 
 @given(rank=st.sampled_from([1, 5, VALUES]), seed=st.integers(0, 50))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_it_whitens_and_colours_and_knows_the_density(rank, seed):
     whitening, sigma = fitted(rank, seed)
     unit = torch.eye(VALUES).view(VALUES, 3, 4)

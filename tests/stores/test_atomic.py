@@ -100,7 +100,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=25, deadline=None)  # each example waits for the disk
+@settings(max_examples=25)  # each example waits for the disk
 @given(value=JSON)
 def test_json_comes_back_as_written(tmp_path_factory, value):
     path = tmp_path_factory.getbasetemp() / "value.json"

@@ -17,7 +17,7 @@ from lamo.stores import rows as rows_module
 from lamo.stores.rows import RowReader, RowWriter, shard_file
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     blocks=st.lists(st.integers(0, 9), max_size=6),
     row=st.lists(st.integers(1, 3), max_size=3),
@@ -52,14 +52,14 @@ class TestReadsEqualNumPy:
 
     VALUES = np.random.default_rng(3).integers(0, 9, (23, 4, 3)).astype(np.float16)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(picks=st.lists(st.integers(-23, 22), max_size=40))
     def test_by_number(self, readers, picks):
         picks = np.array(picks, dtype=np.int64)
         for reader in readers:
             np.testing.assert_array_equal(reader[picks], self.VALUES[picks])
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(
         start=st.integers(-30, 30) | st.none(),
         stop=st.integers(-30, 30) | st.none(),

@@ -61,7 +61,7 @@ def test_a_window_is_found_in_its_shard(stored_shards):
     assert places == [(0, 0), (0, 1), (0, 4), (0, 5), (0, 6), (0, 7), (2, 0), (2, 1), (2, 2), (2, 3), (2, 4)]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(picks=st.lists(st.integers(0, 10), min_size=1, max_size=12), data=st.data())
 def test_stored_rows_and_rows_in_memory_agree(stored_shards, picks, data):
     stored, held = (Windows(shards, 3) for shards in stored_shards)

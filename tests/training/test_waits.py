@@ -131,14 +131,17 @@ def test_a_worker_that_is_killed_is_told_at_once():
 
 def test_so_is_one_that_is_killed_while_its_batch_is_taken_over(monkeypatch):
     """The kernel closes the files of a killed process first, and only then can be seen that it has ended."""
+    read_by = set()
 
     def half_dead(*_):
-        (worker,) = multiprocessing.active_children()
+        (worker,) = (child for child in multiprocessing.active_children() if child.pid in read_by)
         threading.Timer(0.3, worker.kill).start()
         raise EOFError
 
     def training():
         with Loader(lambda draw: Rows(torch.zeros(2)), iter(range(9)), 1) as batches:
+            next(batches)
+            read_by.update(batches._processes._notes.process)
             monkeypatch.setattr(reductions, "rebuild_storage_fd", half_dead)
             list(batches)
 

@@ -72,7 +72,6 @@ localrules:
     frames_sheet,
     metrics_table,
     metrics_comparisons,
-    metrics_groups,
     metrics_figures,
 
 

@@ -21,18 +21,16 @@ STEPS = 20
 
 def log_density(field: Field, value: Tensor, generator: Randomness, steps: int = STEPS) -> Tensor:
     """log p of `value` [B, ...] in nats under the flow along `field` from N(0, I): [B]."""
-    # Gradients are needed here, also where nothing is trained.
-    with torch.inference_mode(False):
-        x = value.detach().clone().float()
-        divergence = torch.zeros(len(x), device=x.device)
-        for index in range(steps, 0, -1):
-            end, divergence_at_end = _with_divergence(field, x, index / steps, generator)
-            guess = x - end / steps
-            start, divergence_at_start = _with_divergence(field, guess, (index - 1) / steps, generator)
-            x = x - (start + end) / (2 * steps)
-            divergence = divergence + (divergence_at_start + divergence_at_end) / (2 * steps)
-        normal = -0.5 * (x.square().flatten(1).sum(1) + x[0].numel() * math.log(2 * math.pi))
-        return normal - divergence
+    x = value.detach().clone().float()
+    divergence = torch.zeros(len(x), device=x.device)
+    for index in range(steps, 0, -1):
+        end, divergence_at_end = _with_divergence(field, x, index / steps, generator)
+        guess = x - end / steps
+        start, divergence_at_start = _with_divergence(field, guess, (index - 1) / steps, generator)
+        x = x - (start + end) / (2 * steps)
+        divergence = divergence + (divergence_at_start + divergence_at_end) / (2 * steps)
+    normal = -0.5 * (x.square().flatten(1).sum(1) + x[0].numel() * math.log(2 * math.pi))
+    return normal - divergence
 
 
 def _with_divergence(field: Field, x: Tensor, tau: float, generator: Randomness) -> tuple[Tensor, Tensor]:

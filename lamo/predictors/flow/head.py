@@ -143,8 +143,8 @@ class FlowHead(nn.Module):
 
         With `whitening` the error counts in the original units too, in parts of their mean variance. White units alone
         make all directions count alike, and an error that is the same in every token, small in each, is many standard
-        deviations of the one direction in which tokens move together. The optimum is the same: it is the mean velocity
-        under every quadratic loss.
+        deviations of the one direction in which tokens move together. A head that can represent the mean velocity has
+        it as its optimum in all units; one whose tokens do not see each other gets a compromise between the two.
         """
         x0 = normal(tuple(target.shape), generator, target)
         tau = uniform((target.shape[0],), generator, target)
@@ -174,7 +174,9 @@ class FlowHead(nn.Module):
 
         An estimate without bias, up to the error of the integration (`lamo.predictors.flow.density`).
         """
-        return log_density(self._field(features.tokens), value, generator)
+        # Gradients cannot be taken of tensors that were made for inference alone.
+        with torch.inference_mode(False):
+            return log_density(self._field(features.tokens.detach().clone()), value, generator)
 
     def _field(self, tokens: Tensor) -> Field:
         """What a sample integrates, given h_t [B, ..., d]: x on plain values, w = x / c on white ones."""

@@ -73,9 +73,9 @@ class GmmHead(nn.Module):
 
     log sigma = min + (max - min) sigmoid(raw) can neither vanish nor explode, whatever the weights.
 
-    On `white` values it starts with their mean and covariance, which makes it the linear model: all components have
-    mean 0 and weight 1/C, and differ in sigma alone, of which the mean square is 1. Some windows leave far more than
-    others, so scale is what tells components apart first.
+    On `white` values it starts with the mean and covariance of the linear model: all components have mean 0 and weight
+    1/C, and differ in sigma alone, of which the mean square is 1. Some windows leave far more than others, so scale is
+    what tells components apart first.
     """
 
     def __init__(
