@@ -84,14 +84,15 @@ def training_flops(config: PredictorConfig, geometry: Geometry, batch: int = 1) 
 
 
 def backbone_flops(config: PredictorConfig, geometry: Geometry) -> int:
-    """Operations of the context transformer and the linear guess for one window, without gradients."""
+    """Operations that a window takes once: context transformer, linear guess, coordinates; without gradients."""
 
     def work(batch: int) -> Run:
         model = make(config, geometry).eval().requires_grad_(False)
         context = example(geometry, batch)[0]
         if not isinstance(model, HeadPredictor):
             return lambda: None
-        return lambda: (model.backbone(context), model.guess(context))
+        colour = model.whitening.colour if model.whitening else torch.Tensor.clone
+        return lambda: (model.backbone(context), colour(torch.as_tensor(model.guess(context))))
 
     return count_flops(work)
 

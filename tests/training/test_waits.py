@@ -192,14 +192,9 @@ def test_a_batch_that_finds_no_room_is_read_by_the_training_itself(monkeypatch, 
     assert [int(batch.values[0]) for batch in found] == list(range(8))
     assert [int(batch.more[0]) for batch in found] == list(range(8))
     (text,) = said()
-    for part in (
-        "cannot hand their batches over",
-        "No space left on device",
-        "/dev/shm has",
-        "--shm-size",
-        "loader_workers",
-    ):
+    for part in ("cannot hand their batches over", "No space left on device", "/dev/shm has", "--shm-size"):
         assert part in text
+    assert "loader_workers" in text
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="a small /dev/shm needs root")

@@ -21,7 +21,9 @@ METHODS = {
 }
 
 LATENT = {"drift", "energy_score_latent", "spread_latent"}
-EVERYWHERE = {*METRICS, "fd_world", "fd_world_inf", "kid_world"} - LATENT
+# Of learned rows: three of motion, one of states.
+LIKELIHOODS = {"nll_motion": 3, "nll_state": 1}
+EVERYWHERE = {*METRICS, "fd_world", "fd_world_inf", "kid_world"} - LATENT - LIKELIHOODS.keys()
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +35,10 @@ def table(tiny):
 def test_table_has_the_agreed_columns_methods_and_metrics(table):
     assert list(table[0]) == COLUMNS
     assert {row["method"] for row in table} == METHODS
-    assert {row["metric"] for row in table} == {*EVERYWHERE, *LATENT}
+    assert {row["metric"] for row in table} == {*EVERYWHERE, *LATENT, *LIKELIHOODS}
     assert {row["horizon_s"] for row in table} == {"0.2", "0.6", "1"}
     assert {row["sampler"] for row in table if row["method"] == "flow"} == {"flow-2", "flow-4"}
-    assert len(table) == (11 * len(EVERYWHERE) + 9 * len(LATENT)) * 3
+    assert len(table) == (11 * len(EVERYWHERE) + 9 * len(LATENT) + sum(LIKELIHOODS.values())) * 3
 
 
 def test_table_holds_numbers_but_where_two_samples_or_more_clips_are_needed(table):
