@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = ["method", "sampler", "horizon_s", "metric", "mean", "ci_low", "ci_high", "n_clips", "n_samples", "n_seeds"]
 METHODS = {
     *("flow", "gmm", "state", "oracle_motion", "constant_motion", "shuffled_motion"),
-    *("persistence_pixels", "persistence_blurred", "persistence_latent", "decoder_ceiling"),
+    *("persistence_pixels", "persistence_blurred", "persistence_latent", "decoder_ceiling", "ideal_futures"),
 }
 
 LATENT = {"drift", "energy_score_latent", "spread_latent"}
@@ -36,7 +36,7 @@ def test_table_has_the_agreed_columns_methods_and_metrics(table):
     assert {row["metric"] for row in table} == {*EVERYWHERE, *LATENT}
     assert {row["horizon_s"] for row in table} == {"0.2", "0.6", "1"}
     assert {row["sampler"] for row in table if row["method"] == "flow"} == {"flow-2", "flow-4"}
-    assert len(table) == (11 * len(EVERYWHERE) + 9 * len(LATENT)) * 3
+    assert len(table) == (12 * len(EVERYWHERE) + 9 * len(LATENT)) * 3
 
 
 def test_table_holds_numbers_but_where_two_samples_or_more_clips_are_needed(table):

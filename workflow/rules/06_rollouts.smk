@@ -6,6 +6,8 @@ UNUSED = {"fork_windows"}
 if SOURCE.labels and CONFIG.world.forks.any:
     FORK_LABELS = ["<frames>/found.parquet", SOURCE.labels[SPLITS.index("val")]]
     UNUSED = set()
+# The synthetic world can be run again from the same state.
+SCORED_CONTROLS = [*CONTROLS, *([IDEAL] if SOURCE.labels else [])]
 
 
 rule rollouts_predict:
@@ -87,3 +89,35 @@ rule rollouts_controls:
         "Stage 06: controls and true frames"
     script:
         "../scripts/06_rollouts_controls.py"
+
+
+if SOURCE.labels:
+
+    rule rollouts_ideal:
+        input:
+            found="<frames>/found.parquet",
+            truth=ancient("<rollouts>/truth.zarr"),
+            truth_manifest="<rollouts>/truth.manifest.json",
+        output:
+            store=directory(f"<rollouts>/controls/{IDEAL}.zarr"),
+            manifest=f"<rollouts>/controls/{IDEAL}.manifest.json",
+        log:
+            "<rollouts_logs>/rollouts_ideal.log",
+        benchmark:
+            "<rollouts_benchmarks>/rollouts_ideal.tsv"
+        conda:
+            "../../envs/models.yaml"
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: 8000 * attempt,
+            runtime=lambda wildcards, attempt: 120 * attempt,
+        params:
+            world=section("world", exclude={"train_videos", "val_videos", "parts"}),
+            frames=section("frames", include={"height", "width", "fit", "rate_hz"}),
+            rollouts=section("rollouts", include={"horizons_s", "samples"}),
+            history=CONFIG.predictors.longest_history,
+            code=code("06_rollouts_ideal.py"),
+        message:
+            "Stage 06: other true futures of the same windows"
+        script:
+            "../scripts/06_rollouts_ideal.py"

@@ -38,8 +38,8 @@ rule metrics_score:
         truth_manifest="<rollouts>/truth.manifest.json",
         predicted=ancient(rollouts(".zarr")),
         predicted_manifests=rollouts(".manifest.json"),
-        controls=ancient(controls(".zarr")),
-        control_manifests=controls(".manifest.json"),
+        controls=ancient(controls(".zarr", SCORED_CONTROLS)),
+        control_manifests=controls(".manifest.json", SCORED_CONTROLS),
     output:
         values="<metrics>/metrics.parquet",
         replicates="<metrics>/replicates.parquet",
@@ -182,8 +182,8 @@ rule metrics_videos:
         truth_manifest="<rollouts>/truth.manifest.json",
         predicted=ancient(rollouts(".zarr", SHOWN)),
         predicted_manifests=rollouts(".manifest.json", SHOWN),
-        controls=ancient(controls(".zarr")),
-        control_manifests=controls(".manifest.json"),
+        controls=ancient(controls(".zarr", SCORED_CONTROLS)),
+        control_manifests=controls(".manifest.json", SCORED_CONTROLS),
     output:
         sheet=report("<metrics>/contact_sheet.png", category="Rollouts", caption="../report/contact_sheet.rst"),
         videos=report(
@@ -207,7 +207,7 @@ rule metrics_videos:
         videos=CONFIG.metrics.videos.model_dump(mode="json"),
         rate_hz=CONFIG.frames.rate_hz,
         predicted=[sampler for _, sampler, _ in SHOWN],
-        controls=CONTROLS,
+        controls=SCORED_CONTROLS,
         code=code("07_metrics_videos.py"),
     message:
         "Stage 07: contact sheet and videos of rollouts"

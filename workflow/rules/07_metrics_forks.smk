@@ -3,6 +3,9 @@ FORKS = []
 if FORK_LABELS:
     FORKS = expand("<metrics>/{name}", name=["table_groups.csv", "table_groups.md"])
 
+    localrules:
+        metrics_groups,
+
     rule metrics_groups:
         input:
             values="<metrics>/metrics.parquet",

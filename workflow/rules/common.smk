@@ -40,7 +40,7 @@ try:
 except LamoError as error:
     sys.exit(str(error))
 
-from lamo.rollout.control_names import CONTROLS
+from lamo.rollout.control_names import CONTROLS, IDEAL
 
 RESULTS = f"results/{CONFIG.run}"
 # Stages of another run are made by that run's settings: jobs need not ask again.
@@ -72,7 +72,6 @@ localrules:
     frames_sheet,
     metrics_table,
     metrics_comparisons,
-    metrics_groups,
     metrics_figures,
 
 
@@ -148,9 +147,9 @@ def trained(name):
     return [f"<predictors>/{predictor}/seed{seed}/{name}" for predictor, seed in names]
 
 
-def controls(suffix):
-    """The stores (or what lies beside them) of all controls."""
-    return expand("<rollouts>/controls/{control}{suffix}", control=CONTROLS, suffix=suffix)
+def controls(suffix, names=CONTROLS):
+    """The stores (or what lies beside them) of controls."""
+    return expand("<rollouts>/controls/{control}{suffix}", control=names, suffix=suffix)
 
 
 # Not in a dry run.

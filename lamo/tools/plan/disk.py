@@ -57,8 +57,8 @@ def plan_stores(workload: Workload, rates: Rates) -> list[Store]:
         row = sizes.latent_bytes + 2 * ROW_BYTES
         stores.append(Store("03_latents", f"latents {name}", split.frames * row))
     frames = workload.windows * sizes.frame_bytes
-    predicted = (workload.futures - len(CONTROLS)) * sizes.plan.steps
-    others = (len(CONTROLS) + 1) * sizes.plan.steps + sizes.plan.history + 1
+    predicted = (workload.futures - len(CONTROLS) - workload.ideal) * sizes.plan.steps
+    others = (len(CONTROLS) + workload.ideal + 1) * sizes.plan.steps + sizes.plan.history + 1
     stores.append(Store("06_rollouts", "rollouts of predictors", frames * predicted, *measured))
     stores.append(Store("06_rollouts", "controls and truth", frames * others, *measured))
     shared = {STAGES[name].folder for name in sizes.config.share.stages}

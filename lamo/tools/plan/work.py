@@ -73,6 +73,7 @@ class Workload:
             "predictors_train": self._predictors_train,
             "rollouts_predict": self._rollouts_predict,
             "rollouts_controls": self._rollouts_controls,
+            "rollouts_ideal": self._rollouts_ideal,
             "metrics_features": self._metrics_features,
             "metrics_score": self._metrics_score,
             "metrics_probe": self._metrics_probe,
@@ -94,7 +95,12 @@ class Workload:
     @property
     def futures(self) -> int:
         """Rolled-out futures of a window, of all methods."""
-        return len(CONTROLS) + sum(self.sizes.samples(entry, label) for entry, label, _ in self.sizes.rows)
+        return len(CONTROLS) + self.ideal + sum(self.sizes.samples(entry, label) for entry, label, _ in self.sizes.rows)
+
+    @property
+    def ideal(self) -> int:
+        """Other true futures of a window, which the synthetic world alone has."""
+        return self.config.rollouts.samples if self.clips.basis == "world" else 0
 
     def _windows(self, split: str) -> int:
         rollouts = self.config.rollouts
@@ -151,6 +157,9 @@ class Workload:
         blurred = fitted + self.windows * self.sizes.plan.steps
         data = {"bytes of frames": self._bytes(len(CONTROLS) + 1), "frames blurred": blurred}
         return Work(self._rolled(self.control_calls()), data)
+
+    def _rollouts_ideal(self, wildcards: Wildcards) -> Work:
+        return Work(data={"frames rendered": self.windows * self.ideal * self.sizes.plan.steps})
 
     def _rolled(self, calls: Calls, drawn: tuple[str, str] | None = None) -> dict[Piece, float]:
         total = {name: self.windows * rows for name, rows in calls.items()}

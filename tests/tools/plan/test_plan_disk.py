@@ -46,8 +46,8 @@ def test_stores_by_hand(tiny):
     assert stores["01_frames", "frames train"].bytes == 40 * frame
     # 20 frames give windows of 12 at 0 and 5, of two clips; predictors: flow-2, flow-4, gmm and state-2, two samples.
     assert stores["06_rollouts", "rollouts of predictors"].raw == 4 * 8 * 4 * 2 * frame
-    # Seven controls and the truth of 8 steps, and 4 observed frames.
-    assert stores["06_rollouts", "controls and truth"].raw == 4 * (8 * 8 + 4) * frame
+    # Seven controls, two ideal futures and the truth of 8 steps, and 4 observed frames.
+    assert stores["06_rollouts", "controls and truth"].raw == 4 * (10 * 8 + 4) * frame
 
 
 def test_without_frames_to_measure_on_nothing_is_compressed(tiny):

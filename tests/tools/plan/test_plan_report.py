@@ -87,8 +87,8 @@ def test_times_by_hand(plan):
     render = rules["world_render"]
     assert (render.jobs, render.source) == (2, "estimated")
     assert render.seconds == pytest.approx(2 * 2 + 0.1 * 6 * 4 * 30 / render.threads)
-    # Windows x steps x (4 samplers x 2 samples + 7 controls), on two cores.
-    assert rules["metrics_score"].seconds == 2 + 4 * 8 * 15 * 0.5 / 2
+    # Windows x steps x (4 samplers x 2 samples + 7 controls + 2 ideal futures), on two cores.
+    assert rules["metrics_score"].seconds == 2 + 4 * 8 * 17 * 0.5 / 2
     assert rules["metrics_score"].core_s == 2 * rules["metrics_score"].seconds
     decoder = rules["decoder_train"]
     assert (decoder.seconds, decoder.operations, decoder.beside_s) == (2 + 10 * 3 / 2, 10 * GIGA, 2)

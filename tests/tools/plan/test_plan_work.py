@@ -120,8 +120,9 @@ def test_data_by_hand(workload):
     assert decode == {
         "pixels decoded": 2 * 4 * world.fps * world.height * world.width, "bytes of frames": 40 * 16 * 32 * 3
     }  # fmt: skip
-    # 4 windows, 8 steps and (4 samplers x 2 samples + 7 controls); 3 horizons and 2 clips to leave out.
-    futures = 4 * 2 + 7
+    # 4 windows, 8 steps, 4 samplers x 2 samples, 7 controls, 2 ideal futures; 3 horizons and 2 clips to leave out.
+    futures = 4 * 2 + 7 + 2
+    assert workload.of("rollouts_ideal", {}).data == {"frames rendered": 4 * 8 * 2}
     assert workload.of("metrics_score", {}).data == {"frames scored": 4 * 8 * futures, "distances": futures * 3 * 2}
 
 
