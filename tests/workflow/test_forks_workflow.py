@@ -10,7 +10,7 @@ COMPARED = "metrics={comparisons: [learned over constant_motion]}"
 
 def test_windows_before_forks_have_tables_of_their_own(new_workflow):
     workflow = new_workflow(WORLD, FEWER, COMPARED)
-    workflow.run(targets=("07_metrics/table_groups.md",))
+    workflow.run(targets=("07_metrics/table_groups.md", "07_metrics/modes.md"))
     metrics = workflow.results / "07_metrics"
     with (metrics / "table_groups.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -19,6 +19,9 @@ def test_windows_before_forks_have_tables_of_their_own(new_workflow):
     scored = [row for row in rows if (row["group"], row["metric"]) == ("elsewhere", "energy_score")]
     energy = {row["row"]: float(row["mean"]) for row in scored}
     assert energy["ideal_futures"] == min(energy.values())
+    with (metrics / "modes.csv").open(encoding="utf-8") as file:
+        modes = list(csv.DictReader(file))
+    assert {"truth", "ideal_futures", "flow-2", "persistence_pixels"} <= {row["row"] for row in modes}
     windows = json.loads((workflow.results / "06_rollouts/truth.zarr/zarr.json").read_text())["attributes"]["windows"]
     assert len(windows) > 2 * 3  # those spread over the clips
 
