@@ -52,10 +52,14 @@ def geometry_of(stores: Sequence[LatentsStore], history: int) -> Geometry:
 
 @dataclass(frozen=True)
 class LatentRows:
-    """What the stores hold of some windows, float16: states [B, K + 2, P, D_z], motion [B, K + 1, L, M, D_m]."""
+    """What the stores hold of some windows, float16: states [B, K + 2, P, D_z], motion [B, K + 1, L, M, D_m].
+
+    `place` [B] is where in 0..1 each lies among all windows; None if nothing is known of that.
+    """
 
     states: Tensor
     motion: Tensor
+    place: Tensor | None = None
 
 
 class LatentWindows:
@@ -85,7 +89,8 @@ class LatentWindows:
             if not all_finite(values):
                 bad = next(pick for pick, window in zip(picks, values, strict=True) if not all_finite(window))
                 raise LamoError(f"{self._clip(int(bad))}: its {name} holds values that are not finite; encode it again")
-        return LatentRows(torch.from_numpy(rows["state"]), torch.from_numpy(rows["motion"]))
+        place = torch.as_tensor(np.asarray(picks) / len(self), dtype=torch.float32)
+        return LatentRows(torch.from_numpy(rows["state"]), torch.from_numpy(rows["motion"]), place)
 
     def _clip(self, pick: int) -> str:
         """The clip that the window `pick` lies in, for people."""
@@ -103,7 +108,8 @@ def normalised(rows: LatentRows, statistics: Statistics, device: torch.device | 
     statistics = statistics.to(device)
     states = statistics.normalise_state(rows.states.to(device).float())
     motion = statistics.normalise_motion(rows.motion.to(device).float())
-    return Batch(Context(motion[:, :-1], states[:, :-1]), motion[:, -1], states[:, -1])
+    place = None if rows.place is None else rows.place.to(device)
+    return Batch(Context(motion[:, :-1], states[:, :-1], place), motion[:, -1], states[:, -1])
 
 
 def example_rows(geometry: Geometry, batch: int) -> LatentRows:

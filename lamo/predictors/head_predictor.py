@@ -58,7 +58,9 @@ class HeadPredictor(Predictor):
         """The observed values of what is predicted, oldest first: [B, T, ...]."""
 
     def guess(self, context: Context) -> Tensor | float:
-        return 0.0 if self.linear is None else self.linear(self.past(context))
+        if self.linear is None:
+            return 0.0
+        return self.linear(self.past(context), context.place if self.training else None)
 
     def loss(self, context: Context, target: Tensor, generator: Generator) -> Tensor:
         context = self.read(context)

@@ -57,10 +57,12 @@ class Context:
     Attributes:
         motion: m_{t-K..t-1}, [B, K, L, M, D_m], oldest first.
         states: z_{t-K..t}, [B, K+1, P, D_z], oldest first; predictors of motion read the last one only.
+        place: where in 0..1 a window lies among the training windows, [B]; None of others.
     """
 
     motion: Tensor
     states: Tensor
+    place: Tensor | None = None
 
 
 class Predictor(nn.Module, ABC):

@@ -1,5 +1,7 @@
 """What the predictors of motion tokens p(m_t | m_{t-K..t-1}, z_t) (paper eq. 7) share; each has a head of its own."""
 
+from dataclasses import replace
+
 from torch import Tensor
 
 from lamo.errors import LamoError
@@ -35,7 +37,7 @@ class MotionPredictor(HeadPredictor):
 
     def read(self, context: Context) -> Context:
         """The history and the current state."""
-        return Context(context.motion, context.states[:, -1:])
+        return replace(context, states=context.states[:, -1:])
 
     def past(self, context: Context) -> Tensor:
         return context.motion

@@ -1,6 +1,7 @@
 """Random numbers drawn from an explicit generator, for a batch at once or row by row."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Generator, Tensor
@@ -44,4 +45,4 @@ def corrupt(context: Context, sigma_max: float, generator: Randomness) -> Contex
         tuple(context.motion.shape), generator, context.motion
     )
     states = context.states + sigma.view(-1, 1, 1, 1) * normal(tuple(context.states.shape), generator, context.states)
-    return Context(motion, states)
+    return replace(context, motion=motion, states=states)

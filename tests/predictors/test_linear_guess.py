@@ -8,7 +8,7 @@ from made_predictors import predictors, sampler
 from lamo.errors import LamoError
 from lamo.predictors.build import build_predictor
 from lamo.predictors.interface import Context, Geometry
-from lamo.predictors.linear_guess import LinearGuess, _principal_components
+from lamo.predictors.linear_guess import FOLDS, LinearGuess, _principal_components
 
 GEOMETRY = Geometry(2, 1, 3, 4, (2, 2), 5)
 
@@ -77,6 +77,24 @@ def test_what_the_guess_leaves_is_measured_on_windows_that_it_was_not_fitted_on(
     # has fewer windows to be fitted on than the whole, so that a little more is left.
     ratio = torch.stack(told).mean() / torch.stack(held_out).mean()
     assert 0.95 < ratio < 1.35
+
+
+def test_training_windows_are_guessed_without_their_own_fold():
+    """Of 40 windows 13 degrees of freedom are fitted: windows of the fit leave far less than others do."""
+    noise = torch.Generator().manual_seed(3)
+    past, target = torch.randn(48, 1, 2, 6, generator=noise), torch.randn(48, 2, 6, generator=noise)
+    guess = fit(LinearGuess((2, 6), 1, 1e-9), past, target)
+    place = torch.arange(48) / 48
+    found = guess(past, place)
+    for fold in range(FOLDS):
+        others = place.mul(FOLDS).long() != fold
+        alone = fit(LinearGuess((2, 6), 1, 1e-9), past[others], target[others])
+        torch.testing.assert_close(found[~others], alone(past[~others]), atol=2e-2, rtol=0)
+    # In any order, and only if a place is given.
+    order = torch.randperm(48, generator=noise)
+    torch.testing.assert_close(guess(past[order], place[order]), found[order])
+    left = [float((target - made).square().mean()) for made in (guess(past), found)]
+    assert left[0] < 0.8 < 1.1 < left[1]
 
 
 def test_samples_vary_by_as_much_as_the_guess_leaves_inside_and_outside_the_components(monkeypatch):

@@ -1,5 +1,7 @@
 """The state baseline p(z_{t+1} | z_{t-K..t}) (paper 4.5, eq. 14): same transformer, same flow head, denser target."""
 
+from dataclasses import replace
+
 from torch import Tensor
 
 from lamo.predictors.backbone import StateBackbone
@@ -29,7 +31,7 @@ class StateBaseline(HeadPredictor):
 
     def read(self, context: Context) -> Context:
         """The states."""
-        return Context(context.motion[:, :0], context.states)
+        return replace(context, motion=context.motion[:, :0])
 
     def past(self, context: Context) -> Tensor:
         return context.states
