@@ -3,6 +3,8 @@
 import csv
 import math
 import os
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,23 @@ def test_the_model_of_another_run_is_taken_as_it_is(new_workflow, tmp_path, name
     workflow = new_workflow(f"midway={{checkpoint: {tmp_path}/other{name}}}")
     workflow.run(targets=MODEL)
     assert (workflow.results / MODEL[0]).read_bytes() == (tmp_path / "other" / "model.safetensors").read_bytes()
+
+
+def test_a_training_begins_with_the_model_of_another_run(tiny, tmp_path):
+    given = tmp_path / "given"
+    shutil.copytree(tiny.results / "02_midway", given)
+    start = f"midway={{training: {{start: {given}, steps: 3}}}}"
+    workflow = replace(tiny.copied(tmp_path / "copy"), config=(start,))
+    output = workflow.run(targets=MODEL)
+    assert "encoder pre-training" not in output
+    before, after = (load_file(folder / "model.safetensors") for folder in (given, workflow.results / "02_midway"))
+    same = {name for name in before if torch.equal(before[name], after[name])}
+    assert {name for name in before if name.startswith(("student.", "teacher."))} <= same
+    assert "motion_proj.weight" not in same
+    assert "midway_train" not in workflow.would_run()
+    # Other weights in the same place begin another training.
+    shutil.copy(workflow.results / MODEL[0], given)
+    assert "midway_train" in workflow.would_run()
 
 
 def test_a_checkpoint_for_other_frames_is_refused(new_workflow, tmp_path):

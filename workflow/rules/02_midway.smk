@@ -1,6 +1,8 @@
 # Stage 02: the Midway Network, trained on frames or imported.
 try:
-    CHECKPOINT = checkpoint_files(CONFIG.midway.checkpoint, f"{CONFIG.share.folder('midway', RESULTS)}/02_midway")
+    MIDWAY_FOLDER = f"{CONFIG.share.folder('midway', RESULTS)}/02_midway"
+    CHECKPOINT = checkpoint_files(CONFIG.midway.checkpoint, MIDWAY_FOLDER)
+    START = [] if CHECKPOINT else start_files(CONFIG.midway.training.start, MIDWAY_FOLDER)
 except LamoError as error:
     sys.exit(str(error))
 
@@ -40,6 +42,7 @@ else:
             val=ancient(shards("<frames>/frames/{split}/{shard}.zarr", "val")),
             val_manifests=shards("<frames>/frames/{split}/{shard}.manifest.json", "val"),
             clips=clips_of_shards(),
+            start=START,
         output:
             model="<midway>/model.safetensors",
             config="<midway>/config.json",

@@ -16,7 +16,7 @@ from lamo.errors import LamoError
 from lamo.jobs.code_hash import code_hash
 from lamo.jobs.launch import ignore_stop_requests
 from lamo.jobs.limits import check_inputs, check_names, check_python, quote_python
-from lamo.midway.upstream.files import checkpoint_files
+from lamo.midway.upstream.files import checkpoint_files, start_files
 from lamo.predictors.kinds import kind_module
 from lamo.stages import WORLD_AMOUNT, check_shared, keep_config, path_variables
 from lamo.tools.config_text import check_entries, check_files, check_options
@@ -52,7 +52,13 @@ if workflow.is_main_process:
     except LamoError as error:
         sys.exit(str(error))
     try:
-        check_inputs({"midway.checkpoint": CONFIG.midway.checkpoint, "metrics.fid.weights": CONFIG.metrics.fid.weights})
+        check_inputs(
+            {
+                "midway.checkpoint": CONFIG.midway.checkpoint,
+                "midway.training.start": CONFIG.midway.training.start,
+                "metrics.fid.weights": CONFIG.metrics.fid.weights,
+            }
+        )
         check_shared(CONFIG.model_dump(mode="json", by_alias=True), RESULTS)
     except LamoError as error:
         sys.exit(f"config: {error}")

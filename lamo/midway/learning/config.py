@@ -73,6 +73,11 @@ VALIDATED_STEPS = (1, 3, 8)
 class MidwayTrainingConfig(ValidatedConfig):
     """Training of the dynamics."""
 
+    start: str | None = Field(
+        None,
+        description="folder with model.safetensors and config.json of a network of this form and these sizes, whose "
+        "weights the training begins with; the compact form then pre-trains no encoder; null: random weights",
+    )
     pretraining: PretrainingConfig = PretrainingConfig()
     dino: DinoConfig = DinoConfig()
     augmentation: AugmentationConfig = AugmentationConfig()

@@ -1,7 +1,12 @@
-"""Training of the Midway Network: the encoder first, where its form pre-trains it, then the dynamics."""
+"""Training of the Midway Network: the encoder first, where its form pre-trains it, then the dynamics.
+
+A training that begins with the weights of another network takes its encoder too.
+"""
 
 from dataclasses import dataclass
+from typing import Any
 
+from lamo.errors import LamoError
 from lamo.midway.config import MidwayConfig
 from lamo.midway.learning.config import MidwayTrainingConfig
 from lamo.midway.learning.dynamics import DynamicsTask
@@ -10,6 +15,7 @@ from lamo.midway.learning.readout import fit_readout
 from lamo.midway.learning.sampling import WindowSampler
 from lamo.midway.learning.validation import Validation
 from lamo.midway.network import Midway
+from lamo.midway.network_config import NetworkConfig
 from lamo.stores.windows import ShardArray, Windows
 from lamo.training.fit import fit
 from lamo.training.loop import TrainingLog
@@ -39,14 +45,39 @@ def train_midway(
     model = Midway(config, (height, width), training.motion_noise).to(session.device)
     model.training_record = training.model_dump(mode="json")
     pretraining = None
-    if model.form.pretrained:
+    if training.start is not None:
+        begin_with(model, training.start)
+    elif model.form.pretrained:
         pretraining = pretrain_encoder(
             model.student, Windows(train, 1), optimisation(training), seed, session.phase("pretraining")
         )
         model.teacher.load_state_dict(model.student.state_dict())
-        model.student.requires_grad_(False)
+    model.student.requires_grad_(not model.form.pretrained)
     dynamics = train_dynamics(model, training, train, held_out, seed, session.phase("dynamics"), rate_hz)
     return TrainedMidway(model.eval(), pretraining, dynamics)
+
+
+def begin_with(model: Midway, folder: str) -> None:
+    """Give `model` the weights of the network saved in `folder`.
+
+    Raises:
+        LamoError: it is missing or damaged, or has another form, other sizes or other frames than `model`.
+    """
+    given = Midway.load(folder)
+    ours, theirs = ({"image": list(one.image)} | _network(one.config) for one in (model, given))
+    differences = [f"{key} {theirs[key]} for {ours[key]}" for key in ours if ours[key] != theirs[key]]
+    if differences:
+        raise LamoError(
+            f"midway.training.start: the network in {folder} has {'; '.join(differences)}; set these keys of midway "
+            "(image is frames.height and frames.width) as there, or leave midway.training.start out"
+        )
+    model.load_state_dict(given.state_dict())
+
+
+def _network(config: NetworkConfig) -> dict[str, Any]:
+    """Form and sizes; the stochastic depth of the encoder is no size."""
+    sizes = config.model_dump(mode="json", by_alias=True, include=set(NetworkConfig.model_fields))
+    return sizes | {"encoder": {key: value for key, value in sizes["encoder"].items() if key != "drop_path"}}
 
 
 def train_dynamics(

@@ -69,6 +69,8 @@ def _elsewhere(config: Config, place: Path) -> dict[str, Any]:
     changed: dict[str, Any] = {}
     if config.midway.checkpoint:
         changed["midway"] = {"checkpoint": _absolute(config.midway.checkpoint)}
+    elif config.midway.training.start:
+        changed["midway"] = {"training": {"start": _absolute(config.midway.training.start)}}
     if config.metrics.fid.weights:
         changed["metrics"] = {"fid": {"weights": _absolute(config.metrics.fid.weights)}}
     videos = config.videos

@@ -31,7 +31,7 @@ def midway_steps(sizes: Sizes) -> Steps:
     training = sizes.config.midway.training
     first = optimisation(training)
     steps: Steps = {}
-    if sizes.midway.made_of().pretrained:
+    if sizes.midway.made_of().pretrained and training.start is None:
         steps |= _steps("pre-training", first, lambda: PretrainingTask(build(sizes.make_midway).student, first, CPU))
     kinds = Counter((training.unroll_at(index), training.windows_at(index)) for index in range(training.steps))
     for (unroll, windows), count in sorted(kinds.items()):

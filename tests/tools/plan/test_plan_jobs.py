@@ -51,6 +51,16 @@ def test_files_beside_the_videos_have_jobs(tmp_path):
 def test_what_snakemake_refuses_is_said(tmp_path):
     with pytest.raises(LamoError, match=r"midway.checkpoint: found no file .*nowhere"):
         jobs_of(None, midway={"checkpoint": str(tmp_path / "nowhere")})
+    with pytest.raises(LamoError, match=r"midway.training.start: found no file .*nowhere"):
+        jobs_of(None, midway={"training": {"start": str(tmp_path / "nowhere")}})
+
+
+def test_weights_to_begin_with_are_found_by_a_relative_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "results" / "weights" / "compact", "weights")
+    rules = {job.rule for job in jobs_of(None, midway={"training": {"start": "weights"}})}
+    assert "midway_train" in rules
+    assert "midway_import" not in rules
 
 
 @pytest.fixture

@@ -73,6 +73,15 @@ def test_the_dynamics_take_each_kind_of_step_as_often_as_the_training(workload):
     assert steps["pre-training"] == (training.pretraining.batch, training.pretraining.steps)
 
 
+def test_a_training_that_begins_with_given_weights_pretrains_nothing(config_of):
+    work = workload_of(config_of("tiny.yaml", midway={"training": {"start": "elsewhere"}})).of("midway_train", {})
+    assert [piece.name for piece in work.models] == [
+        "dynamics, 1 unrolled",
+        "dynamics, 2 unrolled",
+        "dynamics, 4 unrolled",
+    ]
+
+
 def frozen_of(sizes):
     """Real models in a rollout's frozen ones, with the statistics of those that only count."""
     counting = _Models(sizes, sizes.plan).frozen
