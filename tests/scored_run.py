@@ -60,7 +60,8 @@ def run() -> Run:
             if likelihood
             else None
         )
-        return Rollouts(frames.clip(0, 255).astype(np.uint8), latent, 0.5 * latent, spread, windows, known)
+        predicted = frames.clip(0, 255).astype(np.uint8)
+        return Rollouts(predicted, latent, 0.5 * latent, spread, windows, samples == 1, known)
 
     sets = [
         RolloutSet("persistence_pixels", "-", None, rollouts(30, 1)),
@@ -73,7 +74,7 @@ def run() -> Run:
         RolloutSet("oracle_motion", "-", None, rollouts(2, 1)),
     ]
     right = np.ones((16, 1, 8), np.float32)
-    true = Rollouts(truth[:, None], right, 0 * right, np.nan * right[:, 0], windows)
+    true = Rollouts(truth[:, None], right, 0 * right, np.nan * right[:, 0], windows, deterministic=True)
     config = MetricsConfig.model_validate({"bootstrap": {"resamples": 200, "frechet_groups": 50}})
     return Run(context, true, sets, config, GridFeatures())
 

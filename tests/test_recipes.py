@@ -158,7 +158,7 @@ random = np.random.default_rng(0)
 windows = [Window(f"clip-{number}", 0) for number in range(8)]
 frames = random.integers(0, 256, (2, 8, 1, 5, 12, 16, 3), dtype=np.uint8)
 nothing = np.full((8, 1, 5), np.nan, np.float32)
-predicted, truth = (Rollouts(one, nothing, nothing, nothing[:, 0], windows) for one in frames)
+predicted, truth = (Rollouts(one, nothing, nothing, nothing[:, 0], windows, True) for one in frames)
 config = MetricsConfig.model_validate({"horizons_s": [0.2, 1.0], "bootstrap": {"resamples": 100, "frechet_groups": 20}})
 sets = [RolloutSet("persistence_pixels", "-", None, predicted)]
 scores = score_rollouts(sets, truth, 5.0, GridFeatures(), config)

@@ -156,11 +156,15 @@ def run_windows(
     clips: ClipFrames,
     windows: Sequence[Window],
     plan: Plan,
-    samples: int,
     name: str,
+    deterministic: bool,
 ) -> Rollouts:
-    """Applies `method` to all windows, batch by batch, with a progress bar; latent states are kept for a batch only."""
+    """Applies `method` to all windows, batch by batch, with a progress bar; latent states are kept for a batch only.
+
+    A method that is `deterministic` gives one future of each window, any other as many as the plan says.
+    """
     frames, scores = [], []
+    samples = 1 if deterministic else plan.samples
     with tqdm(total=len(windows), desc=name, unit="window", mininterval=2.0) as bar:
         for begin in range(0, len(windows), plan.batch):
             scene = Scene(models, clips, windows[begin : begin + plan.batch], plan.history, plan.steps)
@@ -174,7 +178,7 @@ def run_windows(
     )
     median = float(np.median(drift[..., -1]))
     logger.info("%s: %d windows, median drift at the last step %.3f", name, len(windows), median)
-    return Rollouts(np.concatenate(frames), drift, error, spread, list(windows))
+    return Rollouts(np.concatenate(frames), drift, error, spread, list(windows), deterministic)
 
 
 def _latent_scores(scene: Scene, drawn: Sequence[Future]) -> LatentScores:
@@ -200,6 +204,5 @@ def roll_out(
     Raises:
         LamoError: the predictor does not know the sampler, a window reaches beyond its clip, or a state is not finite.
     """
-    samples = 1 if sampler.deterministic else plan.samples
     method = predictor_method(predictor, sampler, plan.seed)
-    return run_windows(method, models, clips, windows, plan, samples, sampler.label)
+    return run_windows(method, models, clips, windows, plan, sampler.label, sampler.deterministic)

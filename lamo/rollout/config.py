@@ -16,7 +16,12 @@ class RolloutsConfig(Section):
         min_length=1,
         description="horizons; s; the longest is rolled out (the table shows metrics.horizons_s); paper: 0.2, 0.6, 1.6",
     )
-    samples: int = Field(2, ge=1, description="futures sampled per context; methods without chance give one")
+    samples: int = Field(
+        2,
+        ge=1,
+        description="futures sampled per context; methods without chance give one. With 1 there is no energy score of "
+        "the others",
+    )
     stride_s: float = Field(1.0, gt=0, description="distance between the context windows of a clip; s")
     windows_per_clip: int = Field(2, ge=1, description="context windows per clip at most, spread evenly over the clip")
     fork_windows: int = Field(
@@ -24,6 +29,12 @@ class RolloutsConfig(Section):
         ge=0,
         description="further context windows per clip at most that start 0.1 to 1 s before a fork (`world.forks`), one "
         "for each fork; own choice",
+    )
+    single_windows: int = Field(
+        240,
+        ge=2,
+        description="windows with one future each, of every training seed: what distances between distributions are "
+        "made of, which take many windows; spread evenly over the clips; count; own choice",
     )
     blur_sigmas: tuple[Annotated[float, Field(ge=0)], ...] = Field(
         (0.0, 0.4, 0.6, 0.8, 1.0, 1.3, 1.6, 2.0, 2.5, 3.0, 4.0, 6.0),

@@ -150,7 +150,7 @@ def roll_out_control(
         method = persistence_blurred(sigmas)
     else:
         method = SIMPLE[name]
-    return run_windows(method, models, clips, windows, plan, 1, name)
+    return run_windows(method, models, clips, windows, plan, name, deterministic=True)
 
 
 def true_frames(clips: ClipFrames, windows: Sequence[Window], plan: Plan) -> Rollouts:
@@ -165,4 +165,4 @@ def context_frames(clips: ClipFrames, windows: Sequence[Window], plan: Plan) -> 
 
 def _as_rollouts(frames: np.ndarray, windows: Sequence[Window]) -> Rollouts:
     right = np.ones((len(frames), 1, frames.shape[1]), dtype=np.float32)
-    return Rollouts(frames[:, None], right, 0 * right, np.nan * right[:, 0], list(windows))
+    return Rollouts(frames[:, None], right, 0 * right, np.nan * right[:, 0], list(windows), deterministic=True)

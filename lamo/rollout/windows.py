@@ -1,5 +1,6 @@
 """Which windows of which clips are rolled out, and their frames."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
@@ -67,8 +68,22 @@ def choose_windows(lengths: Mapping[str, int], length: int, stride: int, per_cli
     return windows
 
 
-def thin(windows: Sequence[Item], count: int) -> list[Item]:
-    """At most `count` windows, spread evenly over the list."""
+def single_windows(lengths: Mapping[str, int], length: int, count: int, turn: int) -> list[Window]:
+    """`count` windows of `length` frames for the training seed number `turn`, from 0, spread evenly over the clips.
+
+    Each seed has other windows, between those of the others, whatever number of seeds there is; all there are, if that
+    is not more than `count`.
+
+    Raises:
+        LamoError: no clip is long enough.
+    """
+    every = choose_windows(lengths, length, 1, max(lengths.values(), default=0))
+    # Multiples of the golden ratio fall into the largest gaps that those before them have left.
+    return thin(every, count, (0.5 + turn * (math.sqrt(5) - 1) / 2) % 1)
+
+
+def thin(windows: Sequence[Item], count: int, place: float = 0.5) -> list[Item]:
+    """At most `count` windows, spread evenly over the list: one of each of `count` equal parts, at `place`, 0..1."""
     if len(windows) <= count:
         return list(windows)
-    return [windows[i] for i in ((np.arange(count) + 0.5) * len(windows) / count).astype(int)]
+    return [windows[i] for i in ((np.arange(count) + place) * len(windows) / count).astype(int)]

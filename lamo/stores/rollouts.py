@@ -14,6 +14,7 @@ from lamo.stores.manifest import check_manifest, read_column, write_manifest
 from lamo.stores.rows import RowReader, RowWriter
 
 KIND = "rollouts"
+_OLDER = "the store was written by an older version, delete it and run stage 06 again"
 LATENT = ("drift", "latent_error", "latent_spread")
 NLL = "nll_"
 
@@ -42,8 +43,9 @@ class Likelihood:
 class Rollouts:
     """Rolled-out frames and how their latent states z_s compare with the true ones z and with each other.
 
-    `frames` uint8 [W, S, T, H, W, 3] for W windows, S samples, T steps; `windows`: one per row. Of normalised states,
-    with |.| the root mean square over all numbers of a state, and NaN where a method has no latent state:
+    `frames` uint8 [W, S, T, H, W, 3] for W windows, S samples, T steps; `windows`: one per row; `deterministic`: all
+    samples of a window would be the same, so that there is one. Of normalised states, with |.| the root mean square
+    over all numbers of a state, and NaN where a method has no latent state:
     `drift` float32 [W, S, T]: |z_s| / |z|; `latent_error` float32 [W, S, T]: |z_s - z|; `latent_spread` float32 [W, T]:
     mean of |z_s - z_s'| over pairs of different samples, NaN with one sample. `likelihood`: of methods with a density.
     """
@@ -53,6 +55,7 @@ class Rollouts:
     latent_error: np.ndarray
     latent_spread: np.ndarray
     windows: list[Window]
+    deterministic: bool
     likelihood: Likelihood | None = None
 
 
@@ -70,6 +73,7 @@ def write_rollouts(store: str | Path, manifest: str | Path, rollouts: Rollouts) 
         if rollouts.likelihood:
             group.create_array(NLL + rollouts.likelihood.of, data=rollouts.likelihood.nll.astype(np.float32))
         group.attrs["windows"] = [asdict(window) for window in rollouts.windows]
+        group.attrs["deterministic"] = rollouts.deterministic
     write_manifest(store, manifest, KIND, windows=len(rollouts.windows))
 
 
@@ -86,7 +90,15 @@ def read_rollouts(store: str | Path, manifest: str | Path) -> Rollouts:
     for of in ("motion", "state"):
         if NLL + of in group:
             likelihood = Likelihood(of, _read_numbers(Path(store), group, NLL + of))
-    return Rollouts(frames=RowReader(Path(store) / "frames")[:], windows=windows, likelihood=likelihood, **latent)
+    if "deterministic" not in group.attrs:
+        raise LamoError(f"{store}: found no attribute deterministic, expected true or false; {_OLDER}")
+    return Rollouts(
+        RowReader(Path(store) / "frames")[:],
+        windows=windows,
+        deterministic=bool(group.attrs["deterministic"]),
+        likelihood=likelihood,
+        **latent,
+    )
 
 
 def read_windows(store: str | Path, manifest: str | Path) -> list[Window]:
@@ -98,10 +110,7 @@ def read_windows(store: str | Path, manifest: str | Path) -> list[Window]:
 
 def _read_numbers(store: Path, group: zarr.Group, name: str) -> np.ndarray:
     if name not in group:
-        raise LamoError(
-            f"{store}: found no array {name}, expected {', '.join(LATENT)}; the store was written by an older version, "
-            "delete it and run stage 06 again"
-        )
+        raise LamoError(f"{store}: found no array {name}, expected {', '.join(LATENT)}; {_OLDER}")
     values = read_column(group, name)
     finite = np.isfinite(values)
     if finite.any() and not finite.all():

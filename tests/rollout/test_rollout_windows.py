@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from lamo.errors import LamoError
 from lamo.rollout.config import RolloutsConfig
-from lamo.rollout.windows import choose_windows, thin
+from lamo.rollout.windows import choose_windows, single_windows, thin
 from lamo.stores.rollouts import Window
 
 
@@ -41,6 +41,20 @@ def test_thin_keeps_the_ends_apart():
     windows = [Window("a", i) for i in range(10)]
     assert [w.start for w in thin(windows, 2)] == [2, 7]
     assert thin(windows, 10) == windows
+
+
+def test_windows_of_single_futures_are_spread_over_all_clips_and_differ_from_seed_to_seed():
+    lengths = {"a": 112, "b": 61, "short": 11}  # 101 and 50 windows of 12 frames
+    turns = [single_windows(lengths, 12, 15, turn) for turn in range(4)]
+    for windows in turns:
+        assert [window.clip_id for window in windows].count("a") in (10, 11)
+        starts = np.array([window.start for window in windows if window.clip_id == "a"])
+        assert set(np.diff(starts)) <= {10, 11}
+    assert len({window for windows in turns for window in windows}) == 4 * 15
+    # All that there are, where they are few.
+    assert single_windows(lengths, 12, 500, 1) == choose_windows(lengths, 12, 1, 200)
+    with pytest.raises(LamoError, match="no clip is long enough"):
+        single_windows({}, 12, 15, 0)
 
 
 def test_frames_of_windows(random_clips):

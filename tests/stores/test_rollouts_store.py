@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import zarr
 
 from lamo.errors import LamoError
 from lamo.stores.manifest import write_manifest
@@ -19,6 +20,7 @@ def made(windows: int, seed: int) -> Rollouts:
         latent_error=rng.uniform(0, 1, (windows, 2, 3)).astype(np.float32),
         latent_spread=np.full((windows, 3), np.nan, dtype=np.float32),
         windows=[Window(f"clip {i}", 7 * i) for i in range(windows)],
+        deterministic=seed > 2,
     )
 
 
@@ -33,6 +35,7 @@ def test_rollouts_come_back_as_written(tmp_path):
             np.testing.assert_array_equal(getattr(back, name), getattr(written, name))
             assert getattr(back, name).dtype == np.float32
         assert back.windows == written.windows
+        assert back.deterministic is written.deterministic
 
 
 def test_damaged_rollouts_are_refused(tmp_path):
@@ -71,6 +74,11 @@ def test_a_store_of_an_older_version_is_named(tmp_path):
     shutil.rmtree(store / "latent_error")
     write_manifest(store, manifest, "rollouts", windows=2)
     with pytest.raises(LamoError, match=r"gmm\.zarr: found no array latent_error.*run stage 06 again"):
+        read_rollouts(store, manifest)
+    write_rollouts(store, manifest, made(2, 0))
+    del zarr.open_group(str(store)).attrs["deterministic"]
+    write_manifest(store, manifest, "rollouts", windows=2)
+    with pytest.raises(LamoError, match=r"gmm\.zarr: found no attribute deterministic.*run stage 06 again"):
         read_rollouts(store, manifest)
 
 

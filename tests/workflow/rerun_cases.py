@@ -66,7 +66,8 @@ VALUES = [
     configured("frames={min_frames: 10}", FRAMES),
     configured(
         "predictors={seeds: [0, 1]}",
-        {job.replace("seed 0", "seed 1") for job in training("flow", "gmm", "state") | PREDICTED} | SCORED,
+        # The controls are rolled out from the windows of all seeds.
+        {job.replace("seed 0", "seed 1") for job in training("flow", "gmm", "state") | PREDICTED} | CONTROLS | SHOWN,
     ),
     configured(
         "predictors={entries: {flow: {samplers: [2, 3]}}}",
@@ -77,6 +78,7 @@ VALUES = [
         {"rollouts of state, seed 0, sampler state-3"} | SHOWN | MATCHED,
     ),
     configured("rollouts={samples: 3}", ROLLED),
+    configured("rollouts={single_windows: 5}", ROLLED),
     configured("rollouts={seed: 1}", ROLLED),
     configured("rollouts={fork_windows: 3}", NOTHING),
     configured("rollouts={blur_sigmas: [0.0, 2.0]}", CONTROLS | SHOWN),

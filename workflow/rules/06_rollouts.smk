@@ -1,4 +1,5 @@
-# Stage 06: rollouts of the predictors, the controls, and the true frames of the same windows.
+# Stage 06: rollouts of the predictors, the controls, and the true frames of the same windows. There are some windows with
+# several futures each, and in stores named *.single many windows with one future each, for distances of distributions.
 
 # What is known of the forks of held-out drives, for windows that start shortly before one.
 FORK_LABELS = []
@@ -23,6 +24,8 @@ rule rollouts_predict:
     output:
         store=directory("<rollouts>/{predictor}/seed{seed}/{sampler}.zarr"),
         manifest="<rollouts>/{predictor}/seed{seed}/{sampler}.manifest.json",
+        single=directory("<rollouts>/{predictor}/seed{seed}/{sampler}.single.zarr"),
+        single_manifest="<rollouts>/{predictor}/seed{seed}/{sampler}.single.manifest.json",
     log:
         "<rollouts_logs>/rollouts_predict.{predictor}.seed{seed}.{sampler}.log",
     benchmark:
@@ -39,6 +42,8 @@ rule rollouts_predict:
         rate_hz=CONFIG.frames.rate_hz,
         latents=section("latents", include={"levels"}),
         history=CONFIG.predictors.longest_history,
+        # Which of the windows with one future each are this seed's.
+        turn=lambda wildcards: CONFIG.predictors.seeds.index(int(wildcards.seed)),
         modules=lambda wildcards: kind_modules(wildcards.predictor),
         code=code_of_predictor("06_rollouts_predict.py"),
     message:
@@ -60,10 +65,14 @@ rule rollouts_controls:
         manifests=shards("<frames>/frames/{split}/{shard}.manifest.json", "val"),
         forks=FORK_LABELS,
     output:
-        stores=directory(controls(".zarr")),
-        control_manifests=controls(".manifest.json"),
+        several=directory(controls(".zarr")),
+        several_manifests=controls(".manifest.json"),
+        single=directory(controls(".single.zarr")),
+        single_manifests=controls(".single.manifest.json"),
         truth=directory("<rollouts>/truth.zarr"),
         truth_manifest="<rollouts>/truth.manifest.json",
+        single_truth=directory("<rollouts>/truth.single.zarr"),
+        single_truth_manifest="<rollouts>/truth.single.manifest.json",
         context=directory("<rollouts>/context.zarr"),
         context_manifest="<rollouts>/context.manifest.json",
     log:
@@ -82,6 +91,7 @@ rule rollouts_controls:
         rate_hz=CONFIG.frames.rate_hz,
         latents=section("latents", include={"levels"}),
         history=CONFIG.predictors.longest_history,
+        turns=len(CONFIG.predictors.seeds),
         code=code("06_rollouts_controls.py"),
     message:
         "Stage 06: controls and true frames"

@@ -1,4 +1,4 @@
-"""Roll one trained predictor out with one sampler from the context windows of the validation clips."""
+"""Roll one trained predictor out with one sampler: several futures of some windows of held-out clips, one of many."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from lamo.rollout.config import RolloutsConfig
 from lamo.rollout.fork_windows import rollout_windows
 from lamo.rollout.likelihood import likelihood
 from lamo.rollout.loading import load_models
-from lamo.rollout.windows import ClipFrames
+from lamo.rollout.windows import ClipFrames, single_windows
 from lamo.stores.frames import open_frames
 from lamo.stores.rollouts import write_rollouts
 from lamo.training.device import pick_device
@@ -22,8 +22,9 @@ def main(files, output, params, entry, label):
     steps = max(config.horizon_steps(params.rate_hz))
     plan = Plan(params.history, steps, config.samples, config.batch, config.seed, config.mixed_precision)
     clips = ClipFrames(open_frames(files.frames, files.manifests))
-    labels = ForkLabels.read(files.forks)
-    windows = rollout_windows(clips.lengths(), config, params.rate_hz, params.history, labels)
+    lengths, labels = clips.lengths(), ForkLabels.read(files.forks)
+    windows = rollout_windows(lengths, config, params.rate_hz, params.history, labels)
+    many = single_windows(lengths, plan.length, config.single_windows, params.turn)
     folders = [Path(file).parent for file in (files.midway, files.decoder)]
     models = load_models(*folders, files.statistics, params.latents["levels"], device)
     folder = Path(files.predictor).parent
@@ -32,6 +33,8 @@ def main(files, output, params, entry, label):
     rollouts = roll_out(models, predictor, sampler, clips, windows, plan)
     nll = likelihood(models, predictor, sampler, clips, windows, plan)
     write_rollouts(output.store, output.manifest, replace(rollouts, likelihood=nll))
+    single = roll_out(models, predictor, sampler, clips, many, replace(plan, samples=1))
+    write_rollouts(output.single, output.single_manifest, single)
 
 
 with job(snakemake):

@@ -56,11 +56,12 @@ def plan_stores(workload: Workload, rates: Rates) -> list[Store]:
         stores.append(Store("01_frames", f"frames {name}", split.frames * sizes.frame_bytes, *measured))
         row = sizes.latent_bytes + 2 * ROW_BYTES
         stores.append(Store("03_latents", f"latents {name}", split.frames * row))
-    frames = workload.windows * sizes.frame_bytes
-    predicted = (workload.futures - len(CONTROLS)) * sizes.plan.steps
-    others = (len(CONTROLS) + 1) * sizes.plan.steps + sizes.plan.history + 1
-    stores.append(Store("06_rollouts", "rollouts of predictors", frames * predicted, *measured))
-    stores.append(Store("06_rollouts", "controls and truth", frames * others, *measured))
+    future = sizes.plan.steps * sizes.frame_bytes
+    predicted = future * sum(workload.futures(entry, label) for entry, label, _ in sizes.rows)
+    observed = workload.windows * (sizes.plan.history + 1) * sizes.frame_bytes
+    others = future * (len(CONTROLS) + 1) * workload.control_futures + observed
+    stores.append(Store("06_rollouts", "rollouts of predictors", predicted, *measured))
+    stores.append(Store("06_rollouts", "controls and truth", others, *measured))
     shared = {STAGES[name].folder for name in sizes.config.share.stages}
     own = [store for store in [*stores, *_weights(workload)] if store.stage not in shared]
     return sorted(own, key=lambda store: store.stage)
@@ -82,8 +83,10 @@ def _weights(workload: Workload) -> list[Store]:
 def plan_memory(workload: Workload) -> list[Need]:
     """What the jobs need that hold all rollouts of a method at once (batches and the array made of them: twice)."""
     sizes = workload.sizes
-    one = workload.windows * sizes.plan.steps * sizes.frame_bytes
-    most = one * max(sizes.samples(entry, label) for entry, label, _ in sizes.rows)
+    future = sizes.plan.steps * sizes.frame_bytes
+    one = future * max(workload.windows, workload.control_futures - workload.windows)
+    several = workload.windows * max(sizes.samples(entry, label) for entry, label, _ in sizes.rows)
+    most = future * max(several, workload.single_windows)
     needs = {"rollouts_predict": 2 * most, "rollouts_controls": 2 * one, "metrics_score": one + most}
     return [Need(rule, count) for rule, count in needs.items()]
 

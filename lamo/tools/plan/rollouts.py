@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr
+from dataclasses import replace
 from io import StringIO
 
 import numpy as np
@@ -25,9 +26,9 @@ Calls = dict[str, float]
 WINDOWS = [Window("a", 0), Window("b", 0)]
 
 
-def predictor_calls(sizes: Sizes, entry: str, label: str) -> Calls:
-    """Of all samples of a window that a sampler of a predictor draws."""
-    plan = sizes.plan
+def predictor_calls(sizes: Sizes, entry: str, label: str, samples: int) -> Calls:
+    """Of that many samples of a window that a sampler of a predictor draws."""
+    plan = replace(sizes.plan, samples=samples)
 
     def work(models: "_Models", clips: ClipFrames) -> Rollouts:
         return roll_out(models.frozen, models.predictor(entry), sizes.sampler(entry, label), clips, WINDOWS, plan)

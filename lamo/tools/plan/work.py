@@ -1,5 +1,6 @@
 """What each job has to do: pieces of model work on the stages' own objects, and amounts of data."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -10,7 +11,7 @@ from lamo.rollout.control_names import CONTROLS
 from lamo.tools.plan.clips import Clips
 from lamo.tools.plan.geometry import Sizes
 from lamo.tools.plan.pieces import Piece
-from lamo.tools.plan.rollouts import Calls, control_calls, predictor_calls
+from lamo.tools.plan.rollouts import control_calls, predictor_calls
 from lamo.tools.plan.stages import Pieces
 from lamo.tools.plan.trainings import decoder_steps, features_steps, midway_steps, predictor_steps
 
@@ -57,7 +58,7 @@ class Workload:
         self.decoder_steps = cache(lambda: decoder_steps(sizes))
         self.features_steps = cache(lambda: features_steps(sizes))
         self.predictor_steps = cache(lambda entry: predictor_steps(sizes, entry))
-        self.predictor_calls = cache(lambda entry, label: predictor_calls(sizes, entry, label))
+        self.predictor_calls = cache(lambda entry, label, samples: predictor_calls(sizes, entry, label, samples))
         self.control_calls = cache(lambda: control_calls(sizes))
         self.of_rule: dict[str, Callable[[Wildcards], Work]] = {
             "world_render": self._world_render,
@@ -92,9 +93,20 @@ class Workload:
         return self._windows("val") + round(forking * clips * self.config.rollouts.fork_windows)
 
     @property
-    def futures(self) -> int:
-        """Rolled-out futures of a window, of all methods."""
-        return len(CONTROLS) + sum(self.sizes.samples(entry, label) for entry, label, _ in self.sizes.rows)
+    def single_windows(self) -> int:
+        """Windows with one future each that a training seed has."""
+        split = self.clips.splits["val"]
+        every = split.windows(self.sizes.plan.length, 1, round(split.frames))
+        return min(every, self.config.rollouts.single_windows)
+
+    def futures(self, entry: str, label: str) -> int:
+        """Futures that a training seed rolls out of all windows by that sampler."""
+        return self.windows * self.sizes.samples(entry, label) + self.single_windows
+
+    @property
+    def control_futures(self) -> int:
+        """Futures of all windows by one control; the true frames are as many."""
+        return self.windows + len(self.config.predictors.seeds) * self.single_windows
 
     def _windows(self, split: str) -> int:
         rollouts = self.config.rollouts
@@ -141,23 +153,28 @@ class Workload:
     def _rollouts_predict(self, wildcards: Wildcards) -> Work:
         entry = wildcards["predictor"]
         label = wildcards["sampler"]
-        models = self._rolled(self.predictor_calls(entry, label), (entry, label))
-        return Work(models, {"bytes of frames": self._bytes(self.sizes.samples(entry, label))})
+        rolled = ((self.windows, self.sizes.samples(entry, label)), (self.single_windows, 1))
+        total: Counter[str] = Counter()
+        for windows, samples in rolled:
+            calls = self.predictor_calls(entry, label, samples)
+            total.update({name: windows * rows for name, rows in calls.items()})
+        models = self.pieces.of(total, self.sizes.plan.batch, (entry, label))
+        return Work(models, {"bytes of frames": self._bytes(self.futures(entry, label))})
 
     def _rollouts_controls(self, wildcards: Wildcards) -> Work:
         # The true frames are written too. The blur is fitted on training clips with every sigma, and then applied.
         rollouts = self.config.rollouts
         fitted = min(rollouts.blur_windows, self._windows("train")) * len(rollouts.blur_sigmas)
-        blurred = fitted + self.windows * self.sizes.plan.steps
-        data = {"bytes of frames": self._bytes(len(CONTROLS) + 1), "frames blurred": blurred}
-        return Work(self._rolled(self.control_calls()), data)
-
-    def _rolled(self, calls: Calls, drawn: tuple[str, str] | None = None) -> dict[Piece, float]:
-        total = {name: self.windows * rows for name, rows in calls.items()}
-        return self.pieces.of(total, self.sizes.plan.batch, drawn)
+        each = self.control_futures
+        data = {
+            "bytes of frames": self._bytes((len(CONTROLS) + 1) * each),
+            "frames blurred": fitted + each * self.sizes.plan.steps,
+        }
+        total = {name: each * rows for name, rows in self.control_calls().items()}
+        return Work(self.pieces.of(total, self.sizes.plan.batch), data)
 
     def _bytes(self, futures: int) -> float:
-        return self.windows * futures * self.sizes.plan.steps * self.sizes.frame_bytes
+        return futures * self.sizes.plan.steps * self.sizes.frame_bytes
 
     def _metrics_features(self, wildcards: Wildcards) -> Work:
         config = self.config.metrics.world_features
@@ -166,8 +183,9 @@ class Workload:
     def _metrics_score(self, wildcards: Wildcards) -> Work:
         metrics = self.config.metrics
         clips = min(self.clips.splits["val"].clips, metrics.bootstrap.frechet_groups)
-        distances = self.futures * len(metrics.horizons_s) * clips
-        return Work(data={"frames scored": self.windows * self.sizes.plan.steps * self.futures, "distances": distances})
+        futures = len(CONTROLS) + sum(self.sizes.samples(entry, label) for entry, label, _ in self.sizes.rows)
+        distances = futures * len(metrics.horizons_s) * clips
+        return Work(data={"frames scored": self.windows * self.sizes.plan.steps * futures, "distances": distances})
 
     def _metrics_probe(self, wildcards: Wildcards) -> Work:
         splits = self.clips.splits.values()

@@ -45,9 +45,10 @@ def test_stores_by_hand(tiny):
     assert stores["01_frames", "frames train"].raw == 80 * frame
     assert stores["01_frames", "frames train"].bytes == 40 * frame
     # 20 frames give windows of 12 at 0 and 5, of two clips; predictors: flow-2, flow-4, gmm and state-2, two samples.
-    assert stores["06_rollouts", "rollouts of predictors"].raw == 4 * 8 * 4 * 2 * frame
+    # And 8 windows of the 18 that there are, with one future each.
+    assert stores["06_rollouts", "rollouts of predictors"].raw == 8 * 4 * (4 * 2 + 8) * frame
     # Seven controls and the truth of 8 steps, and 4 observed frames.
-    assert stores["06_rollouts", "controls and truth"].raw == 4 * (8 * 8 + 4) * frame
+    assert stores["06_rollouts", "controls and truth"].raw == (8 * 8 * (4 + 8) + 4 * 4) * frame
 
 
 def test_without_frames_to_measure_on_nothing_is_compressed(tiny):
@@ -80,9 +81,10 @@ def test_weights_are_as_large_as_said(sizes, tmp_path):
 def test_memory_of_rollouts_by_hand(sizes, tiny):
     workload = Workload(sizes, plan_clips(tiny, None, None, 64))
     assert workload.windows == 4
-    one = 4 * 8 * 16 * 32 * 3
+    # Two samples of 4 windows, one of 8.
+    one = 8 * 8 * 16 * 32 * 3
     needs = {need.rule: need.bytes for need in plan_memory(workload)}
-    assert needs == {"rollouts_predict": 4 * one, "rollouts_controls": 2 * one, "metrics_score": 3 * one}
+    assert needs == {"rollouts_predict": 2 * one, "rollouts_controls": 2 * one, "metrics_score": 2 * one}
 
 
 def test_free_space_of_a_folder_that_is_not_there_yet(tmp_path):

@@ -1,6 +1,7 @@
 """The work of the jobs against a real counter on the stages' own code."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -95,9 +96,13 @@ def test_a_rollout_is_counted_as_it_runs(sizes, entry, label, workload):
     predictor = sizes.make_predictor(entry).eval().requires_grad_(False)
     sampler = sizes.sampler(entry, label)
     models = frozen_of(sizes)
-    run = counted(lambda: roll_out(models, predictor, sampler, _Blank(sizes), WINDOWS, sizes.plan))
+    several, single = (
+        counted(lambda: roll_out(models, predictor, sampler, _Blank(sizes), WINDOWS, plan))  # noqa: B023
+        for plan in (sizes.plan, replace(sizes.plan, samples=1))
+    )
     work = workload.of("rollouts_predict", {"predictor": entry, "sampler": label, "seed": "0"})
-    assert work.operations / workload.windows == pytest.approx(run / len(WINDOWS))
+    expected = (workload.windows * several + workload.single_windows * single) / len(WINDOWS)
+    assert work.operations == pytest.approx(expected)
 
 
 def test_the_controls_are_counted_as_they_run(sizes, workload):
@@ -107,15 +112,16 @@ def test_the_controls_are_counted_as_they_run(sizes, workload):
         counted(lambda: roll_out_control(name, models, _Blank(sizes), WINDOWS, sizes.plan, sigmas))  # noqa: B023
         for name in CONTROLS
     )
-    assert workload.of("rollouts_controls", {}).operations / workload.windows == pytest.approx(run / len(WINDOWS))
+    windows = workload.windows + workload.single_windows
+    assert workload.of("rollouts_controls", {}).operations == pytest.approx(windows * run / len(WINDOWS))
 
 
 def test_calls_by_hand(sizes):
     # Three observed motions and twelve frames, two samples of eight steps.
-    assert predictor_calls(sizes, "flow", "flow-4") == {
+    assert predictor_calls(sizes, "flow", "flow-4", 2) == {
         "encode": 12, "inverse": 2 * 3, "sample": 16, "advance": 16, "decode": 16
     }  # fmt: skip
-    assert "advance" not in predictor_calls(sizes, "state", "state-2")
+    assert "advance" not in predictor_calls(sizes, "state", "state-2", 2)
     calls = control_calls(sizes)
     # Of seven controls five decode and three advance.
     assert (calls["decode"], calls["advance"]) == (5 * 8, 3 * 8)
