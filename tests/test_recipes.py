@@ -148,9 +148,9 @@ def test_a_data_set(repository):
 
 METRIC = """
 import numpy as np
-from scored_run import GridFeatures
+from scored_run import score_all
 from lamo.metrics.config import MetricsConfig
-from lamo.metrics.scores import RolloutSet, score_rollouts
+from lamo.metrics.scores import RolloutSet
 from lamo.report.tables import make_grid, table_markdown
 from lamo.stores.rollouts import Rollouts, Window
 
@@ -160,8 +160,8 @@ frames = random.integers(0, 256, (2, 8, 1, 5, 12, 16, 3), dtype=np.uint8)
 nothing = np.full((8, 1, 5), np.nan, np.float32)
 predicted, truth = (Rollouts(one, nothing, nothing, nothing[:, 0], windows, True) for one in frames)
 config = MetricsConfig.model_validate({"horizons_s": [0.2, 1.0], "bootstrap": {"resamples": 100, "frechet_groups": 20}})
-sets = [RolloutSet("persistence_pixels", "-", None, predicted)]
-scores = score_rollouts(sets, truth, 5.0, GridFeatures(), config)
+sets = [RolloutSet("persistence_pixels", "-", None, predicted, predicted)]
+scores = score_all(sets, truth, truth, config, 5.0)
 
 rows = [row for row in scores.values.to_pylist() if row["metric"] == "mae"]
 for row in rows:
@@ -169,7 +169,7 @@ for row in rows:
     naive = np.abs(frames[0][at].astype(float) - frames[1][at]).mean() / 255
     assert abs(row["value"] - naive) < 1e-5, (row, naive)
 print(len(rows))
-table = table_markdown(make_grid(scores, (0.2, 1.0), "a run", "features", "midway"))
+table = table_markdown(make_grid(scores, (0.2, 1.0), "a run", "midway"))
 print("MAE ↓" in table, "mean absolute error of single frames" in table)
 """
 

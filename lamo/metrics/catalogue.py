@@ -107,6 +107,10 @@ _BEST = (
 )
 _MEAN = "score of the pixelwise mean of the samples; with one sample it is that sample's score"
 _LATENT = "energy and spread of normalised latent states, n/a where a method has none"
+_POINT = (
+    "a method without chance has one future, whose error is its energy score; n/a where one future was drawn of many, "
+    "since half the distance to a second one is missing"
+)
 
 _DECLARED = (
     # Of single frames.
@@ -145,7 +149,18 @@ _DECLARED = (
         "energy_score", "energy", better="lower", decimals=4, table="main", figure=True, compare=True, of_samples=True,
         long_title="energy score of pixels",
         about="energy score of the samples' pixels, root mean square error less half the mean distance between "
-        "samples, in 0..1 units, lower is better; a point forecast (one sample) scores its error",
+        f"samples, in 0..1 units, lower is better; {_POINT}",
+    ),
+    Metric(
+        "energy_features", "feature energy", better="lower", decimals=3, table="main", figure=True, compare=True,
+        of_samples=True, long_title="energy score of ImageNet features",
+        about="the same of the frames' features in a network trained on ImageNet, divided by the spread of the true "
+        "frames' features, lower is better; it sees noise, streaks and blocks that pixels hardly see",
+    ),
+    Metric(
+        "distance_features", "feature distance", better="lower", decimals=3, table="samples", of_samples=True,
+        about="mean distance of one sample's ImageNet features from the truth's, in units of the true frames' spread, "
+        "lower is better; of one sample, so that all rows can be compared in it",
     ),
     Metric(
         "spread", "spread", better="neither", decimals=4, table="samples", of_samples=True,
@@ -185,24 +200,31 @@ METRICS: dict[str, Metric] = {one.name: one for one in _DECLARED}
 """All metrics by name, but for the distances of a feature extractor, which `distances` declares."""
 
 
-def distances(frechet: str) -> tuple[Metric, Metric, Metric]:
+_TITLES = {"fid": ("FID", "KID"), "fd_imagenet": ("FD ImageNet", "KID ImageNet")}
+OWN_WORLD = "fd_world"
+"""Its network was trained to read the state of the synthetic world: a second opinion, and of that world alone."""
+
+
+def distances(frechet: str) -> tuple[Metric, Metric]:
     """The distances that `lamo.metrics.rows.distance_names` names."""
-    at_all, at_infinity, kernel = distance_names(frechet)
-    inception = frechet == "fid"
+    names = distance_names(frechet)
     features = frechet.removeprefix("fd_")
-    title = "FID" if inception else f"FD {features}"
+    titles = _TITLES.get(frechet, (f"FD {features}", f"KID {features}"))
+    main = frechet != OWN_WORLD
     return (
-        Metric(at_all, title, better="lower", table="main", figure=True, compare=True, of_sets=True),
-        Metric(at_infinity, f"{title} ∞", better="lower", table="samples", of_sets=True),
-        Metric(kernel, "KID" if inception else f"KID {features}", better="lower", table="samples", of_sets=True),
-    )
+        Metric(
+            names[0], titles[0], better="lower", table="main" if main else "samples", figure=True, compare=main,
+            of_sets=True,
+        ),
+        Metric(names[1], titles[1], better="lower", table="samples", of_sets=True),
+    )  # fmt: skip
 
 
 def metric(name: str) -> Metric:
     """The metric of that name. Raises `LamoError` if there is none."""
     if name in METRICS:
         return METRICS[name]
-    frechet = name.removesuffix("_inf")
+    frechet = name
     if name.startswith("kid_"):
         frechet = "fid" if name == "kid_inception" else f"fd_{name.removeprefix('kid_')}"
     if frechet == "fid" or frechet.startswith("fd_"):

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from lamo.errors import LamoError
 from lamo.metrics.catalogue import metric as metric_of
 from lamo.metrics.config import EVERY_LEARNED, split_comparison
+from lamo.metrics.distribution import pseudo_values
 from lamo.metrics.rows import is_learned, row_label
 from lamo.statistics.intervals import ClipBootstrap, Interval, LeftOut
 
@@ -62,8 +63,8 @@ class Scored:
         compared = [name for name in self._frame["metric"].unique() if metric_of(name).compare]
         self.metrics = [name for name in compared if not metric_of(name).of_sets]
         """Metrics that are compared window by window."""
-        self.frechet = next((name for name in compared if metric_of(name).of_sets), None)
-        """The Frechet distance, of whole sets; it is compared with the same clips left out. None in a run without."""
+        self.distances = [name for name in compared if metric_of(name).of_sets]
+        """Distances of whole sets; they are compared with the same clips and training seeds left out."""
 
     @cached_property
     def rows(self) -> dict[str, Row]:
@@ -84,17 +85,25 @@ class Scored:
         """
         row = self._of(label)
         found = row[row["metric"] == metric].groupby([*WINDOW, "seed"])["value"].mean().unstack("seed")
-        return found.reindex(index=self.windows(label), columns=np.unique(row["seed"]))
+        return found.reindex(index=self.windows(label), columns=self._seeds(label))
 
-    def distances(self, label: str) -> tuple[pd.Series, pd.Series]:
-        """Frechet distance of each training seed, and that of the row with each clip (or group of clips) left out."""
+    def distance(self, label: str, metric: str) -> tuple[float, pd.Series, pd.Series]:
+        """A distance: its value, what each training seed stands for, its values with each clip (or group) left out."""
         method, sampler = self.rows[label]
-        lines = self._replicates
-        lines = lines[(lines["method"] == method) & (lines["sampler"] == sampler)]
-        without = lines.set_index("left_out")["value"].sort_index()
         row = self._of(label)
-        seeds = row[row["metric"] == self.frechet].groupby("seed")["value"].mean()
-        return seeds.reindex(np.unique(row["seed"])), without
+        value = float(row[row["metric"] == metric]["value"].mean())
+        lines = self._replicates
+        lines = lines[(lines["method"] == method) & (lines["sampler"] == sampler) & (lines["metric"] == metric)]
+        clips = lines[lines["left_out"].notna()].set_index("left_out")["value"].sort_index()
+        without = lines[lines["seed"].notna()].astype({"seed": int}).set_index("seed")["value"].sort_index()
+        if without.empty:
+            return value, pd.Series(value, index=self._seeds(label)), clips
+        return value, pd.Series(pseudo_values(value, without.to_numpy()), index=without.index), clips
+
+    def _seeds(self, label: str) -> np.ndarray:
+        """Training seeds of a row, -1 for a control. Distances belong to all of them together."""
+        row = self._of(label)
+        return np.unique(row["seed"][row["clip"].notna()]) if row["clip"].notna().any() else np.array([-1])
 
     def _of(self, label: str) -> pd.DataFrame:
         """All values of a row."""
@@ -156,24 +165,23 @@ def _differences(scored: Scored, first: str, second: str, horizon: float, resamp
         one, other = _paired(first, scored.values(first, metric).T, second, scored.values(second, metric).T)
         interval = ClipBootstrap(clips, resamples).mean((one - other).T, seeded=True)
         yield Difference(first, second, horizon, metric, *_means(one, other), interval, len(set(clips)), one.shape[0])
-    if scored.frechet is not None:
-        (a, without_a), (b, without_b) = scored.distances(first), scored.distances(second)
-        one, other = _paired(first, a, second, b)
-        interval = _frechet_interval(one - other, without_a - without_b, resamples)
-        yield Difference(
-            first, second, horizon, scored.frechet, *_means(one, other), interval, len(set(clips)), one.shape[0]
-        )
+    for metric in scored.distances:
+        (a, seeds_a, without_a), (b, seeds_b, without_b) = (scored.distance(row, metric) for row in (first, second))
+        one, other = _paired(first, seeds_a, second, seeds_b)
+        interval = _distance_interval(a - b, one - other, without_a - without_b, resamples)
+        means = (a, b) if np.isfinite(a - b) else (math.nan, math.nan)
+        yield Difference(first, second, horizon, metric, *means, interval, len(set(clips)), one.shape[0])
 
 
-def _frechet_interval(apart: np.ndarray, without: pd.Series, resamples: int) -> Interval:
-    """Interval of a difference of distances from that of each seed [K] and that with each clip left out.
+def _distance_interval(apart: float, seeds: np.ndarray, without: pd.Series, resamples: int) -> Interval:
+    """Interval of a difference of distances from what each seed stands for [K] and that with each clip left out.
 
     The influence of a clip on both rows cancels in the difference.
     """
     if without.empty:
-        return Interval(float(apart.mean()), math.nan, math.nan)
+        return Interval(apart, math.nan, math.nan)
     units = ClipBootstrap(without.index.tolist(), resamples)
-    found = LeftOut(apart.mean(keepdims=True), without.to_numpy()[:, None], apart[:, None])
+    found = LeftOut(np.array([apart]), without.to_numpy()[:, None], seeds[:, None])
     return units.intervals(units.linear(found))[0]
 
 

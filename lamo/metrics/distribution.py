@@ -1,128 +1,98 @@
-"""Distances between the distributions of predicted and true frames: Frechet, Frechet at infinitely many frames, kernel.
+"""Distances between the distributions of predicted and true frames: Frechet and kernel, with their intervals.
 
-Each sample of each training seed is a set of its own with one frame per window, so that all rows have equal N; the
-value of a training seed is the mean over its sets, that of a row the mean over its seeds.
-
-The Frechet distance of finite sets is biased upwards by a term that falls as 1/N. Chong and Forsyth (2020) extrapolate
-linearly in 1/N from random subsets of several sizes; here from the whole set and its random halves (of whole clips: it
-is clips that are independent), which give a line: d_inf = d(N) - (d(N/2) - d(N)), about. Truth and predictions are
-halved together. The line holds where N/2 is well above the number of features; below that, part of the bias stays.
+A set has one future of each of many windows, those of all training seeds of a row together. So all rows have as many
+frames, and so many that the bias of a Frechet distance, which falls as one over their number, is small. Without more
+windows than features there is none: the covariances would be singular, and the distance mostly bias.
 
 Intervals are made by leaving out each clip in turn (`ClipBootstrap.linear`): drawing clips with repetition would bias
-the distances upwards and spread them.
+the distances upwards and spread them. Training seeds are left out in turn as well. What a seed stands for is Tukey's
+pseudo-value: K times the value less K - 1 times that without the seed. The spread of these is that over seeds.
 """
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from lamo.metrics.frechet import frechet_distance, weighted_frechet
-from lamo.metrics.kid import kernel_distance, weighted_kernel_distance
-from lamo.statistics.intervals import MIN_UNITS, ClipBootstrap, Interval, LeftOut
-
-SPLITS = 50
-"""Random divisions into halves, over which the distance at infinity is a mean."""
-SPLITS_WITHOUT = 8
-"""How many of them its interval is made from, for speed; clips are left out of the same halves."""
-MIN_CLIPS = 4
-"""Clips below which halves say nothing and the distance at infinity is NaN."""
-MIN_WINDOWS = 2
-"""Windows below which a set has no covariance, and every distance is NaN."""
-
-Sets = Sequence[np.ndarray]
+from lamo.metrics.config import BootstrapConfig
+from lamo.metrics.frechet import weighted_frechet
+from lamo.metrics.kid import weighted_kernel_distance
+from lamo.statistics.intervals import MIN_UNITS, ClipBootstrap, Interval, LeftOut, clip_groups
+from lamo.stores.rollouts import Window
 
 
 @dataclass(frozen=True)
-class Distances:
-    """Of the G training seeds of all rows, at one step: `sets`, the distances of each one's sets, and for intervals its
-    `value` [G], and `without` [C, G], the value with clip c left out; NaN where there are too few clips."""
+class Distance:
+    """The distance of a row at one step: `value`, and its values with each clip left out, [C], and with each training
+    seed left out, [K], none for a row with one seed. NaN where there is no number."""
 
-    sets: list[list[float]]
-    value: np.ndarray
-    without: np.ndarray
+    value: float
+    without_clip: np.ndarray
+    without_seed: np.ndarray
 
-    def row(self, members: slice) -> LeftOut:
-        """The row of which the training seeds are `members`."""
-        seeds = self.value[members]
-        return LeftOut(seeds.mean(keepdims=True), self.without[:, members].mean(axis=1)[:, None], seeds[:, None])
+    @property
+    def seeds(self) -> np.ndarray:
+        """What each training seed stands for, [K]."""
+        return pseudo_values(self.value, self.without_seed)
 
-
-def all_distances(truth: np.ndarray, groups: Sequence[Sets], bootstrap: ClipBootstrap) -> tuple[Distances, ...]:
-    """The three distances to true features [W, d] of G groups of sets [W, d] each, in the order of
-    `lamo.metrics.rows.distance_names`; NaN where there are too few windows."""
-    if len(truth) < MIN_WINDOWS:
-        nothing = _unknown(bootstrap, groups)
-        return tuple(
-            Distances([[math.nan] * (len(one) if by_set else 0) for one in groups], nothing[0], nothing)
-            for by_set in (True, False, True)
-        )
-    return _frechet(truth, groups, bootstrap), _at_infinity(truth, groups, bootstrap), _kernel(truth, groups, bootstrap)
+    @property
+    def left_out(self) -> LeftOut:
+        """In the form that intervals are made from."""
+        return LeftOut(np.array([self.value]), self.without_clip[:, None], self.seeds[:, None])
 
 
-def distance_interval(found: LeftOut, bootstrap: ClipBootstrap, signed: bool) -> Interval:
-    """Interval of a row. `signed` is False for a distance that cannot be below 0."""
-    (interval,) = bootstrap.intervals(bootstrap.linear(found))
-    return interval if signed else Interval(interval.mean, float(np.maximum(interval.low, 0.0)), interval.high)
+def pseudo_values(value: float, without: np.ndarray) -> np.ndarray:
+    """Tukey's pseudo-values [K] of a statistic, from those with each of K units left out; itself if there is none."""
+    return len(without) * value - (len(without) - 1) * without if len(without) else np.array([value])
 
 
-def _frechet(truth: np.ndarray, groups: Sequence[Sets], bootstrap: ClipBootstrap) -> Distances:
-    sets = [[frechet_distance(truth, one) for one in group] for group in groups]
-    without = _without(weighted_frechet, truth, groups, bootstrap)
-    return Distances(sets, np.array([np.mean(one) for one in sets]), without)
+class FrameSets:
+    """The windows that the sets of all rows have, and how their clips and seeds are left out.
 
+    Attributes:
+        bootstrap: over the clips, or groups of them where there are many.
+        different: windows that differ; in a small data set the training seeds may share some.
+    """
 
-def _kernel(truth: np.ndarray, groups: Sequence[Sets], bootstrap: ClipBootstrap) -> Distances:
-    sets = [[kernel_distance(truth, one) for one in group] for group in groups]
-    without = _without(weighted_kernel_distance, truth, groups, bootstrap)
-    return Distances(sets, np.array([np.mean(one) for one in sets]), without)
+    def __init__(self, windows: Sequence[Window], seeds: np.ndarray | None, settings: BootstrapConfig) -> None:
+        """`seeds` [M]: the training seed that rolled out each of M windows; None if no row has several."""
+        clips = [window.clip_id for window in windows]
+        self._clip = np.unique(clips, return_inverse=True)[1]
+        self._clips = len(set(clips))
+        self.different = len(set(windows))
+        self.bootstrap = ClipBootstrap(clip_groups(clips, settings.frechet_groups), settings.resamples)
+        few = self.bootstrap.clips < MIN_UNITS
+        left_out = np.empty((0, len(clips))) if few else self.bootstrap.weights_without
+        kept = np.empty((0, len(clips))) if seeds is None else np.unique(seeds)[:, None] != seeds
+        self._weights = np.concatenate([np.ones((1, len(clips))), left_out, kept])
+        self._ends = [1, 1 + len(left_out)]
 
+    def can_have_frechet(self, width: int) -> bool:
+        """Whether there are more windows than features."""
+        return self.different > width
 
-def _without(
-    distance: Callable[[np.ndarray, Sequence[Sets], np.ndarray], np.ndarray],
-    truth: np.ndarray,
-    groups: Sequence[Sets],
-    bootstrap: ClipBootstrap,
-) -> np.ndarray:
-    """A distance of weighted sets with each clip left out: [C, G]."""
-    if bootstrap.clips < MIN_UNITS:
-        return _unknown(bootstrap, groups)
-    return distance(truth, groups, bootstrap.weights_without).T
+    def frechet(self, truth: np.ndarray, rows: Sequence[np.ndarray]) -> list[Distance]:
+        """Frechet distances of predicted features [M, d] of each row to the true ones [M, d]."""
+        if not self.can_have_frechet(truth.shape[1]):
+            return self._unknown(len(rows))
+        return self._distances(weighted_frechet(truth, rows, self._weights))
 
+    def kernel(self, truth: np.ndarray, rows: Sequence[np.ndarray]) -> list[Distance]:
+        """Kernel distances of the same."""
+        if self._clips < 2:
+            return self._unknown(len(rows))
+        return self._distances(weighted_kernel_distance(truth, rows, self._clip, self._weights))
 
-def _at_infinity(truth: np.ndarray, groups: Sequence[Sets], bootstrap: ClipBootstrap) -> Distances:
-    clips, without = bootstrap.clips, _unknown(bootstrap, groups)
-    if clips < MIN_CLIPS:
-        return Distances([[] for _ in groups], without[0], without)
-    first = _first_halves(clips, bootstrap.seed)
-    value = extrapolate(truth, groups, bootstrap.index, np.ones((1, clips)), first)[0]
-    if clips >= MIN_UNITS:
-        without = extrapolate(truth, groups, bootstrap.index, 1 - np.eye(clips), first[:SPLITS_WITHOUT])
-    return Distances([[] for _ in groups], value, without)
+    def interval(self, found: Distance, signed: bool) -> Interval:
+        """Interval over clips and seeds. `signed` is False for a distance that cannot be below 0."""
+        (interval,) = self.bootstrap.intervals(self.bootstrap.linear(found.left_out))
+        return interval if signed else Interval(interval.mean, float(np.maximum(interval.low, 0.0)), interval.high)
 
+    def _distances(self, found: np.ndarray) -> list[Distance]:
+        """From values [rows, 1 + C + K]."""
+        nothing = np.full(self.bootstrap.clips, np.nan)
+        parts = (np.split(row, self._ends) for row in found)
+        return [Distance(float(value[0]), clips if len(clips) else nothing, seeds) for value, clips, seeds in parts]
 
-def extrapolate(
-    truth: np.ndarray, groups: Sequence[Sets], clip: np.ndarray, counts: np.ndarray, first: np.ndarray
-) -> np.ndarray:
-    """Frechet distances at infinite N [R, G] of R sets in which clips count `counts` [R, C] times, from the mean over
-    the halves that `first` [S, C] says (1 for a clip of the first half, 0 for one of the second). `clip`: number of
-    each window's clip [W]; `truth`, `groups` as in `all_distances`."""
-    parts = [counts * one for division in first for one in (division, 1 - division)]
-    weights = np.concatenate([counts, *parts])[:, clip]
-    whole, *found = np.split(weighted_frechet(truth, groups, weights).T, 1 + len(parts))
-    half = np.mean(found, axis=0)
-    # inverse sizes, in clips: the line through (1/C, whole) and (mean of the halves', half) at 0
-    size = 1 / counts.sum(axis=1, keepdims=True)
-    half_size = np.mean([1 / part.sum(axis=1, keepdims=True) for part in parts], axis=0)
-    return np.asarray(whole - (half - whole) * size / (half_size - size))
-
-
-def _first_halves(clips: int, seed: int) -> np.ndarray:
-    """Random halves, of clips // 2: float64 [SPLITS, clips] of 0 and 1."""
-    halves = np.tile((np.arange(clips) < clips // 2).astype(np.float64), (SPLITS, 1))
-    return np.random.default_rng(seed).permuted(halves, axis=1)
-
-
-def _unknown(bootstrap: ClipBootstrap, groups: Sequence[Sets]) -> np.ndarray:
-    return np.full((bootstrap.clips, len(groups)), np.nan)
+    def _unknown(self, rows: int) -> list[Distance]:
+        return self._distances(np.full((rows, len(self._weights)), np.nan))

@@ -46,30 +46,27 @@ def _factor(features: np.ndarray) -> np.ndarray:
 
 
 def weighted_frechet(
-    truth: np.ndarray, groups: Sequence[Sequence[np.ndarray]], weights: np.ndarray, budget: int = 10_000_000
+    truth: np.ndarray, rows: Sequence[np.ndarray], weights: np.ndarray, budget: int = 10_000_000
 ) -> np.ndarray:
-    """Frechet distances to one set of true features for R weightings of the windows: [G, R].
+    """Frechet distances of each of the `rows`, predicted features [M, d], to true ones [M, d]: [rows, R].
 
-    `truth` [W, d]; `groups`: per row of the table, its sets of predicted features (one per sample and seed), each
-    [W, d], whose mean distance is the row's value; `weights` [R, W]: how often each window counts (truth and prediction
-    of a window alike), two windows at least. `budget` bounds the float64 numbers held at a time.
+    For R weightings of the M frames, `weights` [R, M]: how often each counts, truth and prediction alike, two frames at
+    least. `budget` bounds the float64 numbers held at a time.
     """
     origin = checked_features(truth)
     centred = origin - origin.mean(axis=0)
-    # tr (C_1 C_2)^(1/2) sees C_2 only within the span of C_1: at most W - 1 dimensions, whatever d is
+    # tr (C_1 C_2)^(1/2) sees C_2 only within the span of C_1: at most M - 1 dimensions, whatever d is
     rank = min(len(centred) - 1, centred.shape[1])
     basis = torch.from_numpy(np.linalg.svd(centred, full_matrices=False)[2][:rank].T.copy())
     truth_set = _Projected.of(centred, basis)
-    sets = [[_Projected.of(checked_features(one) - origin.mean(axis=0), basis) for one in group] for group in groups]
+    sets = [_Projected.of(checked_features(one) - origin.mean(axis=0), basis) for one in rows]
     chunk = max(1, budget // (rank * max(rank, len(origin))))
     columns = []
     for part in torch.from_numpy(np.ascontiguousarray(weights, dtype=np.float64)).split(chunk):
         true_moments = truth_set.moments(part)
         values, vectors = torch.linalg.eigh(true_moments.covariances)
         roots = vectors * values.clamp(min=0).sqrt()[:, None, :]
-        columns.append(
-            torch.stack([_mean_distance([one.moments(part) for one in group], true_moments, roots) for group in sets])
-        )
+        columns.append(torch.stack([_distance(one.moments(part), true_moments, roots) for one in sets]))
     return torch.cat(columns, dim=1).numpy()
 
 
@@ -84,7 +81,7 @@ class _Moments:
 
 @dataclass(frozen=True)
 class _Projected:
-    """Features [W, d] and their coordinates [W, k] in the basis of the truth's span."""
+    """Features [M, d] and their coordinates [M, k] in the basis of the truth's span."""
 
     features: torch.Tensor
     inside: torch.Tensor
@@ -95,7 +92,7 @@ class _Projected:
         return cls(tensor, tensor @ basis)
 
     def moments(self, weights: torch.Tensor) -> _Moments:
-        """Weighted moments for `weights` [R, W], unbiased covariances."""
+        """Weighted moments for `weights` [R, M], unbiased covariances."""
         total = weights.sum(dim=1)
         means = weights @ self.features / total[:, None]
         squares = weights @ self.features.square().sum(dim=1)
@@ -107,12 +104,9 @@ class _Projected:
         return _Moments(means, traces, covariances)
 
 
-def _mean_distance(predicted: Sequence[_Moments], truth: _Moments, roots: torch.Tensor) -> torch.Tensor:
-    """Mean over a group's sets of the distance to the truth [R]; `roots` L with L L^T = the truth's covariance."""
-    distances = []
-    for one in predicted:
-        # eigenvalues of C_1 C_2 are those of the symmetric L^T C_2 L
-        cross = torch.linalg.eigvalsh(roots.mT @ one.covariances @ roots).clamp(min=0).sqrt().sum(dim=-1)
-        difference = (one.means - truth.means).square().sum(dim=-1)
-        distances.append((difference + one.traces + truth.traces - 2 * cross).clamp(min=0))
-    return torch.stack(distances).mean(dim=0)
+def _distance(predicted: _Moments, truth: _Moments, roots: torch.Tensor) -> torch.Tensor:
+    """Distance to the truth [R]; `roots` L with L L^T = the truth's covariance."""
+    # eigenvalues of C_1 C_2 are those of the symmetric L^T C_2 L
+    cross = torch.linalg.eigvalsh(roots.mT @ predicted.covariances @ roots).clamp(min=0).sqrt().sum(dim=-1)
+    difference = (predicted.means - truth.means).square().sum(dim=-1)
+    return (difference + predicted.traces + truth.traces - 2 * cross).clamp(min=0)

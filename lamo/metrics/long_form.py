@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from lamo.metrics.rows import rows_in_order
+from lamo.metrics.scored import ScoredSet
 from lamo.stores.rollouts import Window
 
 _LONG = pa.schema(
@@ -30,32 +31,27 @@ _REPLICATES = pa.schema(
     [
         *(_LONG.field(name) for name in ("method", "sampler", "step", "horizon_s", "metric")),
         ("left_out", pa.string()),
+        ("seed", pa.int64()),
         ("value", pa.float64()),
     ]
 )
 
 
 @dataclass(frozen=True)
-class ScoredSet:
-    """What is kept of a `RolloutSet` once it is scored.
+class Features:
+    """The features that distances of a run were computed on.
 
     Attributes:
-        single: scores of single samples by metric, [W, S, T].
-        joint: scores of all samples together by metric, [W, 1, T].
-        features: features of the frames, [W, S, F, d] at F Frechet steps.
+        metric: name of their Frechet distance.
+        description: a sentence or two.
+        width: how many there are.
+        bias: smallest and largest jackknife estimate of the bias of that distance; NaN if unknown.
     """
 
-    method: str
-    sampler: str
-    seed: int | None
-    single: dict[str, np.ndarray]
-    joint: dict[str, np.ndarray]
-    features: np.ndarray
-
-    @property
-    def values(self) -> dict[str, np.ndarray]:
-        """Scores of both kinds."""
-        return self.single | self.joint
+    metric: str
+    description: str
+    width: int
+    bias: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -63,31 +59,40 @@ class Scores:
     """All scores of a run.
 
     `values`: long form, columns method, sampler, seed, clip, window_start, sample, step, horizon_s, metric, value; a
-    distance of distributions belongs to a set of windows and has neither clip nor window_start, a score of all samples
-    together has no sample.
-    `replicates`: the Frechet distances of each row with each clip left out, or each of a number of groups of clips,
-    columns method, sampler, step, horizon_s, metric, left_out, value.
+    distance of distributions belongs to a set of windows of all training seeds and has neither seed, clip, window_start
+    nor sample, a score of all samples together has no sample.
+    `replicates`: the distances of each row with each clip (or group of clips) left out, where seed is null, and with
+    each training seed left out, where left_out is null; columns method, sampler, step, horizon_s, metric, left_out,
+    seed, value.
     `summary`: columns method, sampler, step, horizon_s, metric, mean, ci_low, ci_high, n_clips, n_samples, n_seeds, for
     every step scored; n_samples counts the samples per context window. Rows stand in the table's order.
-    `frechet_bias`: smallest and largest jackknife estimate of the bias of the distances in the summary, NaN if unknown.
+    `windows`: context windows with several samples; `single_windows`: different windows that distances are made of.
+    `features`: what distances were computed on, the features that windows are scored in first.
     """
 
     values: pa.Table
     replicates: pa.Table
     summary: pa.Table
     windows: int
-    frechet_bias: tuple[float, float]
+    single_windows: int
+    features: list[Features]
 
     def facts(self) -> dict[str, Any]:
         """What the tables do not hold, for a JSON file; null where there is no number."""
-        bias = [value if math.isfinite(value) else None for value in self.frechet_bias]
-        return {"windows": self.windows, "frechet_bias": bias}
+        features = [
+            asdict(one) | {"bias": [value if math.isfinite(value) else None for value in one.bias]}
+            for one in self.features
+        ]
+        return {"windows": self.windows, "single_windows": self.single_windows, "features": features}
 
     @classmethod
     def read(cls, values: pa.Table, replicates: pa.Table, summary: pa.Table, facts: Mapping[str, Any]) -> "Scores":
         """The scores of `facts` and the tables that lay beside them."""
-        low, high = (math.nan if value is None else value for value in facts["frechet_bias"])
-        return cls(values, replicates, summary, facts["windows"], (low, high))
+        features = []
+        for one in facts["features"]:
+            low, high = (math.nan if value is None else value for value in one["bias"])
+            features.append(Features(**(one | {"bias": (low, high)})))
+        return cls(values, replicates, summary, facts["windows"], facts["single_windows"], features)
 
 
 def pixel_table(one: ScoredSet, windows: Sequence[Window], rate_hz: float) -> pa.Table:
@@ -115,7 +120,7 @@ def distance_table(rows: list[dict[str, Any]], rate_hz: float) -> pa.Table:
 
 
 def replicates_table(rows: list[dict[str, Any]], rate_hz: float) -> pa.Table:
-    """Distances of rows with one clip or group of clips left out."""
+    """Distances of rows with one clip, group of clips or training seed left out."""
     lines = [{**row, "horizon_s": round(row["step"] / rate_hz, 6)} for row in rows]
     return pa.Table.from_pylist(lines, schema=_REPLICATES)
 

@@ -37,17 +37,21 @@ def rows_in_order(rows: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     return ceilings + learned + controls[len(ceilings) :]
 
 
-def distance_names(frechet: str) -> tuple[str, str, str]:
-    """Names of the distances on the features of an extractor: Frechet, Frechet at infinitely many frames, kernel.
+def distance_names(frechet: str) -> tuple[str, str]:
+    """Names of the distances on the features of an extractor: Frechet, kernel.
 
     `frechet` is the extractor's `metric`: `fid` for Inception, else `fd_<features>`.
     """
     features = "inception" if frechet == "fid" else frechet.removeprefix("fd_")
-    return frechet, f"{frechet}_inf", f"kid_{features}"
+    return frechet, f"kid_{features}"
 
 
 def horizon_steps(horizons_s: Sequence[float], rate_hz: float, steps: int) -> list[int]:
-    """Rollout steps, counted from 1, of horizons in s: round(h * rate). `LamoError` if one is not in 1..`steps`."""
+    """Rollout steps, counted from 1, of horizons in s: round(h * rate), each once and ascending.
+
+    Raises:
+        LamoError: one is not in 1..`steps`.
+    """
     found = [round(h * rate_hz) for h in horizons_s]
     for horizon, step in zip(horizons_s, found, strict=True):
         if not 1 <= step <= steps or abs(step - horizon * rate_hz) > 1e-3:
@@ -55,7 +59,7 @@ def horizon_steps(horizons_s: Sequence[float], rate_hz: float, steps: int) -> li
                 f"metrics.horizons_s: found {horizon:g} s, expected multiples of {1 / rate_hz:g} s up to "
                 f"{steps / rate_hz:g} s, the length of the rollouts; change it or the rollouts' steps"
             )
-    return found
+    return sorted(set(found))
 
 
 def readable(label: str) -> str:

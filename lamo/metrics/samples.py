@@ -2,8 +2,9 @@
 
 Energy score (Gneiting and Raftery 2007, eq. 21, with exponent 1): E|x - y| - 1/2 E|x - x'| for the truth y and
 independent samples x, x'; lower is better, and no distribution scores better in expectation than the true one. The
-second expectation is over pairs of different samples (the unbiased form). A point forecast has one sample; the second
-term is 0 and its score is its error.
+second expectation is over pairs of different samples (the unbiased form), so that rows with two and with eight samples
+can be compared. The second term of a point forecast is 0: a method without chance has one sample, and its score is its
+error. One sample that was drawn by chance has no energy score: its error lacks the second term.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,10 +17,16 @@ from lamo.images import psnr, ssim
 from lamo.metrics.pixel import PSNR_CAP, check_frames, to_images
 
 
-def energy_score(error: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """Energy score [W, T] from |x_s - y| [W, S, T] and E|x - x'| [W, T], which is ignored where S = 1."""
+def energy_score(error: np.ndarray, spread: np.ndarray, deterministic: bool) -> np.ndarray:
+    """Energy score [W, T] from |x_s - y| [W, S, T] and E|x - x'| [W, T], which is ignored where S = 1.
+
+    A method that is `deterministic` has one sample, and its error is its score. Of any other one sample has no score:
+    NaN, since half the distance to a second one is missing, and rows of several samples would look better beside it.
+    """
     mean = error.mean(axis=1)
-    return np.asarray(mean - spread / 2 if error.shape[1] > 1 else mean)
+    if error.shape[1] > 1:
+        return np.asarray(mean - spread / 2)
+    return np.asarray(mean if deterministic else np.full_like(mean, np.nan))
 
 
 def frame_distances(predicted: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -65,6 +72,7 @@ class Samples:
         images: pixelwise means of the samples, [W T, 3, H, W] in 0..1; `true_images` the truth in that form.
         single: scores of the samples by metric of `lamo.metrics.pixel.FRAME_METRICS`, [W, S, T].
         error: distances of the samples from the truth, [W, S, T]; `spread`, mean distance of two samples, [W, T].
+        deterministic: all samples of a window would be the same, so that there is one.
     """
 
     predicted: np.ndarray
@@ -74,12 +82,16 @@ class Samples:
     single: Mapping[str, np.ndarray]
     error: np.ndarray
     spread: np.ndarray
+    deterministic: bool
 
     @classmethod
-    def of(cls, predicted: np.ndarray, truth: np.ndarray, single: Mapping[str, np.ndarray]) -> "Samples":
+    def of(
+        cls, predicted: np.ndarray, truth: np.ndarray, single: Mapping[str, np.ndarray], deterministic: bool
+    ) -> "Samples":
         """From frames and the scores of single samples."""
         mean = to_images(predicted).unflatten(0, predicted.shape[:3]).mean(dim=1).flatten(0, 1)
-        return cls(predicted, truth, mean, to_images(truth), single, *frame_distances(predicted, truth))
+        apart = frame_distances(predicted, truth)
+        return cls(predicted, truth, mean, to_images(truth), single, *apart, deterministic)
 
 
 SAMPLE_METRICS: dict[str, Callable[[Samples], np.ndarray | Tensor]] = {
@@ -87,7 +99,7 @@ SAMPLE_METRICS: dict[str, Callable[[Samples], np.ndarray | Tensor]] = {
     "ssim_best": lambda of: of.single["ssim"].max(axis=1),
     "psnr_mean": lambda of: psnr(of.images, of.true_images, PSNR_CAP),
     "ssim_mean": lambda of: ssim(of.images, of.true_images),
-    "energy_score": lambda of: energy_score(of.error, of.spread),
+    "energy_score": lambda of: energy_score(of.error, of.spread, of.deterministic),
     "spread": lambda of: of.spread,
     "coverage": lambda of: coverage_of(of.predicted, of.truth),
 }
@@ -101,12 +113,17 @@ none. Each is declared under the same name in `lamo.metrics.catalogue`.
 
 
 def score_samples(
-    predicted: np.ndarray, truth: np.ndarray, single: Mapping[str, np.ndarray], batch: int = 256
+    predicted: np.ndarray,
+    truth: np.ndarray,
+    single: Mapping[str, np.ndarray],
+    deterministic: bool,
+    batch: int = 256,
 ) -> dict[str, np.ndarray]:
     """`SAMPLE_METRICS` of predicted frames uint8 [W, S, T, H, W, 3] against true frames uint8 [W, 1, T, H, W, 3].
 
-    Gives float32 [W, T] for each metric. `single` holds the samples' own scores. Works through at most about `batch`
-    frames at a time. Raises `LamoError` if the shapes do not fit or the frames are not uint8.
+    Gives float32 [W, T] for each metric. `single` holds the samples' own scores; `deterministic`: all samples of a
+    window would be the same, so that there is one. Works through at most about `batch` frames at a time. Raises
+    `LamoError` if the shapes do not fit or the frames are not uint8.
     """
     check_frames(predicted, truth)
     windows, samples, steps = predicted.shape[:3]
@@ -114,7 +131,8 @@ def score_samples(
     rows = max(1, batch // (samples * steps))
     for begin in range(0, windows, rows):
         block = slice(begin, begin + rows)
-        part = Samples.of(predicted[block], truth[block], {name: values[block] for name, values in single.items()})
+        own = {name: values[block] for name, values in single.items()}
+        part = Samples.of(predicted[block], truth[block], own, deterministic)
         for name, score in SAMPLE_METRICS.items():
             scores[name][block] = np.asarray(score(part)).reshape(-1, steps)
     return scores

@@ -1,18 +1,104 @@
-"""Means of a table's rows with their intervals over clips and training seeds."""
+"""All rows of a table together: means, distances between distributions, and their intervals."""
 
+from collections import defaultdict
 from collections.abc import Sequence
-from itertools import accumulate
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+from tqdm import tqdm
 
+from lamo.errors import LamoError
 from lamo.metrics.config import BootstrapConfig
-from lamo.metrics.distribution import all_distances, distance_interval
-from lamo.metrics.long_form import ScoredSet
-from lamo.metrics.rows import REFERENCE, distance_names
-from lamo.statistics.intervals import ClipBootstrap, Interval, LeftOut, Replicates, clip_groups
+from lamo.metrics.distribution import Distance, FrameSets
+from lamo.metrics.feature_scores import FEATURE_METRICS
+from lamo.metrics.features.extractor import Extractors, features_at
+from lamo.metrics.long_form import (
+    Features,
+    Scores,
+    distance_table,
+    pixel_table,
+    replicates_table,
+    summary_table,
+)
+from lamo.metrics.rows import REFERENCE, distance_names, horizon_steps, rows_in_order
+from lamo.metrics.scored import ScoredSet
+from lamo.statistics.intervals import ClipBootstrap, Interval, Replicates
+from lamo.stores.rollouts import Rollouts, Window
 
 Row = Sequence[ScoredSet]
+
+
+def summarise(
+    scored: Sequence[ScoredSet],
+    windows: Sequence[Window],
+    single_truth: Rollouts,
+    rate_hz: float,
+    extractors: Extractors,
+    horizons_s: Sequence[float],
+    settings: BootstrapConfig,
+) -> Scores:
+    """Means, distances between distributions and their intervals of all rows.
+
+    `windows` are those with several samples, `single_truth` the true frames of those with one.
+
+    Raises:
+        LamoError: there is no row, the seeds of one have different numbers of samples, or single futures of other
+            windows than the truth.
+    """
+    if not scored:
+        raise LamoError("scoring: found no rollouts, expected at least one store")
+    steps = horizon_steps(horizons_s, rate_hz, single_truth.frames.shape[2])
+    true_features = {one.metric: features_at(single_truth.frames, steps, one)[:, 0] for one in extractors}
+    mean, spread = _centre_and_spread(true_features[extractors.windows.metric])
+    scored = [_scaled(one, extractors.windows.metric, mean, spread) for one in scored]
+    true_features[extractors.windows.metric] = (true_features[extractors.windows.metric] - mean) / spread
+    rows = _rows(scored)
+    bootstrap = ClipBootstrap([window.clip_id for window in windows], settings.resamples)
+    entries = [entry for row in rows for entry in mean_summary(row, bootstrap)] + skill_summary(rows, bootstrap)
+    sets, distances = _distances(rows, single_truth.windows, true_features, steps, settings)
+    tables = [pixel_table(one, windows, rate_hz) for one in scored]
+    features = [
+        Features(one.metric, one.description, true_features[one.metric].shape[-1], distances.bias(one.metric))
+        for one in extractors
+    ]
+    return Scores(
+        pa.concat_tables([*tables, distance_table(distances.long, rate_hz)]),
+        replicates_table(distances.replicates, rate_hz),
+        summary_table(entries + distances.entries, rate_hz),
+        len(windows),
+        sets.different,
+        features,
+    )
+
+
+def _centre_and_spread(features: np.ndarray) -> tuple[np.ndarray, float]:
+    """Mean [d] and root of the mean variance of features [M, F, d]; 1 where they do not vary at all."""
+    flat = features.reshape(-1, features.shape[-1]).astype(np.float64)
+    spread = float(np.sqrt(flat.var(axis=0).mean()))
+    return flat.mean(axis=0), spread if spread > 1e-9 else 1.0
+
+
+def _scaled(one: ScoredSet, metric: str, mean: np.ndarray, spread: float) -> ScoredSet:
+    """The set with the features of `metric`, and the scores made of them, in units of their spread over true frames."""
+    joint = {name: values / spread if name in FEATURE_METRICS else values for name, values in one.joint.items()}
+    return replace(one, joint=joint, features=one.features | {metric: (one.features[metric] - mean) / spread})
+
+
+def _rows(scored: Sequence[ScoredSet]) -> list[list[ScoredSet]]:
+    """Group by method and sampler, in the table's order, seeds ascending."""
+    order = rows_in_order((one.method, one.sampler) for one in scored)
+    rows = [[one for one in scored if (one.method, one.sampler) == row] for row in order]
+    for row in rows:
+        row.sort(key=lambda one: one.seed or 0)
+        counts = {one.samples for one in row}
+        if len(counts) > 1 or len({one.seed for one in row}) < len(row):
+            raise LamoError(
+                f"rollouts of {row[0].label}: found seeds {[one.seed for one in row]} with {sorted(counts)} samples, "
+                "expected different seeds with equally many samples; run stage 06 again"
+            )
+    return rows
 
 
 def entry(row: Row, step: int, metric: str, interval: Interval, clips: int) -> dict[str, Any]:
@@ -27,7 +113,7 @@ def entry(row: Row, step: int, metric: str, interval: Interval, clips: int) -> d
         "ci_low": interval.low,
         "ci_high": interval.high,
         "n_clips": clips,
-        "n_samples": one.features.shape[1],
+        "n_samples": one.samples,
         "n_seeds": len(row),
     }
 
@@ -74,49 +160,82 @@ class DistanceSummary:
 
     Attributes:
         entries: lines of the summary.
-        long: lines of the long form, one for each single value.
-        replicates: Frechet distances with each clip left out.
+        long: lines of the long form, one for each row of the table.
+        replicates: distances with each clip, and each training seed, left out.
     """
 
-    def __init__(self, rows: Sequence[Row], metric: str, clips: Sequence[str], settings: BootstrapConfig) -> None:
+    def __init__(self, rows: Sequence[Row], sets: FrameSets, clips: int) -> None:
         self._rows = rows
-        self._names = distance_names(metric)
-        self._clips = len(set(clips))
-        units = clip_groups(clips, settings.frechet_groups)
-        self._bootstrap = ClipBootstrap(units, settings.resamples)
+        self._sets = sets
+        self._clips = clips
         self.entries: list[dict[str, Any]] = []
         self.long: list[dict[str, Any]] = []
         self.replicates: list[dict[str, Any]] = []
-        self._biases: list[float] = []
+        self._biases: dict[str, list[float]] = defaultdict(list)
 
-    @property
-    def bias(self) -> tuple[float, float]:
+    def bias(self, frechet: str) -> tuple[float, float]:
         """Smallest and largest jackknife estimate of the bias of a Frechet distance; NaN if unknown."""
-        known = [bias for bias in self._biases if np.isfinite(bias)]
+        known = [bias for bias in self._biases[frechet] if np.isfinite(bias)]
         return (min(known), max(known)) if known else (float("nan"), float("nan"))
 
-    def add(self, step: int, index: int, truth: np.ndarray) -> None:
-        """Score the features at `index`, which are those of `step`, against the true ones [W, d]."""
-        members = [one for row in self._rows for one in row]
-        groups = [list(one.features[:, :, index].swapaxes(0, 1)) for one in members]
-        ends = list(accumulate(len(row) for row in self._rows))
-        for name, found in zip(self._names, all_distances(truth, groups, self._bootstrap), strict=True):
-            for row, end in zip(self._rows, ends, strict=True):
-                one_row = found.row(slice(end - len(row), end))
-                interval = distance_interval(one_row, self._bootstrap, signed=name != self._names[0])
-                self.entries.append(entry(row, step, name, interval, self._clips))
-                if name == self._names[0]:
-                    self._keep(row, step, one_row)
-            for one, values, value in zip(members, found.sets, found.value, strict=True):
-                self.long += _long(one, step, name, values or [float(value)], bool(values))
+    def add(self, step: int, frechet: str, truth: np.ndarray, predicted: Sequence[np.ndarray]) -> None:
+        """Score predicted features [M, d] of every row at `step` against the true ones [M, d].
 
-    def _keep(self, row: Row, step: int, found: LeftOut) -> None:
-        key = {"method": row[0].method, "sampler": row[0].sampler, "step": step, "metric": self._names[0]}
-        values = zip(self._bootstrap.clip_ids.tolist(), found.without[:, 0].tolist(), strict=True)
-        self.replicates += [{**key, "left_out": clip, "value": value} for clip, value in values]
-        self._biases.append(float(found.bias[0]))
+        `frechet` is the `metric` of the features' extractor.
+        """
+        at, kernel = distance_names(frechet)
+        for name, distance in ((at, self._sets.frechet), (kernel, self._sets.kernel)):
+            for row, found in zip(self._rows, distance(truth, predicted), strict=True):
+                # A row of one seed, as a control is, has nothing without it.
+                one = found if len(row) > 1 else replace(found, without_seed=found.without_seed[:0])
+                self._keep(row, step, name, one)
+                if name == at:
+                    self._biases[name].append(float(one.left_out.bias[0]))
+
+    def _keep(self, row: Row, step: int, name: str, found: Distance) -> None:
+        interval = self._sets.interval(found, signed=name.startswith("kid_"))
+        self.entries.append(entry(row, step, name, interval, self._clips))
+        key = {"method": row[0].method, "sampler": row[0].sampler, "step": step, "metric": name}
+        self.long.append({**key, "value": found.value})
+        clips = self._sets.bootstrap.clip_ids.tolist()
+        for clip, value in zip(clips, found.without_clip.tolist(), strict=True):
+            self.replicates.append({**key, "left_out": clip, "value": value})
+        if len(found.without_seed):
+            for one, value in zip(row, found.without_seed.tolist(), strict=True):
+                self.replicates.append({**key, "seed": one.seed, "value": value})
 
 
-def _long(one: ScoredSet, step: int, metric: str, values: Sequence[float], by_sample: bool) -> list[dict[str, Any]]:
-    key = {"method": one.method, "sampler": one.sampler, "seed": one.seed, "step": step, "metric": metric}
-    return [{**key, "sample": s if by_sample else None, "value": value} for s, value in enumerate(values)]
+def _distances(
+    rows: Sequence[Row], truth: Sequence[Window], features: dict[str, np.ndarray], steps: Sequence[int],
+    settings: BootstrapConfig,
+) -> tuple[FrameSets, DistanceSummary]:  # fmt: skip
+    """Distances at every horizon on all features, of which `features` has the true ones [M, F, d] by metric."""
+    order = _order(truth)
+    windows = [truth[i] for i in order]
+    seeds = None
+    orders = []
+    for row in rows:
+        own = [window for one in row for window in one.windows]
+        orders.append(_order(own))
+        if [own[i] for i in orders[-1]] != windows:
+            raise LamoError(
+                f"rollouts of {row[0].label}: found single futures of {len(own)} windows that are not the truth's "
+                f"{len(truth)}; run stage 06 again"
+            )
+        if len(row) > 1:
+            seeds = np.repeat(np.arange(len(row)), [len(one.windows) for one in row])[orders[-1]]
+    sets = FrameSets(windows, seeds, settings)
+    found = DistanceSummary(rows, sets, len({window.clip_id for window in windows}))
+    for index, step in enumerate(tqdm(steps, desc="distances of distributions", unit="step")):
+        for metric, true in features.items():
+            predicted = [
+                np.concatenate([one.features[metric][:, index] for one in row])[chosen]
+                for row, chosen in zip(rows, orders, strict=True)
+            ]
+            found.add(step, metric, true[order, index], predicted)
+    return sets, found
+
+
+def _order(windows: Sequence[Window]) -> list[int]:
+    """Places of the windows by clip and start."""
+    return sorted(range(len(windows)), key=lambda i: (windows[i].clip_id, windows[i].start))

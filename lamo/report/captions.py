@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lamo.metrics.catalogue import Metric
-from lamo.metrics.distribution import MIN_CLIPS
 from lamo.metrics.long_form import Scores
 from lamo.metrics.rows import is_learned
 from lamo.statistics.intervals import MIN_UNITS
@@ -13,19 +12,13 @@ from lamo.statistics.intervals import MIN_UNITS
 Rows = list[dict[str, Any]]
 
 
-def main_caption(rows: Rows, scores: Scores, metrics: Sequence[Metric], run: str, description: str) -> str:
-    """Caption of the main table, which shows `metrics`; `description` is the feature extractor's."""
-    bias = "not estimated: too few clips or windows"
-    if all(math.isfinite(b) for b in scores.frechet_bias):
-        bias = f"by {scores.frechet_bias[0]:.2g} to {scores.frechet_bias[1]:.2g}, jackknife estimate"
-    distances = ", ".join(one.title for one in metrics if one.of_sets)
+def main_caption(rows: Rows, scores: Scores, metrics: Sequence[Metric], run: str) -> str:
+    """Caption of the main table, which shows `metrics`."""
     parts = [
         f"{_counts(rows, scores, run)} Values are means of the scores of single samples, never of the best of several; "
         f"± is {_interval(rows)}.",
         *_explained(metrics),
-        f"{distances or 'Frechet distance'}: lower is better. {description} It compares {scores.windows} predicted "
-        f"with as many true frames, one per window, and is biased upwards at that number ({bias}): compare within "
-        f"this table only; its interval is made by leaving out clips in turn, and n/a with fewer than {MIN_UNITS}.",
+        *_distances(rows, scores, metrics),
     ]
     return " ".join(parts)
 
@@ -35,13 +28,38 @@ def samples_caption(rows: Rows, scores: Scores, metrics: Sequence[Metric], run: 
     parts = [f"{_counts(rows, scores, run)} ± is {_interval(rows)}.", *_explained(metrics)]
     if any(one.name == "coverage" for one in metrics):
         parts.append(f"Of coverage, {_nominal(rows)}.")
-    parts += [
-        f"{_infinite(rows[0]['n_clips'], scores.windows)}.",
-        f"KID: kernel distance of the same {scores.windows} frames at once, unbiased for independent sets; predictions "
-        "that resemble their own truth draw it below 0.",
-        f"Intervals of both are made by leaving out clips in turn, and n/a with fewer than {MIN_UNITS}.",
-    ]
+    parts += _distances(rows, scores, metrics)
     return " ".join(parts)
+
+
+def _distances(rows: Rows, scores: Scores, metrics: Sequence[Metric]) -> Iterator[str]:
+    """Sentences on the distances between distributions that a table shows."""
+    shown = {one.name: one.title for one in metrics if one.of_sets}
+    if not shown:
+        return
+    frechet = [one for one in scores.features if one.metric in shown]
+    for one in frechet:
+        yield f"{shown[one.metric]}: lower is better. {one.description}"
+        if scores.single_windows <= one.width:
+            yield (
+                f"It is n/a: with {one.width} features it takes at least {one.width + 1} windows, this run has "
+                f"{scores.single_windows} (rollouts.single_windows)."
+            )
+        elif all(math.isfinite(bias) for bias in one.bias):
+            yield f"It is biased upwards by {one.bias[0]:.2g} to {one.bias[1]:.2g} (jackknife estimate)."
+    kernel = [title for name, title in shown.items() if name.startswith("kid_")]
+    if kernel:
+        yield (
+            f"{' and '.join(kernel)}: lower is better. Kernel distance on the features of the Frechet distances, over "
+            "pairs of frames of different clips (n/a with one clip), unbiased for any number of frames, so that it may "
+            "fall below 0."
+        )
+    seeds = "; the training seeds share the windows" if max(row["n_seeds"] for row in rows) > 1 else ""
+    yield (
+        f"Distances compare {scores.single_windows} predicted frames with as many true ones, one of each of so many "
+        f"windows{seeds}: compare within this table only. They do not see whether a frame is the right one of its "
+        f"window. Their intervals are made by leaving out clips in turn, and n/a with fewer than {MIN_UNITS}."
+    )
 
 
 def _explained(metrics: Sequence[Metric]) -> Iterator[str]:
@@ -62,15 +80,6 @@ def _nominal(rows: Rows) -> str:
         return "no row has two samples"
     nominal = ", ".join(f"{(s - 1) / (s + 1):.3f} with {s}" for s in counts)
     return f"the nominal value is {nominal} samples; ties of 8-bit values are broken at random, in expectation"
-
-
-def _infinite(clips: int, windows: int) -> str:
-    if clips < MIN_CLIPS:
-        return f"∞: Frechet distance at infinitely many frames, n/a because {clips} clips are fewer than {MIN_CLIPS}"
-    return (
-        "∞: Frechet distance extrapolated linearly in 1/N from the whole set and its halves to infinitely many frames; "
-        f"N is {windows}, and where half of it is not well above the number of features a part of the bias stays"
-    )
 
 
 def _counts(rows: Rows, scores: Scores, run: str) -> str:

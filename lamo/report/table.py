@@ -7,12 +7,14 @@ others hold numbers and are aligned to the right.
 import csv
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 _LATEX = {"\\": r"\textbackslash{}", "^": r"\^{}", "~": r"\~{}", "±": r"$\pm$", "∞": r"$\infty$"} | {
     c: rf"\{c}" for c in "&%$#_{}"
 }
+TERMINAL = 100
+"""Characters of a line that tables for a terminal keep to."""
 ABSENT = "n/a"
 """What a table shows where there is no number."""
 
@@ -43,14 +45,35 @@ def markdown_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> list
 
 
 def text_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """The lines of a table for a terminal, with a rule below the titles."""
+    """The lines of a table for a terminal, with a rule below the titles.
+
+    Columns that do not fit beside the others stand in a further block below, with the names again.
+    """
     table = [list(titles), *map(list, rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = []
-    for name, *cells in table:
-        aligned = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
-        lines.append("  ".join([name.ljust(widths[0]), *aligned]).rstrip())
-    return [lines[0], "-" * len(lines[0]), *lines[1:]]
+    lines: list[str] = []
+    for columns in _blocks(widths):
+        block = [
+            "  ".join([row[0].ljust(widths[0]), *(row[column].rjust(widths[column]) for column in columns)]).rstrip()
+            for row in table
+        ]
+        lines += [""] if lines else []
+        lines += [block[0], "-" * len(block[0]), *block[1:]]
+    return lines
+
+
+def _blocks(widths: Sequence[int]) -> Iterator[list[int]]:
+    """The columns behind the first, block by block as many as fit beside it."""
+    block: list[int] = []
+    used = widths[0]
+    for column, width in enumerate(widths[1:], start=1):
+        if block and used + 2 + width > TERMINAL:
+            yield block
+            block = []
+            used = widths[0]
+        block.append(column)
+        used += 2 + width
+    yield block
 
 
 def latex_row(cells: Sequence[str]) -> str:

@@ -82,12 +82,11 @@ def at_horizons(summary: pa.Table, horizons_s: Sequence[float]) -> Rows:
     return [{name: row[name] for name in COLUMNS} for row in rows]
 
 
-def make_grid(scores: Scores, horizons_s: Sequence[float], run: str, description: str, midway: str) -> Grid:
-    """The main table. `run` says which run it is; `description` is the feature extractor's, `midway` that of the latent
-    model."""
+def make_grid(scores: Scores, horizons_s: Sequence[float], run: str, midway: str) -> Grid:
+    """The main table. `run` says which run it is, `midway` describes the latent model."""
     rows = at_horizons(scores.summary, horizons_s)
     shown = [one for one in _metrics(rows) if one.table == "main"]
-    caption = f"{main_caption(rows, scores, shown, run, description)} {midway}"
+    caption = f"{main_caption(rows, scores, shown, run)} {midway}"
     return _grid(rows, horizons_s, shown, run, caption)
 
 
@@ -151,7 +150,7 @@ def table_text(grid: Grid) -> str:
     """The table for a terminal, a block per horizon."""
     titles = [one.title for one in grid.metrics]
     lines = []
-    for horizon, rows in grid.blocks():
+    for horizon, rows in grid.blocks(joint="±"):
         lines += ["", *text_table([f"after {horizon:g} s", *titles], rows)]
     over = "clips and training seeds" if grid.seeds > 1 else "clips"
     joint = ", ".join(one.title for one in grid.metrics if one.of_samples)

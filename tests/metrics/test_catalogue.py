@@ -9,6 +9,7 @@ import pytest
 from lamo.errors import LamoError
 from lamo.metrics.catalogue import METRICS, Metric, distances, metric
 from lamo.metrics.comparisons import compare
+from lamo.metrics.feature_scores import FEATURE_METRICS
 from lamo.metrics.pixel import FRAME_METRICS
 from lamo.metrics.samples import SAMPLE_METRICS
 from lamo.report import figures
@@ -22,7 +23,8 @@ HORIZONS = (0.2, 1.6)
 def test_every_metric_that_is_computed_is_declared():
     assert {*FRAME_METRICS, *SAMPLE_METRICS} <= set(METRICS)
     assert all(metric(name).name == name for name in METRICS)
-    for extractor in ("fid", "fd_world"):
+    assert set(FEATURE_METRICS) <= set(METRICS)
+    for extractor in ("fid", "fd_imagenet", "fd_world"):
         assert [metric(one.name) for one in distances(extractor)] == list(distances(extractor))
 
 
@@ -30,9 +32,10 @@ def test_every_metric_that_is_computed_is_declared():
     ("name", "title", "arrow"),
     [
         ("fid", "FID", "↓"),
-        ("fid_inf", "FID ∞", "↓"),
         ("kid_inception", "KID", "↓"),
-        ("fd_world_inf", "FD world ∞", "↓"),
+        ("fd_imagenet", "FD ImageNet", "↓"),
+        ("kid_imagenet", "KID ImageNet", "↓"),
+        ("fd_world", "FD world", "↓"),
         ("kid_world", "KID world", "↓"),
         ("psnr", "PSNR", "↑"),
         ("sharpness", "sharpness", "→1"),
@@ -56,7 +59,7 @@ def test_a_metric_that_is_not_declared_is_one_clear_error(run, monkeypatch):
     monkeypatch.setitem(FRAME_METRICS, "mine", lambda predicted, truth: (predicted - truth).abs().amax(dim=(1, 2, 3)))
     scores = run.score()
     for use in (
-        lambda: make_grid(scores, HORIZONS, "run", "", ""),
+        lambda: make_grid(scores, HORIZONS, "run", ""),
         lambda: compare(scores.values, scores.replicates, HORIZONS, ("flow-20 over flow-5",), 100),
         lambda: metric_curves("unwritten.png", scores.summary),
     ):
@@ -85,7 +88,7 @@ def with_new_metrics(run, monkeypatch):
 
 
 def test_a_new_metric_arrives_in_the_tables(with_new_metrics):
-    main = make_grid(with_new_metrics, HORIZONS, "run", "", "")
+    main = make_grid(with_new_metrics, HORIZONS, "run", "")
     samples = make_samples_grid(with_new_metrics, HORIZONS, "run")
     assert "| worst pixel ↓ |" in table_markdown(main)
     assert "Worst pixel (levels): lower is better." in main.caption

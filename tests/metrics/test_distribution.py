@@ -1,82 +1,73 @@
-"""Distances of distributions: extrapolation to infinitely many frames, grouping by seed, intervals."""
+"""Distances of distributions: what is left out for their intervals, and what these cover."""
 
 import math
 
 import numpy as np
 import pytest
 
-from lamo.metrics.distribution import (
-    MIN_CLIPS,
-    _first_halves,
-    _frechet,
-    all_distances,
-    distance_interval,
-    extrapolate,
-)
+from lamo.metrics.config import BootstrapConfig
+from lamo.metrics.distribution import Distance, FrameSets, pseudo_values
 from lamo.metrics.frechet import frechet_distance
-from lamo.metrics.kid import kernel_distance
 from lamo.metrics.rows import distance_names
-from lamo.statistics.intervals import MIN_UNITS, ClipBootstrap, LeftOut, clip_groups
+from lamo.statistics.intervals import MIN_UNITS, LeftOut, clip_groups
+from lamo.stores.rollouts import Window
 
 
-def bootstrap_of(clips: int, resamples: int = 60, windows: int = 2) -> ClipBootstrap:
-    return ClipBootstrap(np.repeat(np.arange(clips), windows).astype(str).tolist(), resamples, 0)
+def sets_of(clips: int, windows: int = 2, seeds: np.ndarray | None = None, resamples: int = 100) -> FrameSets:
+    chosen = [Window(f"{clip:03d}", start) for clip in range(clips) for start in range(windows)]
+    return FrameSets(chosen, seeds, BootstrapConfig(resamples=resamples))
 
 
-@pytest.mark.parametrize(("clips", "width"), [(40, 4), (41, 16)])
-def test_the_bias_falls_to_a_few_hundredths_of_what_it_was(clips, width):
-    """Two normal distributions, means 0.2 and scales 0.2 apart: the distance is 0.08 per feature."""
-    generator, bootstrap = np.random.default_rng(0), bootstrap_of(clips)
-    finite, infinite, halves = [], [], _first_halves(clips, 0)[:10]
-    for _ in range(40):
-        x, y = generator.normal(size=(2, 2 * clips, width))
-        y = 1.2 * y + 0.2
-        finite.append(frechet_distance(x, y))
-        infinite.append(extrapolate(x, [[y]], bootstrap.index, np.ones((1, clips)), halves)[0, 0])
-    true, error = 0.08 * width, np.std(infinite) / math.sqrt(40)
-    assert np.mean(finite) - true > 5 * error
-    assert abs(np.mean(infinite) - true) < 0.1 * (np.mean(finite) - true) + 3 * error
+def test_clips_and_seeds_are_left_out_in_turn():
+    generator = np.random.default_rng(2)
+    x, y, z = generator.normal(size=(3, 20, 3))
+    seeds = np.arange(20) % 2
+    clips = np.arange(20) // 2
+    for found, other in (
+        sets_of(10, seeds=seeds).frechet(x, [y, z]),
+        sets_of(10, seeds=seeds).frechet(x, [y, z])[::-1],
+    ):
+        assert isinstance(found, Distance)
+        assert other.value != found.value
+    found, _ = sets_of(10, seeds=seeds).frechet(x, [y, z])
+    assert found.value == pytest.approx(frechet_distance(x, y))
+    for left_out, values in ((clips, found.without_clip), (seeds, found.without_seed)):
+        expected = [frechet_distance(x[left_out != one], y[left_out != one]) for one in np.unique(left_out)]
+        np.testing.assert_allclose(values, expected)
 
 
-def test_halves_are_of_whole_clips():
-    """Twenty windows of each clip are alike: halves of windows would see every clip and find next to no bias."""
-    generator, clips = np.random.default_rng(1), 40
-    x, y = generator.normal(size=(2, clips, 6)).repeat(20, axis=1)
-    found = extrapolate(
-        x, [[y]], bootstrap_of(clips, windows=20).index, np.ones((1, clips)), _first_halves(clips, 0)[:20]
-    )[0, 0]
-    assert found < 0.4 * frechet_distance(x, y)
+def test_what_a_seed_stands_for_is_its_own_value_where_the_statistic_is_a_mean():
+    values = np.array([1.0, 4.0, 7.0])
+    without = np.array([np.delete(values, k).mean() for k in range(3)])
+    np.testing.assert_allclose(pseudo_values(values.mean(), without), values)
+    assert pseudo_values(2.5, np.empty(0)).tolist() == [2.5]
 
 
-def test_seeds_are_groups_and_rows_their_means():
-    generator, bootstrap = np.random.default_rng(2), bootstrap_of(10)
-    x = generator.normal(size=(20, 3))
-    groups = [[generator.normal(size=(20, 3)) + shift for _ in range(2)] for shift in (0.0, 0.5, 2.0)]
-    frechet, infinite, kernel = all_distances(x, groups, bootstrap)
-    for found, distance in ((frechet, frechet_distance), (kernel, kernel_distance)):
-        np.testing.assert_allclose(found.sets, [[distance(x, one) for one in group] for group in groups])
-        np.testing.assert_allclose(found.value, np.mean(found.sets, axis=1))
-    assert not any(infinite.sets)
-    row = frechet.row(slice(1, 3))
-    assert row.value[0] == pytest.approx(frechet.value[1:].mean())
-    np.testing.assert_allclose(row.seeds[:, 0], frechet.value[1:])
-    np.testing.assert_allclose(row.without[:, 0], frechet.without[:, 1:].mean(axis=1))
-    both, alone = (distance_interval(frechet.row(one), bootstrap, signed=False) for one in (slice(1, 3), slice(2, 3)))
-    assert both.high - both.low > alone.high - alone.low  # the seeds are far apart
-    assert both.low == 0.0  # and a distance is not below 0
+def test_seeds_that_differ_make_the_interval_longer():
+    generator = np.random.default_rng(3)
+    seeds = np.arange(120) % 3
+    sets = sets_of(40, 3, seeds)
+    x, y = generator.normal(size=(2, 120, 4))
+    shifted = y + np.array([0.0, 0.5, 3.0])[seeds][:, None]
+    for distance in (sets.frechet, sets.kernel):
+        alike, apart = distance(x, [y, shifted])
+        assert np.std(apart.seeds) > 5 * np.std(alike.seeds)
+        interval = sets.interval(apart, signed=True)
+        alone = sets.interval(Distance(apart.value, apart.without_clip, np.empty(0)), signed=True)
+        assert interval.high - interval.low > 2 * (alone.high - alone.low)
+        assert sets.interval(apart, signed=False).low == 0.0
 
 
 def test_intervals_cover_what_is_expected_and_are_not_far_too_long():
     """Of a distance and of a difference of two to the same truth; a large part of either is bias."""
-    generator, bootstrap = np.random.default_rng(4), bootstrap_of(30, 500, windows=1)
+    generator, sets = np.random.default_rng(4), sets_of(30, 1, resamples=500)
     scales, values, bounds = np.linspace(2, 0.3, 12), [], []
     for _ in range(200):
         truth, noise, more = scales * generator.normal(size=(3, 30, 12))
         rows = [0.3 * truth + noise, 0.3 * truth + 1.2 * more + 0.3]
-        found = _frechet(truth, [[one] for one in rows], bootstrap)
-        first, second = (found.row(slice(g, g + 1)) for g in range(2))
+        first, second = (one.left_out for one in sets.frechet(truth, rows))
         apart = LeftOut(*(getattr(first, name) - getattr(second, name) for name in ("value", "without", "seeds")))
-        intervals = [bootstrap.intervals(bootstrap.linear(one))[0] for one in (first, apart)]
+        intervals = [sets.bootstrap.intervals(sets.bootstrap.linear(one))[0] for one in (first, apart)]
         values.append([one.mean for one in intervals])
         bounds.append([(one.low, one.high) for one in intervals])
     low, high = np.moveaxis(bounds, -1, 0)
@@ -86,10 +77,10 @@ def test_intervals_cover_what_is_expected_and_are_not_far_too_long():
 
 
 def test_the_bias_is_told_by_the_clips_left_out():
-    generator, bootstrap = np.random.default_rng(5), bootstrap_of(60, windows=1)
+    generator, sets = np.random.default_rng(5), sets_of(60, 1)
     pairs = generator.normal(size=(30, 2, 60, 6))  # of one distribution: all of the distance is bias
-    found = [_frechet(x, [[y]], bootstrap).row(slice(0, 1)) for x, y in pairs]
-    told = np.mean([one.bias[0] / one.value[0] for one in found])
+    found = [sets.frechet(x, [y])[0] for x, y in pairs]
+    told = np.mean([one.left_out.bias[0] / one.value for one in found])
     assert 0.8 < told < 1.3
 
 
@@ -102,24 +93,29 @@ def test_groups_of_clips_stand_for_many_clips():
     assert clip_groups(clips, 7, 1) != groups
 
 
-def test_few_clips_have_no_distance_at_infinity_and_no_interval():
-    x = np.random.default_rng(3).normal(size=(6, 3))
-    _, infinite, _ = all_distances(x, [[x + 1]], bootstrap_of(MIN_CLIPS - 1))
-    assert np.isnan(infinite.value).all()
-    for few in (ClipBootstrap(["a"] * 6, 60, 0), ClipBootstrap(list("aaabbb"), 60, 0)):
-        for found, signed in zip(all_distances(x, [[x + 1]], few), (False, True, True), strict=True):
-            interval = distance_interval(found.row(slice(0, 1)), few, signed)
-            assert math.isnan(interval.low)
-            assert math.isnan(interval.high)
-    # Six clips of one window leave two frames even in a half without one of its clips.
-    for clips in (MIN_UNITS, MIN_UNITS - 1):
-        bootstrap = bootstrap_of(clips, windows=1)
-        for found in all_distances(x[:clips], [[x[:clips] + 1]], bootstrap):
-            interval = distance_interval(found.row(slice(0, 1)), bootstrap, signed=True)
-            assert math.isfinite(interval.mean)
-            assert math.isfinite(interval.low) == (clips == MIN_UNITS)
+@pytest.mark.parametrize("clips", [1, MIN_UNITS - 1, MIN_UNITS])
+def test_few_clips_have_no_interval_and_one_has_no_kernel_distance(clips):
+    x = np.random.default_rng(6).normal(size=(4 * clips, 3))
+    sets = sets_of(clips, 4)
+    for distance, known in ((sets.frechet, True), (sets.kernel, clips > 1)):
+        (found,) = distance(x, [x + 1])
+        interval = sets.interval(found, signed=True)
+        assert math.isfinite(interval.mean) == known
+        assert math.isfinite(interval.low) == (clips == MIN_UNITS)
+        assert math.isfinite(interval.high) == (clips == MIN_UNITS)
+
+
+def test_a_frechet_distance_takes_more_windows_than_features():
+    x = np.random.default_rng(7).normal(size=(20, 20))
+    for width, known in ((20, False), (19, True)):
+        (found,) = sets_of(10).frechet(x[:, :width], [x[:, :width] + 1])
+        assert math.isfinite(found.value) == known
+    # Windows that seeds share count once.
+    shared = FrameSets([Window("a", i // 2) for i in range(20)], None, BootstrapConfig())
+    assert shared.different == 10
+    assert not shared.can_have_frechet(10)
 
 
 def test_names():
-    assert distance_names("fid") == ("fid", "fid_inf", "kid_inception")
-    assert distance_names("fd_world") == ("fd_world", "fd_world_inf", "kid_world")
+    assert distance_names("fid") == ("fid", "kid_inception")
+    assert distance_names("fd_world") == ("fd_world", "kid_world")

@@ -21,7 +21,7 @@ def rms(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def together(predicted, truth, batch=256):
-    return score_samples(predicted, truth, score_frames(predicted, truth), batch)
+    return score_samples(predicted, truth, score_frames(predicted, truth), predicted.shape[1] == 1, batch)
 
 
 def test_distances_are_the_formula():
@@ -31,7 +31,7 @@ def test_distances_are_the_formula():
     assert error[1, 2, 1] == pytest.approx(rms(predicted[1, 2, 1], truth[1, 0, 1]))
     pairs = [rms(predicted[2, a, 0], predicted[2, b, 0]) for a in range(4) for b in range(4) if a != b]
     assert spread[2, 0] == pytest.approx(np.mean(pairs))
-    assert energy_score(error, spread)[2, 0] == pytest.approx(error[2, :, 0].mean() - np.mean(pairs) / 2)
+    assert energy_score(error, spread, False)[2, 0] == pytest.approx(error[2, :, 0].mean() - np.mean(pairs) / 2)
 
 
 def test_equal_frames_have_no_distance_at_all():
@@ -51,7 +51,7 @@ def test_the_energy_score_is_unbiased_and_prefers_the_true_distribution():
             x, y = scale * generator.normal(size=(60_000, samples, 1)), generator.normal(size=(60_000, 1, 1))
             first, second = np.triu_indices(samples, 1)
             spread = np.abs(x[:, first] - x[:, second]).mean(axis=1)
-            means[samples, scale] = float(energy_score(np.abs(x - y), spread).mean())
+            means[samples, scale] = float(energy_score(np.abs(x - y), spread, False).mean())
             expected = math.sqrt(2 / math.pi) * math.sqrt(1 + scale**2) - scale / math.sqrt(math.pi)
             assert means[samples, scale] == pytest.approx(expected, abs=0.012)
         assert means[samples, 1.0] < min(means[samples, 0.5], means[samples, 2.0])
@@ -117,4 +117,4 @@ def test_batches_change_nothing():
 def test_other_shapes_are_refused():
     predicted, truth = draw(7)
     with pytest.raises(LamoError, match="frames to score"):
-        score_samples(predicted[:, :, :1], truth, score_frames(predicted, truth))
+        score_samples(predicted[:, :, :1], truth, score_frames(predicted, truth), False)

@@ -5,12 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scored_run import EXTRACTORS, of, part
 
 from lamo.errors import LamoError
 from lamo.metrics.comparisons import compare
-from lamo.metrics.frechet import frechet_distance
+from lamo.metrics.feature_scores import FEATURE_METRICS
 from lamo.metrics.pixel import score_frames
 from lamo.metrics.rows import horizon_steps, rows_in_order
+from lamo.metrics.scored import read_scored, write_scored
+from lamo.metrics.scores import score_row
 
 
 def test_long_form_has_every_value(run, scores):
@@ -27,11 +30,11 @@ def test_long_form_has_every_value(run, scores):
     assert one.value.item() == pytest.approx(float(expected[5, 1, 2]))
     assert one.horizon_s.item() == 0.6
     distances = table[table.metric == "fd_grid"]
-    assert distances["clip"].isna().all()
-    assert len(distances) == 3 * (3 + 2 + 2 * 4)
-    together = table[table.metric.isin(["psnr_best", "energy_score", "energy_score_latent", "fd_grid_inf"])]
+    assert distances[["clip", "seed", "sample"]].isna().all(axis=None)
+    assert len(distances) == 3 * 6
+    together = table[table.metric.isin(["psnr_best", "energy_score", "energy_features", "energy_score_latent"])]
     assert together["sample"].isna().all()
-    assert table[table.metric.isin(["psnr", "mse", "kid_grid"])]["sample"].notna().all()
+    assert table[table.metric.isin(["psnr", "mse"])]["sample"].notna().all()
     assert table[table.method == "persistence_pixels"].seed.isna().all()
 
 
@@ -43,7 +46,8 @@ def test_summary_means_are_those_of_the_long_form(scores):
             continue
         expected = values.loc[row["method"], row["sampler"], row["step"], row["metric"]]
         assert row["mean"] == pytest.approx(expected, rel=1e-6, abs=1e-9, nan_ok=True)
-        if row["metric"] in ("spread", "coverage") and row["n_samples"] == 1:
+        without = row["metric"] in ("spread", "coverage") and row["n_samples"] == 1
+        if without or (row["metric"] in FEATURE_METRICS and row["step"] not in (1, 3, 8)):
             assert np.isnan(row["mean"])
         else:
             assert row["ci_low"] <= row["mean"] <= row["ci_high"]
@@ -52,20 +56,20 @@ def test_summary_means_are_those_of_the_long_form(scores):
     assert {row["n_seeds"] for row in rows if row["sampler"] == "-"} == {1}
 
 
-def test_frechet_distance_is_the_mean_over_samples_and_seeds(run, scores):
-    extract = run.extractor
-    target = extract(run.truth.frames[:, 0, 7])
-    sets = [extract(one.rollouts.frames[:, s, 7]) for one in run.sets[2:4] for s in range(2)]
-    row = next(
-        r for r in scores.summary.to_pylist() if (r["sampler"], r["step"], r["metric"]) == ("flow-20", 8, "fd_grid")
-    )
-    assert row["mean"] == pytest.approx(np.mean([frechet_distance(target, one) for one in sets]))
-
-
-def of(scores, metric: str, sampler: str, step: int) -> dict:
-    """The line of a summary; `sampler` may be a control."""
-    rows = [r for r in scores.summary.to_pylist() if (r["metric"], r["step"]) == (metric, step)]
-    return next(r for r in rows if sampler in (r["sampler"], r["method"]))
+def test_scores_come_back_as_written(run, tmp_path):
+    scored = score_row(run.sets[2:4], run.truth, 5.0, EXTRACTORS, (0.2, 1.6))
+    write_scored(tmp_path / "flow-20.safetensors", scored)
+    for one, back in zip(scored, read_scored(tmp_path / "flow-20.safetensors"), strict=True):
+        assert (back.method, back.sampler, back.seed, back.windows) == ("flow", "flow-20", one.seed, one.windows)
+        for name in ("single", "joint", "features"):
+            written, read = getattr(one, name), getattr(back, name)
+            assert list(read) == list(written)
+            assert all(np.array_equal(read[key], written[key], equal_nan=True) for key in written)
+    with pytest.raises(LamoError, match=r"none\.safetensors: cannot be read.*run the scoring of that row again"):
+        read_scored(tmp_path / "none.safetensors")
+    (tmp_path / "cut").write_bytes((tmp_path / "flow-20.safetensors").read_bytes()[:100])
+    with pytest.raises(LamoError, match="cut: cannot be read"):
+        read_scored(tmp_path / "cut")
 
 
 def test_skill_is_a_ratio_of_means_not_a_mean_of_ratios(run, scores):
@@ -110,30 +114,34 @@ def test_likelihoods_are_there_where_there_are_densities(scores):
 def test_intervals_of_several_seeds_hold_what_seeds_change(run):
     """Two seeds of which one is far worse: the interval must be far wider than that of either alone."""
     good, bad = (one for one in run.sets if one.label == "flow-5")
-    worse = (bad.rollouts.frames // 2).astype(np.uint8)
-    bad = replace(bad, rollouts=replace(bad.rollouts, frames=worse))
-    for metric in ("psnr", "energy_score", "fd_grid", "skill"):
-        widths = []
-        for sets in ([good, bad], [good], [bad]):
-            row = of(run.score(sets=[run.sets[0], *sets]), metric, "flow-5", 3)
-            assert row["n_seeds"] == len(sets)
-            widths.append(row["ci_high"] - row["ci_low"])
-        assert widths[0] > 2 * max(widths[1:])
+    worse = [replace(one, frames=(one.frames // 2).astype(np.uint8)) for one in (bad.rollouts, bad.single)]
+    bad = replace(bad, rollouts=worse[0], single=worse[1])
+    found = []
+    for sets in ([good, bad], [good], [bad]):
+        truth = part(run.truth, [run.truth.windows.index(window) for one in sets for window in one.single.windows])
+        scores = run.score(sets=sets, single_truth=truth)
+        found.append({metric: of(scores, metric, "flow-5", 3) for metric in ("psnr", "energy_score", "kid_grid")})
+        assert {row["n_seeds"] for row in found[-1].values()} == {len(sets)}
+    for metric in found[0]:
+        both, *alone = (one[metric]["ci_high"] - one[metric]["ci_low"] for one in found)
+        assert both > 2 * max(alone)
 
 
 def test_replicates_are_kept_for_comparisons(run, scores):
     table = scores.replicates.to_pandas()
-    assert set(table["metric"]) == {"fd_grid"}
+    assert set(table["metric"]) == {"fd_grid", "kid_grid", "fd_world", "kid_world"}
     clips = sorted({window.clip_id for window in run.truth.windows})
-    for _, row in table.groupby(["method", "sampler", "step"]):
-        assert row["left_out"].tolist() == clips
-    assert len(table) == 6 * 3 * len(clips)
+    for (_, sampler, _, _), row in table.groupby(["method", "sampler", "step", "metric"]):
+        assert row["left_out"].dropna().tolist() == clips
+        assert row["seed"].dropna().tolist() == ([0, 1] if sampler in ("flow-5", "flow-20") else [])
+    assert len(table) == 4 * 3 * (6 * len(clips) + 2 * 2)
 
 
 def test_many_clips_are_left_out_in_groups(run, scores):
     few = run.config.bootstrap.model_copy(update={"frechet_groups": 7})  # as 8 clips were many
     found = run.score(config=run.config.model_copy(update={"bootstrap": few}))
-    assert set(found.replicates["left_out"].to_pylist()) == {f"group {number:04d}" for number in range(7)}
+    groups = set(found.replicates["left_out"].to_pylist()) - {None}
+    assert groups == {f"group {number:04d}" for number in range(7)}
     row, before = (of(one, "fd_grid", "flow-20", 3) for one in (found, scores))
     assert (row["n_clips"], row["mean"]) == (8, before["mean"])
     assert 0.3 < (row["ci_high"] - row["ci_low"]) / (before["ci_high"] - before["ci_low"]) < 3
@@ -194,6 +202,13 @@ def test_other_windows_are_refused(run):
     other = replace(run.sets[0].rollouts, windows=run.truth.windows[::-1])
     with pytest.raises(LamoError, match="persistence_pixels"):
         run.score(sets=[replace(run.sets[0], rollouts=other)])
+
+
+def test_single_futures_of_other_windows_are_refused(run):
+    with pytest.raises(
+        LamoError, match="oracle_motion: found single futures of 15 windows that are not the truth's 16"
+    ):
+        run.score(sets=[replace(run.sets[-1], single=part(run.sets[-1].single, list(range(15))))])
 
 
 def test_equal_seeds_are_refused(run):

@@ -10,7 +10,7 @@ import pytest
 
 from lamo.errors import LamoError
 from lamo.metrics.catalogue import METRICS
-from lamo.metrics.long_form import Scores
+from lamo.metrics.long_form import Features, Scores
 from lamo.report.tables import (
     COLUMNS,
     make_grid,
@@ -40,11 +40,12 @@ def small() -> Scores:
                 rows.append({**key, "mean": float(mean), "ci_low": mean - half, "ci_high": mean + half, **counts})
             if method == "flow":
                 rows.append({**rows[-1], "metric": "spread_latent", "mean": 0.3, "ci_low": 0.2, "ci_high": 0.4})
-            rows.append({**rows[-1], "metric": "fd_world", "mean": 12.34, "ci_low": 11.0, "ci_high": 14.0})
-            rows.append({**rows[-1], "metric": "fd_world_inf", "mean": -0.5})
+            rows.append({**rows[-1], "metric": "fd_imagenet", "mean": 12.34, "ci_low": 11.0, "ci_high": 14.0})
+            rows.append({**rows[-1], "metric": "kid_imagenet", "mean": -0.5})
             rows.append({**rows[-1], "metric": "drift"})
     empty = pa.table({"value": [1.0]})
-    return Scores(empty, empty, pa.Table.from_pylist(rows), windows=6, frechet_bias=(0.5, 1.25))
+    features = [Features("fd_imagenet", "Frechet distance on something; not FID.", 320, (0.5, 1.25))]
+    return Scores(empty, empty, pa.Table.from_pylist(rows), 6, 400, features)
 
 
 @pytest.fixture
@@ -53,7 +54,6 @@ def grid(small):
         small,
         HORIZONS,
         "run demo_1 (compact preset)",
-        "Frechet distance on something; not FID.",
         "Midway: the published form.",
     )
 
@@ -63,14 +63,14 @@ def test_csv_is_exact(small):
     assert lines[0] == "method,sampler,horizon_s,metric,mean,ci_low,ci_high,n_clips,n_samples,n_seeds"
     assert lines[1] == "decoder_ceiling,-,0.2,psnr,21.000000,20.500000,21.500000,3,1,1"
     assert lines[3] == "decoder_ceiling,-,0.2,sharpness,0.500000,,,3,1,1"
-    assert lines[-3] == "flow,flow-20,1.6,fd_world,12.340000,11.000000,14.000000,3,4,3"
+    assert lines[-3] == "flow,flow-20,1.6,fd_imagenet,12.340000,11.000000,14.000000,3,4,3"
     assert lines[7] == "decoder_ceiling,-,0.2,coverage,,,,3,1,1"
     assert len(lines) == 1 + 2 * (10 + 11)
 
 
 def test_markdown_is_exact(grid):
     lines = table_markdown(grid).splitlines()
-    assert lines[0] == "| after 0.2 s | PSNR ↑ | SSIM ↑ | sharpness →1 | energy ↓ | FD world ↓ |"
+    assert lines[0] == "| after 0.2 s | PSNR ↑ | SSIM ↑ | sharpness →1 | energy ↓ | FD ImageNet ↓ |"
     assert lines[1] == "|---|" + "---:|" * 5
     assert lines[3] == "| flow-20 | 21.00 ±0.50 | 0.700 ±0.010 | 0.50 | 0.0625 ±0.0020 | 12.3 ±1.5 |"
     assert lines[4] == ""
@@ -81,7 +81,7 @@ def test_markdown_is_exact(grid):
 def test_what_is_not_in_the_main_table_is_in_that_of_samples(small):
     grid = make_samples_grid(small, HORIZONS, "run demo_1")
     lines = table_markdown(grid).splitlines()
-    assert lines[0] == "| after 0.2 s | PSNR best ↑ | skill ↑ | coverage | FD world ∞ ↓ | latent spread |"
+    assert lines[0] == "| after 0.2 s | PSNR best ↑ | skill ↑ | coverage | KID ImageNet ↓ | latent spread |"
     assert lines[2].startswith("| decoder ceiling | 22.00 ±0.50 | 0.25 ±0.10 | n/a | -0.50")
     assert lines[2].endswith("| n/a |")
     assert "| 0.400 |" in lines[3]
@@ -90,7 +90,9 @@ def test_what_is_not_in_the_main_table_is_in_that_of_samples(small):
         "the nominal value is 0.600 with 4 samples",
         "ties of 8-bit values are broken at random",
         "n/a where a row has one sample",
-        "n/a because 3 clips are fewer than 4",
+        "over pairs of frames of different clips",
+        "Distances compare 400 predicted frames with as many true ones, one of each of so many windows; the training "
+        "seeds share the windows",
         "1 - MSE / MSE of the last observed frame",
     ):
         assert part in grid.caption
@@ -101,7 +103,7 @@ def test_the_caption_says_whether_seeds_are_in_the_interval(small):
     for seeds in (1, 3):
         rows = [{**row, "n_seeds": seeds} for row in small.summary.to_pylist()]
         scores = replace(small, summary=pa.Table.from_pylist(rows))
-        grids.append(make_grid(scores, HORIZONS, "run", "Features.", "Midway."))
+        grids.append(make_grid(scores, HORIZONS, "run", "Midway."))
     assert "which does not contain what another training seed would change" in grids[0].caption
     assert "over clips (bootstrap) and, in learned rows, training seeds (Student's t)" in grids[1].caption
     assert "95 % interval over clips;" in table_text(grids[0])
@@ -114,11 +116,11 @@ def test_caption_says_what_the_numbers_are(grid):
         "4 samples per window and 3 training seeds",
         "means of the scores of single samples, never of the best of several",
         "95 % interval, over clips (bootstrap) and, in learned rows, training seeds",
-        "a point forecast (one sample) scores its error",
+        "a method without chance has one future, whose error is its energy score; n/a where one future was drawn",
         "Frechet distance on something; not FID.",
         "Midway: the published form.",
-        "6 predicted with as many true frames",
-        "by 0.5 to 1.2, jackknife estimate",
+        "FD ImageNet: lower is better. Frechet distance on something; not FID. It is biased upwards by 0.5 to 1.2",
+        "Distances compare 400 predicted frames with as many true ones",
     ):
         assert part in grid.caption
 
@@ -149,9 +151,9 @@ def test_the_machine_readable_table_is_whole_and_identical_every_time(scores, ru
     assert table_csv(scores.summary, run.config.horizons_s) == text
     rows = list(csv.DictReader(io.StringIO(text)))
     assert tuple(rows[0]) == COLUMNS
-    assert {row["metric"] for row in rows} == {*METRICS, "fd_grid", "fd_grid_inf", "kid_grid"}
+    assert {row["metric"] for row in rows} == {*METRICS, "fd_grid", "kid_grid", "fd_world", "kid_world"}
     shown = [
-        make_grid(scores, run.config.horizons_s, "run", "", ""),
+        make_grid(scores, run.config.horizons_s, "run", ""),
         make_samples_grid(scores, run.config.horizons_s, ""),
     ]
     in_no_table = {one.name for one in METRICS.values() if one.table is None}

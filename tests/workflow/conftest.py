@@ -23,6 +23,7 @@ ONE_THREAD = [
         "predictors_train",
         "metrics_features",
         "metrics_score",
+        "metrics_summary",
     )
 ]
 

@@ -26,6 +26,7 @@ from rerun_jobs import (
     SHEET,
     SHOWN,
     STATISTICS,
+    SUMMARY,
     TABLE,
     TRAINED,
     TRAINED_FLOW,
@@ -49,9 +50,12 @@ VALUES = [
     # Another entry, and settings of one entry alone.
     configured(
         "predictors={entries: {other: {kind: flow, samplers: [1], history: 1}}}",
-        {"training predictor other, seed 0", "rollouts of other, seed 0, sampler other-1"} | SHOWN | MATCHED,
+        {"training predictor other, seed 0", "rollouts of other, seed 0, sampler other-1", "scoring other-1"}
+        | SUMMARY
+        | SHEET
+        | MATCHED,
     ),
-    configured("predictors={entries: {state: null}}", SHOWN | MATCHED),
+    configured("predictors={entries: {state: null}}", SUMMARY | SHEET | MATCHED),
     configured("predictors={entries: {flow: {history: 2}}}", TRAINED_FLOW),
     configured("predictors={entries: {gmm: {backbone: {depth: 2}}}}", TRAINED_GMM),
     # What later stages need of a clip stands in frames.min_frames: within it, they change no frames.
@@ -71,11 +75,11 @@ VALUES = [
     ),
     configured(
         "predictors={entries: {flow: {samplers: [2, 3]}}}",
-        {"rollouts of flow, seed 0, sampler flow-3"} | SHOWN | MATCHED,
+        {"rollouts of flow, seed 0, sampler flow-3", "scoring flow-3"} | SUMMARY | SHEET | MATCHED,
     ),
     configured(
         "predictors={entries: {state: {samplers: [2, 3]}}}",
-        {"rollouts of state, seed 0, sampler state-3"} | SHOWN | MATCHED,
+        {"rollouts of state, seed 0, sampler state-3", "scoring state-3"} | SUMMARY | SHEET | MATCHED,
     ),
     configured("rollouts={samples: 3}", ROLLED),
     configured("rollouts={single_windows: 5}", ROLLED),
@@ -98,8 +102,8 @@ VALUES = [
     configured("frames={max_quarantined_share: 0.1}", COLLECTED),
     configured("metrics={sheet: {windows: 1}}", SHEET),
     configured("metrics={videos: {tile_width: 96}}", SHEET),
-    configured("metrics={bootstrap: {resamples: 120}}", SCORED | GROUPS | PROBE),
-    configured("metrics={bootstrap: {frechet_groups: 60}}", SCORED),
+    configured("metrics={bootstrap: {resamples: 120}}", SUMMARY | GROUPS | PROBE),
+    configured("metrics={bootstrap: {frechet_groups: 60}}", SUMMARY),
     configured("metrics={horizons_s: [0.2, 1.0]}", SCORED),
     configured("metrics={comparisons: [gmm over flow-4]}", COMPARED),
     configured("metrics={probe: {windows: 5}}", GROUPS),
@@ -141,7 +145,10 @@ CODE = [
     line_in("lamo/metrics/catalogue.py", TABLE | COMPARED | CURVES),
     line_in("lamo/metrics/comparisons.py", COMPARED),
     line_in("lamo/metrics/samples.py", SCORED),
-    line_in("lamo/statistics/intervals.py", SCORED | GROUPS | PROBE),
+    line_in("lamo/statistics/intervals.py", SUMMARY | GROUPS | PROBE),
+    line_in("lamo/metrics/distribution.py", SUMMARY),
+    line_in("lamo/metrics/summary.py", SUMMARY),
+    line_in("lamo/metrics/features/imagenet.py", SCORED),
     line_in("lamo/rollout/latent_scores.py", ROLLED | GROUPS),
     line_in("lamo/probing/probe.py", PROBE),
     line_in("lamo/metrics/features/world.py", FEATURES | SCORED),

@@ -51,14 +51,14 @@ def test_a_config_value_is_named_with_what_it_was_and_what_follows(copy):
     lines = explained(
         copy, "predictors={entries: {flow: {training: {learning_rate: 0.01}}}}", "metrics={probe: {windows: 3}}"
     )
-    assert lines[0] == "10 jobs would run. First causes:"
+    assert lines[0] == "12 jobs would run. First causes:"
     name = "config value predictor.settings.training.learning_rate"
     assert f"predictors_train flow seed 0: {name} was 0.001, is 0.01" in lines
     assert "metrics_token_groups: config value groups.windows was 4, is 3" in lines
     follows = lines[lines.index("What follows from them:") :]
     rolled = "rollouts_predict flow seed 0 flow-2, flow seed 0 flow-4"
     assert f"{rolled}: because predictors_train flow seed 0 will run again" in follows
-    assert "metrics_table: because metrics_score will run again" in follows
+    assert "metrics_table: because metrics_summary will run again" in follows
     assert len(lines) == 3 + len(follows)
 
 

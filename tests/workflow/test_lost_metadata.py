@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import snakemake.api  # which loads snakemake.workflow; that one cannot be loaded first
 from rerun_files import flip
-from rerun_jobs import COMPARED, GMM, MATCHED, PROBE, SHOWN, TABLE, TRAINED_GMM
+from rerun_jobs import COMPARED, MATCHED, PROBE, ROLLED_GMM, TABLE, TRAINED_GMM
 from rerun_lost import forget, older, then
 from snakemake.persistence import RECORD_FORMAT_VERSION, MetadataRecord, PersistenceBase
 from workflow.conftest import Workflow
@@ -152,7 +152,7 @@ def test_a_run_that_is_renamed_is_known_by_its_new_name(copy):
     named = {*MATCHED, *TABLE, *COMPARED, *PROBE}
     assert copy.jobs("run=other") == named
     flip("05_predictors/gmm/seed0/model.safetensors")(other)
-    assert copy.jobs("run=other") == named | GMM | SHOWN
+    assert copy.jobs("run=other") == named | ROLLED_GMM
 
 
 def test_a_copy_in_another_checkout_is_known_there(copy, tmp_path):

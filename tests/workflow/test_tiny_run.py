@@ -23,7 +23,9 @@ METHODS = {
 LATENT = {"drift", "energy_score_latent", "spread_latent"}
 # Of learned rows: three of motion, one of states.
 LIKELIHOODS = {"nll_motion": 3, "nll_state": 1}
-EVERYWHERE = {*METRICS, "fd_world", "fd_world_inf", "kid_world"} - LATENT - LIKELIHOODS.keys()
+FRECHET = {"fd_imagenet", "fd_world"}
+KERNEL = {"kid_imagenet", "kid_world"}
+EVERYWHERE = {*METRICS, *FRECHET, *KERNEL} - LATENT - LIKELIHOODS.keys()
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +47,9 @@ def test_table_holds_numbers_but_where_two_samples_or_more_clips_are_needed(tabl
     for row in table:
         assert (row["n_clips"], row["n_seeds"]) == ("2", "1")
         pairs = row["metric"] in ("spread", "coverage", "spread_latent") and row["n_samples"] == "1"
-        if pairs or row["metric"] == "fd_world_inf":
+        if pairs or row["metric"] in FRECHET:  # more windows than features are needed
             assert row["mean"] == row["ci_low"] == row["ci_high"] == ""
-        elif row["metric"] in ("fd_world", "kid_world"):  # of two clips none can be left out
+        elif row["metric"] in KERNEL:  # of two clips none can be left out
             assert np.isfinite(float(row["mean"]))
             assert row["ci_low"] == row["ci_high"] == ""
         else:
@@ -62,15 +64,16 @@ def test_comparisons_are_made_where_both_rows_are_there(tiny):
         ("flow-4", "state-2"),
         *((name, "constant_motion") for name in learned),
     ]
-    assert (found.groupby(["first", "second", "horizon_s"]).size() == 4).all()
-    assert found["difference"].notna().all()
-    of_two_clips = found["metric"] == "fd_world"
-    assert (found["ci_low"].isna() == of_two_clips).all()
-    assert (found["ci_high"].isna() == of_two_clips).all()
+    assert (found.groupby(["first", "second", "horizon_s"]).size() == 5).all()
+    of_eight_windows = found["metric"] == "fd_imagenet"
+    for column in ("difference", "ci_low", "ci_high"):
+        assert (found[column].isna() == of_eight_windows).all()
     for name in ("comparisons.md", "comparisons.txt"):
         text = " ".join((folder / name).read_text(encoding="utf-8").split())
         assert "this run lacks a row: flow-4 over flow-50" in text
-    assert "fewer than 4" in (folder / "table_samples.md").read_text(encoding="utf-8")
+    for name, width in (("table.md", 320), ("table_samples.md", 64)):
+        said = f"It is n/a: with {width} features it takes at least {width + 1} windows, this run has 8"
+        assert said in (folder / name).read_text(encoding="utf-8")
 
 
 def test_people_see_the_table_and_where_the_files_lie(tiny):
@@ -154,12 +157,12 @@ def test_every_job_has_a_log_a_benchmark_and_a_record(tiny):
         for folder in (tiny.results / name for name in ("logs", "benchmarks", "provenance"))
     )
     assert logs == benchmarks == records
-    assert len(logs) == 31
+    assert len(logs) == 36
 
 
 def test_stores_stand_beside_their_manifests_and_nothing_partial_is_left(tiny):
     stores = list(tiny.results.rglob("*.zarr"))
-    assert len(stores) == 3 + 3 + 4 + 7 + 2
+    assert len(stores) == 3 + 3 + 2 * (4 + 7 + 1) + 1
     assert all(store.with_suffix(".manifest.json").is_file() for store in stores)
     assert not list(tiny.results.rglob("*.partial*"))
 
@@ -169,7 +172,7 @@ def test_second_run_has_nothing_to_do(tiny, tmp_path):
 
 
 PICTURES = {"metrics_videos"}
-SCORED = {"metrics_score", "metrics_table", "metrics_comparisons", "metrics_figures"}
+SCORED = {"metrics_score", "metrics_summary", "metrics_table", "metrics_comparisons", "metrics_figures"}
 
 
 def test_missing_manifest_means_an_unfinished_store(tiny, tmp_path):

@@ -31,40 +31,75 @@ rule metrics_features:
         "../scripts/07_metrics_features.py"
 
 
+# A job for each row of the table, with all its training seeds, and one for all controls.
 rule metrics_score:
     input:
         features=INCEPTION or ["<features>/model.safetensors", "<features>/config.json"],
         truth=ancient("<rollouts>/truth.zarr"),
         truth_manifest="<rollouts>/truth.manifest.json",
-        predicted=ancient(rollouts(".zarr")),
-        predicted_manifests=rollouts(".manifest.json"),
-        controls=ancient(controls(".zarr")),
-        control_manifests=controls(".manifest.json"),
+        several=ancient(rolled_out(".zarr")),
+        several_manifests=rolled_out(".manifest.json"),
+        single=ancient(rolled_out(".single.zarr")),
+        single_manifests=rolled_out(".single.manifest.json"),
+    output:
+        scores="<metrics>/scores/{row}.safetensors",
+    log:
+        "<metrics_logs>/metrics_score.{row}.log",
+    benchmark:
+        "<metrics_benchmarks>/metrics_score.{row}.tsv"
+    conda:
+        "../../envs/metrics.yaml"
+    threads: 4
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
+        gpu=1,
+    params:
+        sets=lambda wildcards: SETS[wildcards.row],
+        inception=INCEPTION,
+        horizons_s=list(CONFIG.metrics.horizons_s),
+        rate_hz=CONFIG.frames.rate_hz,
+        code=code("07_metrics_score.py"),
+    message:
+        "Stage 07: scoring {wildcards.row}"
+    script:
+        "../scripts/07_metrics_score.py"
+
+
+rule metrics_summary:
+    input:
+        features=INCEPTION or ["<features>/model.safetensors", "<features>/config.json"],
+        truth=ancient("<rollouts>/truth.zarr"),
+        truth_manifest="<rollouts>/truth.manifest.json",
+        single_truth=ancient("<rollouts>/truth.single.zarr"),
+        single_truth_manifest="<rollouts>/truth.single.manifest.json",
+        scores=expand("<metrics>/scores/{row}.safetensors", row=SETS),
     output:
         values="<metrics>/metrics.parquet",
         replicates="<metrics>/replicates.parquet",
         summary="<metrics>/summary.parquet",
         facts="<metrics>/scores.json",
     log:
-        "<metrics_logs>/metrics_score.log",
+        "<metrics_logs>/metrics_summary.log",
     benchmark:
-        "<metrics_benchmarks>/metrics_score.tsv"
+        "<metrics_benchmarks>/metrics_summary.tsv"
     conda:
         "../../envs/metrics.yaml"
     threads: 16
     resources:
         mem_mb=lambda wildcards, attempt: 16000 * attempt,
-        runtime=lambda wildcards, attempt: 240 * attempt,
-        gpu=1 if INCEPTION else 0,
+        runtime=lambda wildcards, attempt: 120 * attempt,
+        gpu=1,
     params:
-        metrics=section("metrics", exclude={"sheet", "videos", "world_features", "probe", "comparisons"}),
+        inception=INCEPTION,
+        horizons_s=list(CONFIG.metrics.horizons_s),
+        bootstrap=CONFIG.metrics.bootstrap.model_dump(mode="json"),
         rate_hz=CONFIG.frames.rate_hz,
-        rollouts=ROLLOUTS,
-        code=code("07_metrics_score.py"),
+        code=code("07_metrics_summary.py"),
     message:
-        "Stage 07: scoring all rollouts"
+        "Stage 07: means, distances and intervals of all rows"
     script:
-        "../scripts/07_metrics_score.py"
+        "../scripts/07_metrics_summary.py"
 
 
 rule metrics_table:

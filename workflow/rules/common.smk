@@ -94,6 +94,7 @@ wildcard_constraints:
     predictor="|".join(CONFIG.predictors.entries),
     seed="[0-9]+",
     sampler="[a-z0-9-]+",
+    row="[a-z0-9-]+",
 
 
 def section(name, **choice):
@@ -156,6 +157,18 @@ def trained(name):
 def controls(suffix):
     """The stores (or what lies beside them) of all controls."""
     return expand("<rollouts>/controls/{control}{suffix}", control=CONTROLS, suffix=suffix)
+
+
+# What is scored by one job, under the name of its row: method, sampler and training seed of each.
+SETS = {row.label: [names for names in ROLLOUTS if names[1] == row.label] for row in CONFIG.predictors.rows()}
+SETS["controls"] = [(control, "-", None) for control in CONTROLS]
+
+
+def rolled_out(suffix):
+    """The stores (or what lies beside them) of what is scored by the job of the row in the wildcards."""
+    return lambda wildcards: (
+        controls(suffix) if wildcards.row == "controls" else rollouts(suffix, SETS[wildcards.row])
+    )
 
 
 # Not in a dry run.

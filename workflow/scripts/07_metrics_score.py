@@ -1,46 +1,27 @@
-"""Score all rollouts and controls against the truth."""
+"""Score the rollouts of one row of the table, or of all controls, against the true frames."""
 
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from lamo.jobs.job import job, use_threads
-from lamo.metrics.config import MetricsConfig
-from lamo.metrics.features.inception import InceptionFeatures
-from lamo.metrics.features.world import WorldFeatures
-from lamo.metrics.scores import RolloutSet, score_rollouts
-from lamo.stores.atomic import replacing, write_json
+from lamo.metrics.features.loading import load_extractors
+from lamo.metrics.scored import write_scored
+from lamo.metrics.scores import RolloutSet, score_row
 from lamo.stores.rollouts import read_rollouts
 from lamo.training.device import pick_device
 
 
-def sets(files, params):
-    for (predictor, sampler, seed), store, manifest in zip(
-        params.rollouts, files.predicted, files.predicted_manifests, strict=True
-    ):
-        yield RolloutSet(predictor, sampler, seed, read_rollouts(store, manifest))
-    for store, manifest in zip(files.controls, files.control_manifests, strict=True):
-        yield RolloutSet(Path(store).stem, "-", None, read_rollouts(store, manifest))
+def sets(files, names):
+    several = zip(files.several, files.several_manifests, strict=True)
+    single = zip(files.single, files.single_manifests, strict=True)
+    for name, *stores in zip(names, several, single, strict=True):
+        yield RolloutSet(*name, *(read_rollouts(*store) for store in stores))
 
 
 def main(files, output, params):
-    config = MetricsConfig.model_validate(params.metrics)
-    if config.fid.weights:
-        extractor = InceptionFeatures(config.fid.weights, pick_device())
-    else:
-        extractor = WorldFeatures.load(Path(files.features[0]).parent)
+    extractors = load_extractors(params.inception, Path(files.features[0]).parent, pick_device())
     truth = read_rollouts(files.truth, files.truth_manifest)
-    scores = score_rollouts(sets(files, params), truth, params.rate_hz, extractor, config)
-    tables = {
-        output.values: scores.values,
-        output.replicates: scores.replicates,
-        output.summary: scores.summary,
-    }
-    for path, table in tables.items():
-        with replacing(path) as temporary:
-            pq.write_table(table, temporary, compression="zstd")
-    facts = scores.facts() | {"features": extractor.description}
-    write_json(output.facts, facts)
+    found = score_row(sets(files, params.sets), truth, params.rate_hz, extractors, params.horizons_s)
+    write_scored(output.scores, found)
 
 
 with job(snakemake):

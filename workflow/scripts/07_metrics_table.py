@@ -27,7 +27,7 @@ def main(files, output, params, run_id):
     scores = Scores.read(values, replicates, summary, facts)
     midway = read_saved(Path(files.midway).parent)
     run = f"{params.run} (run id {run_id})"
-    grid = make_grid(scores, params.horizons_s, run, facts["features"], describe(midway.config, midway.training))
+    grid = make_grid(scores, params.horizons_s, run, describe(midway.config, midway.training))
     bootstrap = params.bootstrap
     checks = motion_checks(values, params.horizons_s, bootstrap["resamples"])
     texts = {

@@ -1,6 +1,7 @@
 """What a feature extractor is: the network on whose features distances of distributions are computed."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -12,7 +13,23 @@ class FeatureExtractor(Protocol):
     says in a sentence or two what the features are and what the distance is not.
     """
 
-    metric: str
-    description: str
+    @property
+    def metric(self) -> str: ...
+
+    @property
+    def description(self) -> str: ...
 
     def __call__(self, frames: np.ndarray) -> np.ndarray: ...
+
+
+class Extractors(NamedTuple):
+    """The extractors of a run: `windows`, in whose features windows are scored too, and another one for distances."""
+
+    windows: FeatureExtractor
+    other: FeatureExtractor
+
+
+def features_at(frames: np.ndarray, steps: Sequence[int], extractor: FeatureExtractor) -> np.ndarray:
+    """Features [W, S, F, d] of frames uint8 [W, S, T, H, W, 3] at F of T steps, `steps`, counted from 1."""
+    chosen = frames[:, :, np.asarray(steps) - 1]
+    return extractor(chosen.reshape(-1, *chosen.shape[3:])).reshape(*chosen.shape[:3], -1)

@@ -7,7 +7,6 @@ never called FID: the network is not Inception.
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -86,8 +85,8 @@ class ImageNetFeatures:
     (docs/scores.md), and a Frechet distance needs more frames than features.
     """
 
-    metric: ClassVar[str] = "fd_imagenet"
-    description: ClassVar[str] = (
+    metric = "fd_imagenet"
+    description = (
         f"Frechet distance on {WIDTH} features of EfficientNet-Lite0 trained on ImageNet, in units of their mean "
         "variance over the true frames. It is not FID and does not compare with it."
     )

@@ -87,7 +87,9 @@ def plan_memory(workload: Workload) -> list[Need]:
     one = future * max(workload.windows, workload.control_futures - workload.windows)
     several = workload.windows * max(sizes.samples(entry, label) for entry, label, _ in sizes.rows)
     most = future * max(several, workload.single_windows)
-    needs = {"rollouts_predict": 2 * most, "rollouts_controls": 2 * one, "metrics_score": one + most}
+    both = future * (several + workload.single_windows)
+    truth = future * workload.windows
+    needs = {"rollouts_predict": 2 * most, "rollouts_controls": 2 * one, "metrics_score": truth + both}
     return [Need(rule, count) for rule, count in needs.items()]
 
 

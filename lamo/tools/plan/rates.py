@@ -18,16 +18,18 @@ import numpy as np
 
 from lamo.errors import LamoError
 from lamo.images import blur_frames
-from lamo.metrics.distribution import all_distances
+from lamo.metrics.distribution import FrameSets
+from lamo.metrics.features.efficientnet import WIDTH as IMAGENET_WIDTH
 from lamo.metrics.features.examples import render_examples
+from lamo.metrics.features.imagenet import BATCH, ImageNetFeatures
 from lamo.metrics.features.inception import INCEPTION_WIDTH
 from lamo.metrics.features.world import WIDTH as WORLD_WIDTH
 from lamo.metrics.pixel import score_frames
 from lamo.metrics.samples import score_samples
 from lamo.predictors.statistics import compute_statistics
-from lamo.statistics.intervals import ClipBootstrap
 from lamo.stores.frames import FramesWriter
 from lamo.stores.latents import LatentsStore, LatentsWriter
+from lamo.stores.rollouts import Window
 from lamo.tools.plan.clips import ASSUMED_PIXELS, Clips
 from lamo.tools.plan.geometry import Sizes
 from lamo.video.decode import decode_clip
@@ -38,8 +40,8 @@ from lamo.world.write import render_world, write_video
 START = "import torch, torchvision, zarr, pandas, pyarrow.parquet, snakemake.script, lamo.jobs.job"
 DECODING_S = 8.0
 SCORED = 8
-# Frames whose features are compared, and clips that are left out of them, to measure the distances.
-COMPARED = 64
+# Frames whose features are compared at most, and clips that are left out of them, to measure the distances.
+MOST_COMPARED = 1000
 LEFT_OUT = 8
 
 
@@ -89,7 +91,8 @@ def measure_rates(sizes: Sizes, clips: Clips, folder: Path) -> Rates:
     start = timed(lambda: subprocess.run([sys.executable, "-c", START], check=True, capture_output=True), 0.0)
     written, read = _latents(sizes, folder)
     rates = {"bytes of latents": written, "bytes of latents read": read}
-    rates |= {"frames scored": _scoring(sizes), "distances": _distances(sizes), "frames blurred": _blurring(sizes)}
+    rates |= {"frames scored": _scoring(sizes), "frames seen": _seeing(sizes), "distances": _distances(sizes)}
+    rates["frames blurred"] = _blurring(sizes)
     videos: list[tuple[str, float]] = []
     video_bytes = 0.0
     with redirect_stderr(StringIO()):  # the bars of samples would say nothing
@@ -131,17 +134,37 @@ def _scoring(sizes: Sizes) -> float:
     shape = (SCORED, sizes.config.rollouts.samples, sizes.plan.steps, *sizes.image, 3)
     predicted = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     truth = predicted[:, :1, ::-1]
-    return timed(lambda: score_samples(predicted, truth, score_frames(predicted, truth))) / math.prod(shape[:3])
+    samples = predicted.shape[1]
+
+    def work() -> None:
+        score_samples(predicted, truth, score_frames(predicted, truth), samples == 1)
+
+    return timed(work) / math.prod(shape[:3])
+
+
+def _seeing(sizes: Sizes) -> float:
+    """Of the ImageNet features of a frame."""
+    frames = np.random.default_rng(0).integers(0, 256, (BATCH, *sizes.image, 3), dtype=np.uint8)
+    extract = ImageNetFeatures()
+    return timed(lambda: extract(frames)) / BATCH
 
 
 def _distances(sizes: Sizes) -> float:
-    """Of all distances of one set of frames to the true ones, for each clip that is left out for the intervals."""
-    width = INCEPTION_WIDTH if sizes.config.metrics.fid.weights else WORLD_WIDTH
+    """Of all distances of one row at one horizon, for each time that they are computed: without each of some clips."""
+    config = sizes.config
+    count = min(MOST_COMPARED, config.rollouts.single_windows * len(config.predictors.seeds))
+    windows = [Window(f"{number % LEFT_OUT}", number) for number in range(count)]
+    sets = FrameSets(windows, None, config.metrics.bootstrap)
     draw = np.random.default_rng(0)
-    truth, predicted = draw.standard_normal((2, COMPARED, width), dtype=np.float32)
-    clips = [f"{number % LEFT_OUT}" for number in range(COMPARED)]
-    bootstrap = ClipBootstrap(clips, sizes.config.metrics.bootstrap.resamples)
-    return timed(lambda: all_distances(truth, [[predicted]], bootstrap)) / LEFT_OUT
+    widths = (IMAGENET_WIDTH, INCEPTION_WIDTH if config.metrics.fid.weights else WORLD_WIDTH)
+    frames = [draw.standard_normal((2, count, width), dtype=np.float32) for width in widths]
+
+    def work() -> None:
+        for truth, predicted in frames:
+            sets.frechet(truth, [predicted])
+            sets.kernel(truth, [predicted])
+
+    return timed(work) / (1 + LEFT_OUT)
 
 
 def _blurring(sizes: Sizes) -> float:

@@ -12,7 +12,7 @@ from lamo.tools.plan.rates import Rates
 from lamo.tools.plan.work import Work, Workload
 
 # Kinds of data work that a job divides among its cores, as it does the work of models; other kinds take one core.
-DIVIDED = {"frames rendered", "frames scored"}
+DIVIDED = {"frames rendered", "frames scored", "frames seen"}
 # Jobs that took less than so many times their start say nothing of jobs with more than twice their work.
 STARTS = 5
 

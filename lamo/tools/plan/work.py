@@ -76,6 +76,7 @@ class Workload:
             "rollouts_controls": self._rollouts_controls,
             "metrics_features": self._metrics_features,
             "metrics_score": self._metrics_score,
+            "metrics_summary": self._metrics_summary,
             "metrics_probe": self._metrics_probe,
             "metrics_token_groups": self._metrics_token_groups,
         }
@@ -181,11 +182,22 @@ class Workload:
         return Work(self.features_steps(), {"examples rendered": config.frames + config.held_out_frames})
 
     def _metrics_score(self, wildcards: Wildcards) -> Work:
+        entries = {row.label: row.entry for row in self.config.predictors.rows()}
+        label = wildcards["row"]
+        if label in entries:
+            sets, samples = len(self.config.predictors.seeds), self.sizes.samples(entries[label], label)
+            futures = self.futures(entries[label], label)
+        else:
+            sets, samples, futures = len(CONTROLS), 1, self.control_futures
+        seen = sets * futures * len(self.config.metrics.horizons_s)
+        scored = sets * samples * self.windows * self.sizes.plan.steps
+        return Work(data={"frames seen": seen, "frames scored": scored})
+
+    def _metrics_summary(self, wildcards: Wildcards) -> Work:
         metrics = self.config.metrics
+        rows = len(CONTROLS) + len(self.config.predictors.rows())
         clips = min(self.clips.splits["val"].clips, metrics.bootstrap.frechet_groups)
-        futures = len(CONTROLS) + sum(self.sizes.samples(entry, label) for entry, label, _ in self.sizes.rows)
-        distances = futures * len(metrics.horizons_s) * clips
-        return Work(data={"frames scored": self.windows * self.sizes.plan.steps * futures, "distances": distances})
+        return Work(data={"distances": rows * len(metrics.horizons_s) * (1 + clips)})
 
     def _metrics_probe(self, wildcards: Wildcards) -> Work:
         splits = self.clips.splits.values()

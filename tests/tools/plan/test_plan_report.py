@@ -27,7 +27,8 @@ from lamo.tools.plan.work import Work, Workload
 
 KINDS = ("bytes of frames", "bytes of latents", "bytes of latents read", "pixels decoded")
 RATES = Rates(
-    start=2.0, of={**dict.fromkeys(KINDS, 1e-6), "frames rendered": 0.1, "frames scored": 0.5}, ratio=2.0,
+    start=2.0, ratio=2.0,
+    of={**dict.fromkeys(KINDS, 1e-6), "frames rendered": 0.1, "frames scored": 0.5, "frames seen": 1.0},
     video_bytes=1e3, decoded=2,
 )  # fmt: skip
 GIGA = 10**9
@@ -39,7 +40,7 @@ def job(stage, rule, threads=1, gpu=0, **wildcards):
 
 
 JOBS = [
-    job("07_metrics", "metrics_score", threads=16),
+    job("07_metrics", "metrics_score", threads=4, row="controls"),
     job("01_frames", "world_render", split="train"),
     job("01_frames", "world_render", split="val"),
     job("04_decoder", "decoder_train", threads=16, gpu=1),
@@ -87,8 +88,8 @@ def test_times_by_hand(plan):
     render = rules["world_render"]
     assert (render.jobs, render.source) == (2, "estimated")
     assert render.seconds == pytest.approx(2 * 2 + 0.1 * 6 * 4 * 30 / render.threads)
-    # Windows x steps x (4 samplers x 2 samples + 7 controls), on two cores.
-    assert rules["metrics_score"].seconds == 2 + 4 * 8 * 15 * 0.5 / 2
+    # 7 controls of 4 windows and 8 steps, and the features of 3 horizons of 4 and 8 windows, on two cores.
+    assert rules["metrics_score"].seconds == 2 + (7 * 4 * 8 * 0.5 + 7 * 3 * (4 + 8)) / 2
     assert rules["metrics_score"].core_s == 2 * rules["metrics_score"].seconds
     decoder = rules["decoder_train"]
     assert (decoder.seconds, decoder.operations, decoder.beside_s) == (2 + 10 * 3 / 2, 10 * GIGA, 2)

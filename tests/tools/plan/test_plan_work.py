@@ -135,9 +135,13 @@ def test_data_by_hand(workload):
     assert decode == {
         "pixels decoded": 2 * 4 * world.fps * world.height * world.width, "bytes of frames": 40 * 16 * 32 * 3
     }  # fmt: skip
-    # 4 windows, 8 steps and (4 samplers x 2 samples + 7 controls); 3 horizons and 2 clips to leave out.
-    futures = 4 * 2 + 7
-    assert workload.of("metrics_score", {}).data == {"frames scored": 4 * 8 * futures, "distances": futures * 3 * 2}
+    # 4 windows of 2 samples and 8 of one; 8 steps and 3 horizons.
+    flow = workload.of("metrics_score", {"row": "flow-2"}).data
+    assert flow == {"frames seen": 3 * (4 * 2 + 8), "frames scored": 4 * 2 * 8}
+    controls = workload.of("metrics_score", {"row": "controls"}).data
+    assert controls == {"frames seen": 7 * 3 * (4 + 8), "frames scored": 7 * 4 * 8}
+    # 4 samplers and 7 controls, 3 horizons, all frames and those without each of 2 clips.
+    assert workload.of("metrics_summary", {}).data == {"distances": 11 * 3 * 3}
 
 
 def test_swapped_tokens_by_hand(workload):
