@@ -20,8 +20,9 @@ PICTURE = ROOT / "docs" / "images" / "bench_rollout.png"
 FOOTER = 46
 COLUMNS = (
     *(("psnr", "0.2"), ("psnr", "0.6"), ("psnr", "1.6"), ("ssim", "1.6"), ("sharpness", "1.6")),
-    *(("energy_score", "1.6"), ("fd_world", "1.6")),
+    *(("energy_score", "1.6"), ("energy_features", "1.6"), ("fd_imagenet", "1.6"), ("fd_world", "1.6")),
 )
+"""Metric and horizon in s of each column; those that the results do not have are left out."""
 
 
 def table(scores: Path = SCORES) -> str:
@@ -29,10 +30,12 @@ def table(scores: Path = SCORES) -> str:
     with scores.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     cells = {(row_label(r["method"], r["sampler"]), r["metric"], r["horizon_s"]): r for r in rows}
-    titles = ["method", *(f"{metric_of(metric).title} {horizon} s" for metric, horizon in COLUMNS)]
+    there = {(metric, horizon) for _, metric, horizon in cells}
+    columns = [column for column in COLUMNS if column in there]
+    titles = ["method", *(f"{metric_of(metric).title} {horizon} s" for metric, horizon in columns)]
     lines = []
     for label in dict.fromkeys(label for label, _, _ in cells):
-        found = [_cell(cells.get((label, metric, horizon)), metric) for metric, horizon in COLUMNS]
+        found = [_cell(cells.get((label, metric, horizon)), metric) for metric, horizon in columns]
         lines.append([readable(label), *found])
     return "\n".join(markdown_table(titles, lines))
 
