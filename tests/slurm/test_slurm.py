@@ -23,6 +23,8 @@ GPU_RULES = {
     "predictors_train",
     "rollouts_predict",
     "rollouts_controls",
+    "metrics_score",
+    "metrics_summary",
     "metrics_token_groups",
 }
 

@@ -183,7 +183,7 @@ class Workload:
 
     def _metrics_score(self, wildcards: Wildcards) -> Work:
         entries = {row.label: row.entry for row in self.config.predictors.rows()}
-        label = wildcards["row"]
+        label = wildcards.get("row", "controls")  # jobs of earlier versions, which scored all rows, had no name
         if label in entries:
             sets, samples = len(self.config.predictors.seeds), self.sizes.samples(entries[label], label)
             futures = self.futures(entries[label], label)
