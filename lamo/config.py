@@ -26,7 +26,7 @@ from lamo.predictors.entries import DEFAULTS, Entry, PredictorsConfig, default_e
 from lamo.predictors.kinds import find_kind
 from lamo.predictors.sampler import sampler_name
 from lamo.rollout.config import RolloutsConfig
-from lamo.rollout.control_names import CONTROLS
+from lamo.rollout.control_names import ALL_CONTROLS
 from lamo.section import Section
 from lamo.stages import RUN_NAME, ShareConfig
 from lamo.stores.latents import LatentsConfig
@@ -225,7 +225,7 @@ def unknown_rows(config: Config) -> Iterator[str]:
     }
     kinds = {name: str(value["kind"]) for name, value in DEFAULTS.items()}
     kinds |= {name: entry.kind for name, entry in config.predictors.entries.items()}
-    rows = [*CONTROLS, *(row.label for row in config.predictors.rows())]
+    rows = [*ALL_CONTROLS, *(row.label for row in config.predictors.rows())]
     for place, labels in places.items():
         for label in dict.fromkeys(labels):
             if label not in rows and not any(_could_be(label, *entry) for entry in kinds.items()):

@@ -7,7 +7,7 @@ a control has its own name, and "-" in the place of a sampler.
 from collections.abc import Iterable, Sequence
 
 from lamo.errors import LamoError
-from lamo.rollout.control_names import CEILINGS, CONTROLS
+from lamo.rollout.control_names import ALL_CONTROLS, CEILINGS
 
 NO_SAMPLER = "-"
 REFERENCE = "persistence_pixels"
@@ -27,11 +27,12 @@ def row_label(method: str, sampler: str) -> str:
 def rows_in_order(rows: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """Method and sampler of each row once, in the table's order.
 
-    That is: decoder ceiling, oracle, the learned rows in the order in which they are given, the other controls.
+    That is: ideal futures, decoder ceiling, oracle, the learned rows in the order in which they are given, then the
+    other controls.
     """
     found = list(dict.fromkeys(rows))
     controls = [row for row in found if not is_learned(row[1])]
-    controls.sort(key=lambda row: CONTROLS.index(row[0]) if row[0] in CONTROLS else len(CONTROLS))
+    controls.sort(key=lambda row: ALL_CONTROLS.index(row[0]) if row[0] in ALL_CONTROLS else len(ALL_CONTROLS))
     ceilings = [row for row in controls if row[0] in CEILINGS]
     learned = [row for row in found if is_learned(row[1])]
     return ceilings + learned + controls[len(ceilings) :]

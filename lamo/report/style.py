@@ -15,6 +15,7 @@ COLOURS = ("#0072b2", "#d55e00", "#cc79a7", "#330099", "#7a9900", "#6b2d10", "#0
 """Colours of the predictors, in the order in which the configuration names them. They begin again after the last."""
 
 _CONTROL_COLOURS = {
+    "ideal_futures": "#117733",
     "decoder_ceiling": "#7f7f7f",
     "oracle_motion": "#009e73",
     "constant_motion": "#e69f00",
@@ -24,6 +25,7 @@ _CONTROL_COLOURS = {
     "persistence_latent": "#b0b0b0",
 }
 _DASHES = {
+    "ideal_futures": (8, 1, 1, 1),
     "decoder_ceiling": (1, 1),
     "oracle_motion": (6, 1.5),
     "constant_motion": (5, 2),

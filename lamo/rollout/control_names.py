@@ -4,14 +4,21 @@ They stand apart from `lamo.rollout.controls`, which runs them, so that the Snak
 loading PyTorch.
 """
 
-CEILINGS = ("decoder_ceiling", "oracle_motion")
+IDEAL = "ideal_futures"
+"""Other true futures of the same state, which the synthetic world alone can give; see `lamo.rollout.ideal_futures`."""
+
+CEILINGS = (IDEAL, "decoder_ceiling", "oracle_motion")
 """What a prediction can reach at best; tables show them above the learned rows."""
 
 CONTROLS = (
-    *CEILINGS,
+    "decoder_ceiling",
+    "oracle_motion",
     "constant_motion",
     "shuffled_motion",
     "persistence_pixels",
     "persistence_blurred",
     "persistence_latent",
 )
+"""Those that every run has."""
+
+ALL_CONTROLS = (IDEAL, *CONTROLS)

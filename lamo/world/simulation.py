@@ -116,18 +116,28 @@ def clip_id(split: str, index: int) -> str:
     return f"{split}-{index:05d}"
 
 
+def clip_of(name: str) -> tuple[str, int]:
+    """Split and index of the drive of that name (see `clip_id`). Raises `LamoError` if it is no such name."""
+    split, _, index = name.rpartition("-")
+    if split not in ("train", "val") or not index.isdigit():
+        raise LamoError(f"drive {name!r}: expected a name of the synthetic world's, such as {clip_id('val', 3)}")
+    return split, int(index)
+
+
 def simulate(config: WorldConfig, seed: int) -> Drive:
     """Drive through one seeded world: road, scenery, weather of the light, traffic and the ego car."""
     world = _World(config, seed)
     return world.drive(world.set_out().go_on(world.frames))
 
 
-def futures(config: WorldConfig, seed: int, frame: int, count: int, until: int | None = None) -> list[Drive]:
+def futures(
+    config: WorldConfig, seed: int, frame: int, count: int, until: int | None = None, first: int = 0
+) -> list[Drive]:
     """Drives with the same past: `count` ways in which the drive of that seed could have gone on after source `frame`.
 
     Up to `frame` (included) their states, and so their pictures, are those of `simulate(config, seed)`. What chance
-    decides after it (forks, speeds, lanes, other cars) is drawn anew for each. They end before the source frame
-    `until`, or with the drive. Raises `LamoError` if the drive has no such frames.
+    decides after it (forks, speeds, lanes, other cars) is drawn anew for each, by its number, from `first` on. They end
+    before the source frame `until`, or with the drive. Raises `LamoError` if the drive has no such frames.
     """
     world = _World(config, seed)
     until = world.frames if until is None else until
@@ -138,7 +148,7 @@ def futures(config: WorldConfig, seed: int, frame: int, count: int, until: int |
         )
     past = world.set_out().go_on(frame + 1)
     drives = []
-    for number in range(count):
+    for number in range(first, first + count):
         anew = np.random.default_rng([seed, frame, number])
         drives.append(world.drive(past.other(anew).go_on(until - frame - 1)))
     return drives

@@ -168,7 +168,10 @@ def test_keys_of_earlier_versions_say_where_they_stand_now(raw, message):
             "found 'gmm-maen', .* did you mean gmm-mean?",
         ),
         ({"sheet": {"rows": ["stat-20"]}}, "metrics.sheet.rows: found 'stat-20', .* did you mean state-20?"),
-        ({"videos": {"rows": ["qqq"]}}, "metrics.videos.rows: found 'qqq', .*; known rows: decoder_ceiling, "),
+        (
+            {"videos": {"rows": ["qqq"]}},
+            "metrics.videos.rows: found 'qqq', .*; known rows: ideal_futures, decoder_ceiling, ",
+        ),
     ],
 )
 def test_rows_that_no_predictor_has_are_refused_with_the_nearest(section, message):

@@ -13,7 +13,7 @@ from lamo.report.figures import loss_curves, metric_curves
 from lamo.report.sheet import choose_windows, contact_sheet
 from lamo.report.style import COLOURS, line_styles
 from lamo.report.videos import rollout_video
-from lamo.rollout.control_names import CONTROLS
+from lamo.rollout.control_names import ALL_CONTROLS
 from lamo.stores.rollouts import Window
 
 
@@ -108,7 +108,7 @@ def test_curves_are_drawn(scores, tmp_path):
 
 def test_methods_look_different():
     learned = [(f"entry-{number}", f"entry-{number}") for number in range(len(COLOURS))]
-    controls = [(name, "-") for name in CONTROLS]
+    controls = [(name, "-") for name in ALL_CONTROLS]
     styles = line_styles([*learned, *controls])
     assert len({style.colour for style in styles.values()}) == len(styles)
     assert not any(styles[row].dashes for row in learned)

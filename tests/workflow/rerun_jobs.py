@@ -51,14 +51,14 @@ FEATURES = {"training the features that stand in for Inception's"}
 FLOW = {f"rollouts of flow, seed 0, sampler flow-{steps}" for steps in (2, 4)}
 GMM = {"rollouts of gmm, seed 0, sampler gmm"}
 STATE = {"rollouts of state, seed 0, sampler state-2"}
-CONTROLS = {"controls and true frames"}
+CONTROLS = {"controls and true frames", "other true futures of the same windows"}
 
 
 def scoring(*rows: str) -> set[str]:
     return {f"scoring {row}" for row in rows}
 
 
-SCORED = scoring("flow-2", "flow-4", "gmm", "state-2", "controls") | SUMMARY
+SCORED = scoring("flow-2", "flow-4", "gmm", "state-2", "controls", "ideal_futures") | SUMMARY
 SHOWN = SCORED | SHEET
 PREDICTED = FLOW | GMM | STATE
 ROLLED = PREDICTED | CONTROLS | SHOWN

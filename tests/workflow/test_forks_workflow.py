@@ -15,7 +15,10 @@ def test_windows_before_forks_have_tables_of_their_own(new_workflow):
     with (metrics / "table_groups.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert {"junction", "light"} >= {row["group"] for row in rows} - {"elsewhere"} != set()
-    assert {row["row"] for row in rows} >= {"flow-2", "gmm", "oracle_motion"}
+    assert {row["row"] for row in rows} >= {"ideal_futures", "flow-2", "gmm", "oracle_motion"}
+    scored = [row for row in rows if (row["group"], row["metric"]) == ("elsewhere", "energy_score")]
+    energy = {row["row"]: float(row["mean"]) for row in scored}
+    assert energy["ideal_futures"] == min(energy.values())
     windows = json.loads((workflow.results / "06_rollouts/truth.zarr/zarr.json").read_text())["attributes"]["windows"]
     assert len(windows) > 2 * 3  # those spread over the clips
 

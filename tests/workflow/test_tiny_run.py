@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = ["method", "sampler", "horizon_s", "metric", "mean", "ci_low", "ci_high", "n_clips", "n_samples", "n_seeds"]
 METHODS = {
     *("flow", "gmm", "state", "oracle_motion", "constant_motion", "shuffled_motion"),
-    *("persistence_pixels", "persistence_blurred", "persistence_latent", "decoder_ceiling"),
+    *("persistence_pixels", "persistence_blurred", "persistence_latent", "decoder_ceiling", "ideal_futures"),
 }
 
 LATENT = {"drift", "energy_score_latent", "spread_latent"}
@@ -40,7 +40,7 @@ def test_table_has_the_agreed_columns_methods_and_metrics(table):
     assert {row["metric"] for row in table} == {*EVERYWHERE, *LATENT, *LIKELIHOODS}
     assert {row["horizon_s"] for row in table} == {"0.2", "0.6", "1"}
     assert {row["sampler"] for row in table if row["method"] == "flow"} == {"flow-2", "flow-4"}
-    assert len(table) == (11 * len(EVERYWHERE) + 9 * len(LATENT) + sum(LIKELIHOODS.values())) * 3
+    assert len(table) == (12 * len(EVERYWHERE) + 9 * len(LATENT) + sum(LIKELIHOODS.values())) * 3
 
 
 def test_table_holds_numbers_but_where_two_samples_or_more_clips_are_needed(table):
@@ -157,12 +157,12 @@ def test_every_job_has_a_log_a_benchmark_and_a_record(tiny):
         for folder in (tiny.results / name for name in ("logs", "benchmarks", "provenance"))
     )
     assert logs == benchmarks == records
-    assert len(logs) == 36
+    assert len(logs) == 38
 
 
 def test_stores_stand_beside_their_manifests_and_nothing_partial_is_left(tiny):
     stores = list(tiny.results.rglob("*.zarr"))
-    assert len(stores) == 3 + 3 + 2 * (4 + 7 + 1) + 1
+    assert len(stores) == 3 + 3 + 2 * (4 + 8 + 1) + 1
     assert all(store.with_suffix(".manifest.json").is_file() for store in stores)
     assert not list(tiny.results.rglob("*.partial*"))
 
@@ -178,7 +178,7 @@ SCORED = {"metrics_score", "metrics_summary", "metrics_table", "metrics_comparis
 def test_missing_manifest_means_an_unfinished_store(tiny, tmp_path):
     copy = tiny.copied(tmp_path / "copy")
     (copy.results / "06_rollouts" / "truth.manifest.json").unlink()
-    assert copy.would_run("metrics={sheet: {windows: 1}}") == {"rollouts_controls", *SCORED, *PICTURES}
+    assert copy.would_run("metrics={sheet: {windows: 1}}") == {"rollouts_controls", "rollouts_ideal", *SCORED, *PICTURES}
 
 
 def test_damaged_store_is_refused_in_one_line(tiny, tmp_path):

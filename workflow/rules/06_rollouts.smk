@@ -7,6 +7,22 @@ UNUSED = {"fork_windows"}
 if SOURCE.labels and CONFIG.world.forks.any:
     FORK_LABELS = ["<frames>/found.parquet", SOURCE.labels[SPLITS.index("val")]]
     UNUSED = set()
+# The synthetic world can be run again from the same state.
+SCORED_CONTROLS = [*CONTROLS, *([IDEAL] if SOURCE.labels else [])]
+# What is scored by one job, under the name of its row: method, sampler and training seed of each.
+SETS = {row.label: [names for names in ROLLOUTS if names[1] == row.label] for row in CONFIG.predictors.rows()}
+SETS["controls"] = [(control, NO_SAMPLER, None) for control in CONTROLS]
+if SOURCE.labels:
+    SETS[IDEAL] = [(IDEAL, NO_SAMPLER, None)]
+
+
+def rolled_out(suffix):
+    """The stores (or what lies beside them) of what is scored by the job of the row in the wildcards."""
+    return lambda wildcards: (
+        rollouts(suffix, SETS[wildcards.row])
+        if SETS[wildcards.row][0][1] != NO_SAMPLER
+        else controls(suffix, [method for method, _, _ in SETS[wildcards.row]])
+    )
 
 
 rule rollouts_predict:
@@ -97,3 +113,39 @@ rule rollouts_controls:
         "Stage 06: controls and true frames"
     script:
         "../scripts/06_rollouts_controls.py"
+
+
+if SOURCE.labels:
+
+    rule rollouts_ideal:
+        input:
+            found="<frames>/found.parquet",
+            truth=ancient("<rollouts>/truth.zarr"),
+            truth_manifest="<rollouts>/truth.manifest.json",
+            single_truth=ancient("<rollouts>/truth.single.zarr"),
+            single_truth_manifest="<rollouts>/truth.single.manifest.json",
+        output:
+            store=directory(f"<rollouts>/controls/{IDEAL}.zarr"),
+            manifest=f"<rollouts>/controls/{IDEAL}.manifest.json",
+            single=directory(f"<rollouts>/controls/{IDEAL}.single.zarr"),
+            single_manifest=f"<rollouts>/controls/{IDEAL}.single.manifest.json",
+        log:
+            "<rollouts_logs>/rollouts_ideal.log",
+        benchmark:
+            "<rollouts_benchmarks>/rollouts_ideal.tsv"
+        conda:
+            "../../envs/models.yaml"
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: 8000 * attempt,
+            runtime=lambda wildcards, attempt: 120 * attempt,
+        params:
+            world=section("world", exclude={"train_videos", "val_videos", "parts"}),
+            frames=section("frames", include={"height", "width", "fit", "rate_hz"}),
+            rollouts=section("rollouts", include={"horizons_s", "samples"}),
+            history=CONFIG.predictors.longest_history,
+            code=code("06_rollouts_ideal.py"),
+        message:
+            "Stage 06: other true futures of the same windows"
+        script:
+            "../scripts/06_rollouts_ideal.py"

@@ -31,7 +31,7 @@ rule metrics_features:
         "../scripts/07_metrics_features.py"
 
 
-# A job for each row of the table, with all its training seeds, and one for all controls.
+# A job for each row of the table, with all its training seeds, one for ideal futures and one for all other controls.
 rule metrics_score:
     input:
         features=INCEPTION or ["<features>/model.safetensors", "<features>/config.json"],
@@ -217,8 +217,8 @@ rule metrics_videos:
         truth_manifest="<rollouts>/truth.manifest.json",
         predicted=ancient(rollouts(".zarr", SHOWN)),
         predicted_manifests=rollouts(".manifest.json", SHOWN),
-        controls=ancient(controls(".zarr")),
-        control_manifests=controls(".manifest.json"),
+        controls=ancient(controls(".zarr", SCORED_CONTROLS)),
+        control_manifests=controls(".manifest.json", SCORED_CONTROLS),
     output:
         sheet=report("<metrics>/contact_sheet.png", category="Rollouts", caption="../report/contact_sheet.rst"),
         videos=report(
@@ -242,7 +242,7 @@ rule metrics_videos:
         videos=CONFIG.metrics.videos.model_dump(mode="json"),
         rate_hz=CONFIG.frames.rate_hz,
         predicted=[sampler for _, sampler, _ in SHOWN],
-        controls=CONTROLS,
+        controls=SCORED_CONTROLS,
         code=code("07_metrics_videos.py"),
     message:
         "Stage 07: contact sheet and videos of rollouts"

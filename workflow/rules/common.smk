@@ -40,7 +40,8 @@ try:
 except LamoError as error:
     sys.exit(str(error))
 
-from lamo.rollout.control_names import CONTROLS
+from lamo.metrics.rows import NO_SAMPLER
+from lamo.rollout.control_names import CONTROLS, IDEAL
 
 RESULTS = f"results/{CONFIG.run}"
 # Stages of another run are made by that run's settings: jobs need not ask again.
@@ -94,7 +95,7 @@ wildcard_constraints:
     predictor="|".join(CONFIG.predictors.entries),
     seed="[0-9]+",
     sampler="[a-z0-9-]+",
-    row="[a-z0-9-]+",
+    row="[a-z0-9_-]+",
 
 
 def section(name, **choice):
@@ -154,21 +155,9 @@ def trained(name):
     return [f"<predictors>/{predictor}/seed{seed}/{name}" for predictor, seed in names]
 
 
-def controls(suffix):
-    """The stores (or what lies beside them) of all controls."""
-    return expand("<rollouts>/controls/{control}{suffix}", control=CONTROLS, suffix=suffix)
-
-
-# What is scored by one job, under the name of its row: method, sampler and training seed of each.
-SETS = {row.label: [names for names in ROLLOUTS if names[1] == row.label] for row in CONFIG.predictors.rows()}
-SETS["controls"] = [(control, "-", None) for control in CONTROLS]
-
-
-def rolled_out(suffix):
-    """The stores (or what lies beside them) of what is scored by the job of the row in the wildcards."""
-    return lambda wildcards: (
-        controls(suffix) if wildcards.row == "controls" else rollouts(suffix, SETS[wildcards.row])
-    )
+def controls(suffix, names=CONTROLS):
+    """The stores (or what lies beside them) of controls."""
+    return expand("<rollouts>/controls/{control}{suffix}", control=names, suffix=suffix)
 
 
 # Not in a dry run.

@@ -59,7 +59,7 @@ def plan_stores(workload: Workload, rates: Rates) -> list[Store]:
     future = sizes.plan.steps * sizes.frame_bytes
     predicted = future * sum(workload.futures(entry, label) for entry, label, _ in sizes.rows)
     observed = workload.windows * (sizes.plan.history + 1) * sizes.frame_bytes
-    others = future * (len(CONTROLS) + 1) * workload.control_futures + observed
+    others = future * ((len(CONTROLS) + 1) * workload.control_futures + workload.ideal_futures) + observed
     stores.append(Store("06_rollouts", "rollouts of predictors", predicted, *measured))
     stores.append(Store("06_rollouts", "controls and truth", others, *measured))
     shared = {STAGES[name].folder for name in sizes.config.share.stages}

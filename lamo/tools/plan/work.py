@@ -7,7 +7,7 @@ from functools import cache, cached_property
 
 from lamo.probing.probe import CLIPS as PROBED_CLIPS
 from lamo.probing.token_groups import BATCH as SWAPPED_TOGETHER
-from lamo.rollout.control_names import CONTROLS
+from lamo.rollout.control_names import CONTROLS, IDEAL
 from lamo.tools.plan.clips import Clips
 from lamo.tools.plan.geometry import Sizes
 from lamo.tools.plan.pieces import Piece
@@ -74,6 +74,7 @@ class Workload:
             "predictors_train": self._predictors_train,
             "rollouts_predict": self._rollouts_predict,
             "rollouts_controls": self._rollouts_controls,
+            "rollouts_ideal": self._rollouts_ideal,
             "metrics_features": self._metrics_features,
             "metrics_score": self._metrics_score,
             "metrics_summary": self._metrics_summary,
@@ -108,6 +109,13 @@ class Workload:
     def control_futures(self) -> int:
         """Futures of all windows by one control; the true frames are as many."""
         return self.windows + len(self.config.predictors.seeds) * self.single_windows
+
+    @property
+    def ideal_futures(self) -> int:
+        """Other true futures of all windows, which the synthetic world alone has."""
+        if self.clips.basis != "world":
+            return 0
+        return self.windows * (self.config.rollouts.samples - 1) + self.control_futures
 
     def _windows(self, split: str) -> int:
         rollouts = self.config.rollouts
@@ -174,6 +182,9 @@ class Workload:
         total = {name: each * rows for name, rows in self.control_calls().items()}
         return Work(self.pieces.of(total, self.sizes.plan.batch), data)
 
+    def _rollouts_ideal(self, wildcards: Wildcards) -> Work:
+        return Work(data={"frames rendered": self.ideal_futures * self.sizes.plan.steps})
+
     def _bytes(self, futures: int) -> float:
         return futures * self.sizes.plan.steps * self.sizes.frame_bytes
 
@@ -187,6 +198,8 @@ class Workload:
         if label in entries:
             sets, samples = len(self.config.predictors.seeds), self.sizes.samples(entries[label], label)
             futures = self.futures(entries[label], label)
+        elif label == IDEAL:
+            sets, samples, futures = 1, self.config.rollouts.samples, self.ideal_futures
         else:
             sets, samples, futures = len(CONTROLS), 1, self.control_futures
         seen = sets * futures * len(self.config.metrics.horizons_s)
@@ -195,7 +208,7 @@ class Workload:
 
     def _metrics_summary(self, wildcards: Wildcards) -> Work:
         metrics = self.config.metrics
-        rows = len(CONTROLS) + len(self.config.predictors.rows())
+        rows = len(CONTROLS) + (self.ideal_futures > 0) + len(self.config.predictors.rows())
         clips = min(self.clips.splits["val"].clips, metrics.bootstrap.frechet_groups)
         return Work(data={"distances": rows * len(metrics.horizons_s) * (1 + clips)})
 

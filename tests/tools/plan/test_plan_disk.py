@@ -47,8 +47,8 @@ def test_stores_by_hand(tiny):
     # 20 frames give windows of 12 at 0 and 5, of two clips; predictors: flow-2, flow-4, gmm and state-2, two samples.
     # And 8 windows of the 18 that there are, with one future each.
     assert stores["06_rollouts", "rollouts of predictors"].raw == 8 * 4 * (4 * 2 + 8) * frame
-    # Seven controls and the truth of 8 steps, and 4 observed frames.
-    assert stores["06_rollouts", "controls and truth"].raw == (8 * 8 * (4 + 8) + 4 * 4) * frame
+    # Seven controls and the truth of 8 steps, and 4 observed frames; of ideal futures two, and one of the 8 windows.
+    assert stores["06_rollouts", "controls and truth"].raw == (8 * (8 * (4 + 8) + 4 * 2 + 8) + 4 * 4) * frame
 
 
 def test_without_frames_to_measure_on_nothing_is_compressed(tiny):

@@ -140,8 +140,10 @@ def test_data_by_hand(workload):
     assert flow == {"frames seen": 3 * (4 * 2 + 8), "frames scored": 4 * 2 * 8}
     controls = workload.of("metrics_score", {"row": "controls"}).data
     assert controls == {"frames seen": 7 * 3 * (4 + 8), "frames scored": 7 * 4 * 8}
-    # 4 samplers and 7 controls, 3 horizons, all frames and those without each of 2 clips.
-    assert workload.of("metrics_summary", {}).data == {"distances": 11 * 3 * 3}
+    assert workload.of("rollouts_ideal", {}).data == {"frames rendered": (4 * 2 + 8) * 8}
+    assert workload.of("metrics_score", {"row": "ideal_futures"}).data == flow
+    # 4 samplers, 7 controls and ideal futures, 3 horizons, all frames and those without each of 2 clips.
+    assert workload.of("metrics_summary", {}).data == {"distances": 12 * 3 * 3}
 
 
 def test_swapped_tokens_by_hand(workload):

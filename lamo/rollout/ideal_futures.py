@@ -1,0 +1,76 @@
+"""True futures of the synthetic world from the same state: not the one that happened, but others that could have.
+
+No method can be better in expectation than such futures, so they are the floor of every score. They pass through
+nothing that is learned. Their frames are scaled as those of videos are, without the loss of the video's encoding.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import av
+import numpy as np
+from tqdm import tqdm
+
+from lamo.dataset.world_drives import WorldDrives
+from lamo.rollout.latent_scores import no_latent_scores
+from lamo.stores.rollouts import Rollouts, Window
+from lamo.video.colour import Colours
+from lamo.video.config import FramesConfig
+from lamo.video.orientation import Orientation
+from lamo.video.pictures import Converter
+from lamo.world.render import render
+from lamo.world.simulation import Drive, WorldConfig, clip_of, clip_seed, futures
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Branching:
+    """The world, and the windows from whose present frame it is run again.
+
+    Attributes:
+        world: the world of the run.
+        drives: the drive that each clip is.
+        frames: size and rate of the frames.
+        history: number of the present frame in a window, from 0.
+        steps: frames after it.
+    """
+
+    world: WorldConfig
+    drives: WorldDrives
+    frames: FramesConfig
+    history: int
+    steps: int
+
+    def source_frames(self, window: Window) -> np.ndarray:
+        """Source frames of the present frame and of those after it: [steps + 1]."""
+        number = window.start + self.history + np.arange(self.steps + 1)
+        # Of the frames nearest to a time of the grid the earlier one, as in decoding.
+        return np.ceil(number / self.frames.rate_hz * self.world.fps - 0.5 - 1e-6).astype(int)
+
+    def futures(self, window: Window, count: int, first: int = 0) -> list[Drive]:
+        """`count` drives that go on differently after the present frame of a window (`lamo.world.simulation`)."""
+        at = self.source_frames(window)
+        seed = clip_seed(self.world, *clip_of(self.drives.name(window.clip_id)))
+        return futures(self.world, seed, int(at[0]), count, int(at[-1]) + 1, first)
+
+    def pictures(self, drive: Drive, window: Window) -> np.ndarray:
+        """The frames after the present one, as a video of them would be decoded: uint8 [steps, H, W, 3]."""
+        rendered = render(drive, self.world, self.source_frames(window)[1:])
+        converter = Converter(self.frames)
+        pictures = []
+        for picture in rendered:
+            coded = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")
+            pictures.append(converter.picture(coded, Orientation(), 1.0, Colours()))
+        return np.stack(pictures)
+
+
+def ideal_futures(windows: Sequence[Window], branching: Branching, samples: int) -> Rollouts:
+    """As many other true futures of each window: frames [W, S, T, H, W, 3]; they have no latent states."""
+    frames = []
+    for window in tqdm(windows, desc="ideal futures", unit="window", mininterval=2.0):
+        drives = branching.futures(window, samples)
+        frames.append(np.stack([branching.pictures(drive, window) for drive in drives]))
+    scores = no_latent_scores(len(windows), samples, branching.steps)
+    return Rollouts(np.stack(frames), scores.drift, scores.error, scores.spread, list(windows))
