@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from lamo.metrics.catalogue import metric
 from lamo.metrics.groups import GroupMean
 from lamo.metrics.rows import readable
-from lamo.report.table import csv_table, decimal_text, markdown_table, number_text
+from lamo.report.table import counted, csv_table, decimal_text, markdown_table, number_text
 
 COLUMNS = ("group", "row", "horizon_s", "metric", "mean", "ci_low", "ci_high", "n_windows", "n_clips")
 
@@ -34,7 +34,7 @@ def groups_markdown(found: Sequence[GroupMean], run: str) -> str:
             by_metric = {one.metric: one for one in cells if one.label == label}
             texts = [_text(by_metric[name], cells) if name in by_metric else "n/a" for name in metrics]
             rows.append([readable(label), *texts])
-        size = f"{group}, {_counted(cells[0].windows, 'window')} of {_counted(cells[0].clips, 'clip')}"
+        size = f"{group}, {counted(cells[0].windows, 'window')} of {counted(cells[0].clips, 'clip')}"
         lines += [*markdown_table([size, *titles], rows), ""]
     caption = (
         f"{run}: after {horizon:g} s, by what the windows start shortly before (0.1 to 1 s): a junction, a traffic "
@@ -42,10 +42,6 @@ def groups_markdown(found: Sequence[GroupMean], run: str) -> str:
         "interval over clips and training seeds."
     )
     return "\n".join([*lines, caption, ""])
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _text(one: GroupMean, column: Sequence[GroupMean]) -> str:

@@ -29,6 +29,11 @@ def decimal_text(value: float, decimals: int, sign: str = "") -> str:
     return f"{value:{sign}.{decimals}f}" if math.isfinite(value) else ABSENT
 
 
+def counted(count: int, noun: str) -> str:
+    """ "3 windows" """
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def csv_table(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Comma-separated values, lines ended by a line feed."""
     buffer = io.StringIO()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from tqdm import tqdm
 
 from lamo.dataset.world_drives import WorldDrives
@@ -58,10 +59,11 @@ class Branching:
     def pictures(self, drive: Drive, window: Window) -> np.ndarray:
         """The frames after the present one, as a video of them would be decoded: uint8 [steps, H, W, 3]."""
         rendered = render(drive, self.world, self.source_frames(window)[1:])
-        converter = Converter(self.frames)
+        converter, coder = Converter(self.frames), VideoReformatter()
         pictures = []
         for picture in rendered:
-            coded = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")
+            # One thread: whoever started this job counts on it.
+            coded = coder.reformat(av.VideoFrame.from_ndarray(picture, format="rgb24"), format="yuv420p", threads=1)
             pictures.append(converter.picture(coded, Orientation(), 1.0, Colours()))
         return np.stack(pictures)
 

@@ -32,15 +32,22 @@ FILES = {
     "07_metrics/table_samples.md": "table_samples.md",
     "07_metrics/table_groups.csv": "table_groups.csv",
     "07_metrics/table_groups.md": "table_groups.md",
+    "07_metrics/modes.csv": "modes.csv",
+    "07_metrics/modes.md": "modes.md",
     "07_metrics/comparisons.csv": "comparisons.csv",
     "07_metrics/comparisons.md": "comparisons.md",
     "07_metrics/contact_sheet.png": "contact_sheet.png",
+    "07_metrics/fork_sheet.png": "fork_sheet.png",
     "07_metrics/figures": "figures",
     "07_metrics/probe.md": "probe.md",
     "05_predictors/matched.csv": "matched.csv",
     "05_predictors/matched.md": "matched.md",
 }
-OPTIONAL = {"07_metrics/probe.md", "07_metrics/table_groups.csv", "07_metrics/table_groups.md"}
+# What runs without a synthetic world, or without forks in it, do not have.
+OPTIONAL = {
+    f"07_metrics/{name}"
+    for name in ("probe.md", "table_groups.csv", "table_groups.md", "modes.csv", "modes.md", "fork_sheet.png")
+}
 SHEET = "07_metrics/contact_sheet.png"
 # The contact sheet of long rollouts has a column for every step; one wider than this [pixels] is left out.
 WIDEST = 4000

@@ -178,7 +178,12 @@ SCORED = {"metrics_score", "metrics_summary", "metrics_table", "metrics_comparis
 def test_missing_manifest_means_an_unfinished_store(tiny, tmp_path):
     copy = tiny.copied(tmp_path / "copy")
     (copy.results / "06_rollouts" / "truth.manifest.json").unlink()
-    assert copy.would_run("metrics={sheet: {windows: 1}}") == {"rollouts_controls", "rollouts_ideal", *SCORED, *PICTURES}
+    assert copy.would_run("metrics={sheet: {windows: 1}}") == {
+        "rollouts_controls",
+        "rollouts_ideal",
+        *SCORED,
+        *PICTURES,
+    }
 
 
 def test_damaged_store_is_refused_in_one_line(tiny, tmp_path):
