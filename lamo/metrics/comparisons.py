@@ -54,9 +54,14 @@ class Difference:
 
 
 class Scored:
-    """The single values of a run (`lamo.metrics.long_form.Scores`) at one horizon."""
+    """The single values of a run (`lamo.metrics.long_form.Scores`) at one horizon.
 
-    def __init__(self, values: pa.Table, replicates: pa.Table, horizon_s: float) -> None:
+    Without those of windows that were chosen at a fork, unless `every_window` is true.
+    """
+
+    def __init__(self, values: pa.Table, replicates: pa.Table, horizon_s: float, every_window: bool = False) -> None:
+        if not every_window:
+            values = values.filter(pc.invert(pc.fill_null(values["at_fork"], False)))
         self._frame, self._replicates = _at(values, horizon_s), _at(replicates, horizon_s)
         if self._frame.empty:
             raise LamoError(f"metrics: found no scores at {horizon_s:g} s; run the scoring again")

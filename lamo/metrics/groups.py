@@ -42,7 +42,7 @@ def group_means(
     """
     found = []
     for horizon in horizons_s:
-        scored = Scored(values, replicates, horizon)
+        scored = Scored(values, replicates, horizon, every_window=True)
         for label in _labels(scored):
             windows = [Window(clip, int(start)) for clip, start in scored.windows(label)]
             missing = [window for window in windows if window not in groups]

@@ -19,6 +19,7 @@ _LONG = pa.schema(
         ("seed", pa.int64()),
         ("clip", pa.string()),
         ("window_start", pa.int64()),
+        ("at_fork", pa.bool_()),
         ("sample", pa.int64()),
         ("step", pa.int64()),
         ("horizon_s", pa.float64()),
@@ -58,15 +59,17 @@ class Features:
 class Scores:
     """All scores of a run.
 
-    `values`: long form, columns method, sampler, seed, clip, window_start, sample, step, horizon_s, metric, value; a
-    distance of distributions belongs to a set of windows of all training seeds and has neither seed, clip, window_start
-    nor sample, a score of all samples together has no sample.
+    `values`: long form, columns method, sampler, seed, clip, window_start, at_fork (see `Window`), sample, step,
+    horizon_s, metric, value; a distance of distributions belongs to a set of windows of all training seeds and has
+    neither seed, clip, window_start, at_fork nor sample, a score of all samples together has no sample.
     `replicates`: the distances of each row with each clip (or group of clips) left out, where seed is null, and with
     each training seed left out, where left_out is null; columns method, sampler, step, horizon_s, metric, left_out,
     seed, value.
     `summary`: columns method, sampler, step, horizon_s, metric, mean, ci_low, ci_high, n_clips, n_samples, n_seeds, for
-    every step scored; n_samples counts the samples per context window. Rows stand in the table's order.
-    `windows`: context windows with several samples; `single_windows`: different windows that distances are made of.
+    every step scored; n_samples counts the samples per context window. Rows stand in the table's order. Windows that
+    were chosen at a fork are not in it.
+    `windows`: context windows with several samples that are; `single_windows`: different windows that distances are
+    made of.
     `features`: what distances were computed on, the features that windows are scored in first.
     """
 
@@ -103,6 +106,7 @@ def pixel_table(one: ScoredSet, windows: Sequence[Window], rate_hz: float) -> pa
         columns = {
             "clip": np.array([w.clip_id for w in windows])[window],
             "window_start": np.array([w.start for w in windows])[window],
+            "at_fork": np.array([w.at_fork for w in windows])[window],
             "sample": pa.nulls(len(step), pa.int64()) if metric in one.joint else sample,
             "step": step + 1,
             "value": values.ravel().astype(np.float64),
@@ -115,7 +119,7 @@ def pixel_table(one: ScoredSet, windows: Sequence[Window], rate_hz: float) -> pa
 
 
 def distance_table(rows: list[dict[str, Any]], rate_hz: float) -> pa.Table:
-    """Long form of distances of distributions; clip and window_start are null."""
+    """Long form of distances of distributions; clip, window_start and at_fork are null."""
     return pa.Table.from_pylist([{**row, "horizon_s": round(row["step"] / rate_hz, 6)} for row in rows], schema=_LONG)
 
 

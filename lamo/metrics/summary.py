@@ -41,7 +41,8 @@ def summarise(
 ) -> Scores:
     """Means, distances between distributions and their intervals of all rows.
 
-    `windows` are those with several samples, `single_truth` the true frames of those with one.
+    `windows` are those with several samples, `single_truth` the true frames of those with one. Windows that were chosen
+    at a fork are in the single values alone.
 
     Raises:
         LamoError: there is no row, the seeds of one have different numbers of samples, or single futures of other
@@ -51,11 +52,12 @@ def summarise(
         raise LamoError("scoring: found no rollouts, expected at least one store")
     steps = horizon_steps(horizons_s, rate_hz, single_truth.frames.shape[2])
     true_features = {one.metric: features_at(single_truth.frames, steps, one)[:, 0] for one in extractors}
-    mean, spread = _centre_and_spread(true_features[extractors.windows.metric])
-    scored = [_scaled(one, extractors.windows.metric, mean, spread) for one in scored]
-    true_features[extractors.windows.metric] = (true_features[extractors.windows.metric] - mean) / spread
-    rows = _rows(scored)
-    bootstrap = ClipBootstrap([window.clip_id for window in windows], settings.resamples)
+    mean, unit = _centre_and_unit(true_features[extractors.windows.metric])
+    scored = [_scaled(one, extractors.windows.metric, mean, unit) for one in scored]
+    true_features[extractors.windows.metric] = (true_features[extractors.windows.metric] - mean) / unit
+    spread = [place for place, window in enumerate(windows) if not window.at_fork]
+    rows = _rows([_of_windows(one, spread) for one in scored])
+    bootstrap = ClipBootstrap([windows[place].clip_id for place in spread], settings.resamples)
     entries = [entry for row in rows for entry in mean_summary(row, bootstrap)] + skill_summary(rows, bootstrap)
     sets, distances = _distances(rows, single_truth.windows, true_features, steps, settings)
     tables = [pixel_table(one, windows, rate_hz) for one in scored]
@@ -67,23 +69,29 @@ def summarise(
         pa.concat_tables([*tables, distance_table(distances.long, rate_hz)]),
         replicates_table(distances.replicates, rate_hz),
         summary_table(entries + distances.entries, rate_hz),
-        len(windows),
+        len(spread),
         sets.different,
         features,
     )
 
 
-def _centre_and_spread(features: np.ndarray) -> tuple[np.ndarray, float]:
+def _centre_and_unit(features: np.ndarray) -> tuple[np.ndarray, float]:
     """Mean [d] and root of the mean variance of features [M, F, d]; 1 where they do not vary at all."""
     flat = features.reshape(-1, features.shape[-1]).astype(np.float64)
     spread = float(np.sqrt(flat.var(axis=0).mean()))
     return flat.mean(axis=0), spread if spread > 1e-9 else 1.0
 
 
-def _scaled(one: ScoredSet, metric: str, mean: np.ndarray, spread: float) -> ScoredSet:
+def _scaled(one: ScoredSet, metric: str, mean: np.ndarray, unit: float) -> ScoredSet:
     """The set with the features of `metric`, and the scores made of them, in units of their spread over true frames."""
-    joint = {name: values / spread if name in FEATURE_METRICS else values for name, values in one.joint.items()}
-    return replace(one, joint=joint, features=one.features | {metric: (one.features[metric] - mean) / spread})
+    joint = {name: values / unit if name in FEATURE_METRICS else values for name, values in one.joint.items()}
+    return replace(one, joint=joint, features=one.features | {metric: (one.features[metric] - mean) / unit})
+
+
+def _of_windows(one: ScoredSet, places: Sequence[int]) -> ScoredSet:
+    """The set with the scores of some of the windows with several samples."""
+    single, joint = ({name: values[places] for name, values in part.items()} for part in (one.single, one.joint))
+    return replace(one, single=single, joint=joint)
 
 
 def _rows(scored: Sequence[ScoredSet]) -> list[list[ScoredSet]]:

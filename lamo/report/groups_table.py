@@ -38,8 +38,9 @@ def groups_markdown(found: Sequence[GroupMean], run: str) -> str:
         lines += [*markdown_table([size, *titles], rows), ""]
     caption = (
         f"{run}: after {horizon:g} s, by what the windows start shortly before (0.1 to 1 s): a junction, a traffic "
-        "light, a leading car that may brake; elsewhere: none of these. Means over samples; ± is half the 95 % "
-        "interval over clips and training seeds."
+        "light, a leading car that may brake; elsewhere: none of these in that time. These windows, of which some were "
+        "chosen for their fork, are not those of the main table. Means over samples; ± is half the 95 % interval over "
+        "clips and training seeds."
     )
     return "\n".join([*lines, caption, ""])
 

@@ -39,7 +39,9 @@ def rollout_windows(
         chosen: list[Window] = []
         for candidates in np.split(starts[near], last) if near.any() else []:
             # Any of them, by the clip's name: not always the nearest to the fork.
-            chosen.append(Window(clip, int(candidates[crc32(f"{clip} {len(chosen)}".encode()) % len(candidates)])))
+            start = int(candidates[crc32(f"{clip} {len(chosen)}".encode()) % len(candidates)])
+            chosen.append(Window(clip, start, at_fork=True))
+        # One that is there already stays what it is.
         found.update(thin(chosen, config.fork_windows) if config.fork_windows else [])
     return sorted(found, key=lambda window: (window.clip_id, window.start))
 

@@ -1,6 +1,6 @@
 """Store of rolled-out frames: one per method, seed and sampler."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -21,10 +21,15 @@ NLL = "nll_"
 
 @dataclass(frozen=True)
 class Window:
-    """A rollout context: the clip and the index in it of the first context frame."""
+    """A rollout context: the clip and the index in it of the first context frame.
+
+    `at_fork` says that it was chosen because it starts shortly before a fork. Such windows are not spread evenly over
+    the clips, so means over a run leave them out. Windows that differ in it alone are the same.
+    """
 
     clip_id: str
     start: int
+    at_fork: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)

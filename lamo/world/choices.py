@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from lamo.world.traffic import Agents
 
 HARD_BRAKING = 6.0
-# Speeds that the ego car aims for, m/s: a turn at 6 m/s is one of 0.55 rad/s.
-JUNCTION_SPEEDS, LIGHT_SPEEDS, LEAD_SPEEDS = (4.0, 6.0), (10.0, 13.0), (7.0, 10.0)
+# Speeds that the ego car aims for, or the car that leads it, m/s: a turn at 6 m/s is one of 0.55 rad/s.
+SPEEDS = {JUNCTION: (4.0, 6.0), LIGHT: (10.0, 13.0), LEAD: (7.0, 10.0)}
 AMBER_S, RED_S = 1.2, 2.8
 # Before the line: where cars stop, and how long before braking the lamp turns amber, s.
 LINE_GAP_M, AMBER_LEAD_S = 2.5, 0.3
@@ -68,7 +68,7 @@ class Choices:
 class JunctionChoices(Choices):
     """The ego car turns left, goes straight on or turns right: the road goes on that way."""
 
-    kind, speeds = JUNCTION, JUNCTION_SPEEDS
+    kind, speeds = JUNCTION, SPEEDS[JUNCTION]
 
     def __init__(self, position: np.ndarray, road: Road) -> None:
         super().__init__(position)
@@ -102,7 +102,7 @@ class JunctionChoices(Choices):
 class LightChoices(Choices):
     """A traffic light turns amber as late as a hard stop allows. The ego car stops, or goes on."""
 
-    kind, speeds = LIGHT, LIGHT_SPEEDS
+    kind, speeds = LIGHT, SPEEDS[LIGHT]
 
     def __init__(self, position: np.ndarray) -> None:
         super().__init__(position)
@@ -152,7 +152,7 @@ class LeadChoices(Choices):
     def start(self, agents: "Agents") -> None:
         """The leader is ahead at the distance that the ego car keeps; others of its direction take the other lane."""
         same = agents.direction > 0
-        agents.aim[LEADER] = np.clip(agents.aim[LEADER], *LEAD_SPEEDS)
+        agents.aim[LEADER] = np.clip(agents.aim[LEADER], *SPEEDS[LEAD])
         agents.speed[[0, LEADER]] = agents.aim[LEADER]
         agents.position[LEADER] = agents.position[0] + CAR_LENGTH_M + agents.kept_gap()[0]
         self._lanes = np.where(same, 1 - agents.lane[0], agents.lane)
@@ -163,7 +163,7 @@ class LeadChoices(Choices):
     def act(self, agents: "Agents", dt: float) -> None:
         """As above, in fixed lanes. After a stop the leader stands for a second."""
         self._hold_lanes(agents)
-        agents.aim[LEADER] = np.clip(agents.aim[LEADER], *LEAD_SPEEDS)
+        agents.aim[LEADER] = np.clip(agents.aim[LEADER], *SPEEDS[LEAD])
         agents.aim[0] = agents.aim[LEADER] + HURRY
         super().act(agents, dt)
         self._stood += dt if self._braking and agents.speed[LEADER] == 0 else 0.0

@@ -44,7 +44,7 @@ class ForksConfig(Section):
 
     @model_validator(mode="after")
     def _shares_of_a_whole(self) -> "ForksConfig":
-        total = self.junctions + self.lights + self.leads
+        total = sum(self.shares.values())
         if total > 1 + 1e-9:
             raise ValueError(
                 f"found junctions {self.junctions:g}, lights {self.lights:g} and leads {self.leads:g}, together "
@@ -55,11 +55,16 @@ class ForksConfig(Section):
     @property
     def any(self) -> bool:
         """Whether there are drives with forks."""
-        return self.junctions + self.lights + self.leads > 0
+        return any(self.shares.values())
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Share of the drives that have forks of each kind."""
+        return {JUNCTION: self.junctions, LIGHT: self.lights, LEAD: self.leads}
 
     def kind(self, draw: float) -> str:
         """Kind of the forks of a drive, from a number drawn between 0 and 1."""
-        for kind, share in ((JUNCTION, self.junctions), (LIGHT, self.lights), (LEAD, self.leads)):
+        for kind, share in self.shares.items():
             if draw < share:
                 return kind
             draw -= share

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from lamo.errors import LamoError
 from lamo.section import Section
-from lamo.world.choices import JUNCTION_SPEEDS, JunctionChoices, make_choices, place_forks
+from lamo.world.choices import SPEEDS, JunctionChoices, make_choices, place_forks
 from lamo.world.forks import JUNCTION, Forks, ForksConfig, Junction
 from lamo.world.junctions import build_junctions
 from lamo.world.road import Road, make_road
@@ -48,13 +48,21 @@ class WorldConfig(Section):
     @model_validator(mode="after")
     def _forks_are_reached(self) -> "WorldConfig":
         forks = self.forks
-        farthest = self.seconds * min(self.max_speed, JUNCTION_SPEEDS[1])
-        if forks.any and farthest < forks.distance_m:
-            raise ValueError(
-                f"world.forks.distance_m: found {forks.distance_m:g} m, but a drive of world.seconds {self.seconds:g} "
-                f"at world.max_speed {self.max_speed:g} (at junctions at most {JUNCTION_SPEEDS[1]:g} m/s) ends after "
-                f"{farthest:g} m, before its first fork; lower the distance or give longer or faster drives"
-            )
+        for kind in (kind for kind, share in forks.shares.items() if share > 0):
+            slowest, fastest = SPEEDS[kind]
+            farthest = self.seconds * min(self.max_speed, fastest)
+            if self.max_speed < slowest:
+                raise ValueError(
+                    f"world.max_speed: found {self.max_speed:g}, expected at least {slowest:g} m/s, at which cars "
+                    f"drive where world.forks.{kind}s is above 0"
+                )
+            if farthest < forks.distance_m:
+                raise ValueError(
+                    f"world.forks.distance_m: found {forks.distance_m:g} m, but a drive of world.seconds "
+                    f"{self.seconds:g} at world.max_speed {self.max_speed:g} (with {kind}s at most {fastest:g} m/s) "
+                    f"ends after {farthest:g} m, before its first fork; lower the distance or give longer or faster "
+                    "drives"
+                )
         if forks.leads > 0 and self.cars == 0:
             raise ValueError(
                 f"world.forks.leads: found {forks.leads:g} with world.cars 0, expected at least one car, which leads"
@@ -170,7 +178,7 @@ class _World:
         self._light = np.clip(self._style.light + drift, 0.0, 1.0)
         rng = np.random.default_rng(forks_seed)
         self._kind = config.forks.kind(rng.random())
-        speed = min(config.max_speed, JUNCTION_SPEEDS[1]) if self._kind == JUNCTION else config.max_speed
+        speed = min(config.max_speed, SPEEDS[JUNCTION][1]) if self._kind == JUNCTION else config.max_speed
         end = START_M + speed * config.seconds + SIGHT_M
         self._positions = place_forks(rng, self._kind, config.forks.distance_m, START_M, end)
         self._junction_seeds = forks_seed.spawn(3 * len(self._positions))

@@ -1,12 +1,16 @@
-"""Means over groups of windows against naive ones, and their tables."""
+"""Means over groups of windows against naive ones, and their tables; other tables leave windows at forks out."""
 
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from pandas.testing import assert_frame_equal
+from scored_run import part
 
 from lamo.errors import LamoError
+from lamo.metrics.comparisons import compare
 from lamo.metrics.groups import group_means
 from lamo.report.groups_table import groups_csv, groups_markdown
 from lamo.stores.rollouts import Window
@@ -56,3 +60,17 @@ def test_a_window_without_a_group_is_an_error(scores, groups):
     some = dict(list(groups.items())[1:])
     with pytest.raises(LamoError, match="the group of Window"):
         group_means(scores.values, scores.replicates, some, HORIZONS, 50)
+
+
+def test_windows_chosen_at_a_fork_count_in_their_group_alone(run, groups):
+    windows = [replace(window, at_fork=groups[window] == "junction") for window in run.truth.windows]
+    marked = run.score(truth=replace(run.truth, windows=windows))
+    others = [place for place, window in enumerate(windows) if not window.at_fork]
+    sets = [replace(one, rollouts=part(one.rollouts, others)) for one in run.sets]
+    without = run.score(sets=sets, truth=part(run.truth, others))
+    assert_frame_equal(marked.summary.to_pandas(), without.summary.to_pandas())
+    assert marked.windows == len(others)
+    pairs = [compare(one.values, one.replicates, HORIZONS, ["flow-20 over gmm"], 200)[0] for one in (marked, without)]
+    assert repr(pairs[0]) == repr(pairs[1])
+    found = group_means(marked.values, marked.replicates, groups, HORIZONS, 200)
+    assert {one.group: one.windows for one in found} == {"junction": 8, "elsewhere": 8}

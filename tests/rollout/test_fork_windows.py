@@ -55,6 +55,7 @@ def test_each_fork_that_can_be_rolled_out_gives_a_window_and_the_others_stay(lab
     assert set(plain) <= set(chosen)
     assert chosen == sorted(set(chosen), key=lambda window: (window.clip_id, window.start))
     added = [window for window in chosen if window not in plain]
+    assert [window for window in chosen if window.at_fork] == added
     assert all(0.1 - 1e-6 <= choice_after(window) <= 1.0 + 1e-6 for window in added)
     counts = {clip: sum(window.clip_id == clip for window in added) for clip in CLIPS}
     # Of c the first comes too early for a context, the last too late for a future; two of the others are kept.

@@ -5,8 +5,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from lamo.jobs.job import job
-from lamo.metrics.motion_check import motion_checks
 from lamo.metrics.long_form import Scores
+from lamo.metrics.motion_check import motion_checks
 from lamo.midway.published import describe
 from lamo.midway.saved import read_saved
 from lamo.report.tables import (
