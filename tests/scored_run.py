@@ -60,7 +60,7 @@ class Run:
 
 def score_all(sets, truth, single_truth, config, rate_hz, extractors=EXTRACTORS) -> Scores:
     """Both steps of the scoring one after the other."""
-    scored = score_row(sets, truth, rate_hz, extractors, config.horizons_s)
+    scored = score_row(sets, truth, truth, rate_hz, extractors, config.horizons_s)
     return summarise(scored, truth.windows, single_truth, rate_hz, extractors, config.horizons_s, config.bootstrap)
 
 

@@ -171,6 +171,10 @@ _DECLARED = (
         about="share of pixel values within the range of the samples, n/a where a row has one sample",
     ),
     Metric(
+        "coverage_oracle", "coverage of oracle", better="neither", decimals=3, table="samples", of_samples=True,
+        about="the same of the frames that oracle motion gives, which misses only what the predictor leaves out",
+    ),
+    Metric(
         "energy_score_latent", "latent energy", better="lower", decimals=3, table="samples", of_samples=True,
         about=_LATENT,
     ),

@@ -73,10 +73,12 @@ class Samples:
         single: scores of the samples by metric of `lamo.metrics.pixel.FRAME_METRICS`, [W, S, T].
         error: distances of the samples from the truth, [W, S, T]; `spread`, mean distance of two samples, [W, T].
         deterministic: all samples of a window would be the same, so that there is one.
+        oracle: frames of the rollout with true motion tokens, as `truth`.
     """
 
     predicted: np.ndarray
     truth: np.ndarray
+    oracle: np.ndarray
     images: Tensor
     true_images: Tensor
     single: Mapping[str, np.ndarray]
@@ -86,12 +88,13 @@ class Samples:
 
     @classmethod
     def of(
-        cls, predicted: np.ndarray, truth: np.ndarray, single: Mapping[str, np.ndarray], deterministic: bool
-    ) -> "Samples":
+        cls, predicted: np.ndarray, truth: np.ndarray, oracle: np.ndarray, single: Mapping[str, np.ndarray],
+        deterministic: bool,
+    ) -> "Samples":  # fmt: skip
         """From frames and the scores of single samples."""
         mean = to_images(predicted).unflatten(0, predicted.shape[:3]).mean(dim=1).flatten(0, 1)
         apart = frame_distances(predicted, truth)
-        return cls(predicted, truth, mean, to_images(truth), single, *apart, deterministic)
+        return cls(predicted, truth, oracle, mean, to_images(truth), single, *apart, deterministic)
 
 
 SAMPLE_METRICS: dict[str, Callable[[Samples], np.ndarray | Tensor]] = {
@@ -102,6 +105,7 @@ SAMPLE_METRICS: dict[str, Callable[[Samples], np.ndarray | Tensor]] = {
     "energy_score": lambda of: energy_score(of.error, of.spread, of.deterministic),
     "spread": lambda of: of.spread,
     "coverage": lambda of: coverage_of(of.predicted, of.truth),
+    "coverage_oracle": lambda of: coverage_of(of.predicted, of.oracle),
 }
 """Scores of all samples of a window together: one value for each window and step, in this order, NaN where there is
 none. Each is declared under the same name in `lamo.metrics.catalogue`.
@@ -109,30 +113,35 @@ none. Each is declared under the same name in `lamo.metrics.catalogue`.
 `psnr_best`, `ssim_best`: highest among the samples, step by step; they rise with S and need the truth to pick.
 `psnr_mean`, `ssim_mean`: of the pixelwise mean of the samples. With one sample all four are the score of the sample.
 `energy_score`, `spread` (E|x - x'|): |.| is the root mean square over pixels and channels in 0..1 units.
-`coverage`: share of values whose truth lies within the range of the samples; see `coverage_of`."""
+`coverage`: share of values whose truth lies within the range of the samples; see `coverage_of`. `coverage_oracle`: the
+same with the oracle's frame in the place of the truth. What forward model and decoder cannot show is missing from both
+alike, so it says what the predictor alone leaves out."""
 
 
 def score_samples(
     predicted: np.ndarray,
     truth: np.ndarray,
+    oracle: np.ndarray,
     single: Mapping[str, np.ndarray],
     deterministic: bool,
     batch: int = 256,
 ) -> dict[str, np.ndarray]:
     """`SAMPLE_METRICS` of predicted frames uint8 [W, S, T, H, W, 3] against true frames uint8 [W, 1, T, H, W, 3].
 
-    Gives float32 [W, T] for each metric. `single` holds the samples' own scores; `deterministic`: all samples of a
-    window would be the same, so that there is one. Works through at most about `batch` frames at a time. Raises
-    `LamoError` if the shapes do not fit or the frames are not uint8.
+    Gives float32 [W, T] for each metric. `oracle` holds the frames of the rollout with true motion tokens, in the form
+    of `truth`, and `single` the samples' own scores; `deterministic`: all samples of a window would be the same, so
+    that there is one. Works through at most about `batch` frames at a time. Raises `LamoError` if the shapes do not fit
+    or the frames are not uint8.
     """
     check_frames(predicted, truth)
+    check_frames(predicted, oracle)
     windows, samples, steps = predicted.shape[:3]
     scores = {name: np.empty((windows, steps), np.float32) for name in SAMPLE_METRICS}
     rows = max(1, batch // (samples * steps))
     for begin in range(0, windows, rows):
         block = slice(begin, begin + rows)
         own = {name: values[block] for name, values in single.items()}
-        part = Samples.of(predicted[block], truth[block], own, deterministic)
+        part = Samples.of(predicted[block], truth[block], oracle[block], own, deterministic)
         for name, score in SAMPLE_METRICS.items():
             scores[name][block] = np.asarray(score(part)).reshape(-1, steps)
     return scores

@@ -36,22 +36,30 @@ class RolloutSet:
 
 
 def score_row(
-    sets: Iterable[RolloutSet], truth: Rollouts, rate_hz: float, extractors: Extractors, horizons_s: Sequence[float]
+    sets: Iterable[RolloutSet],
+    truth: Rollouts,
+    oracle: Rollouts,
+    rate_hz: float,
+    extractors: Extractors,
+    horizons_s: Sequence[float],
 ) -> list[ScoredSet]:
     """Score each set against `truth` (one sample per window): frames, samples together, latent states, features.
+
+    `oracle` is the rollout of the same windows with true motion tokens, which samples should hold between them.
 
     The sets are read one after another, so that the frames of only one are in memory. Features are those of the
     network, which `summarise` divides by their spread.
 
     Raises:
-        LamoError: a set has other windows than the truth, or a horizon lies beyond the rollouts.
+        LamoError: a set or the oracle has other windows than the truth, or a horizon lies beyond the rollouts.
     """
+    _check_windows("oracle_motion", oracle, truth)
     steps = horizon_steps(horizons_s, rate_hz, truth.frames.shape[2])
     true_features = features_at(truth.frames, steps, extractors.windows)[:, 0]
     scored = []
     for one in tqdm(sets, desc="scoring rollouts", unit="set"):
-        _check_windows(one, truth)
-        single, joint = _scores(one.rollouts, truth)
+        _check_windows(f"{one.label}, seed {one.seed}", one.rollouts, truth)
+        single, joint = _scores(one.rollouts, truth, oracle)
         found = features_at(one.rollouts.frames, steps, extractors.windows)
         in_features = feature_scores(found, true_features, one.rollouts.deterministic, steps, truth.frames.shape[2])
         joint |= {name: values[:, None] for name, values in in_features.items()}
@@ -61,20 +69,21 @@ def score_row(
     return scored
 
 
-def _check_windows(one: RolloutSet, truth: Rollouts) -> None:
-    if list(one.rollouts.windows) != list(truth.windows):
+def _check_windows(name: str, rollouts: Rollouts, truth: Rollouts) -> None:
+    if list(rollouts.windows) != list(truth.windows):
         raise LamoError(
-            f"rollouts of {one.label}, seed {one.seed}: found {len(one.rollouts.windows)} "
-            f"windows that are not the truth's {len(truth.windows)}; all stores of a run must hold the same windows, "
-            "run stage 06 again"
+            f"rollouts of {name}: found {len(rollouts.windows)} windows that are not the truth's "
+            f"{len(truth.windows)}; all stores of a run must hold the same windows, run stage 06 again"
         )
 
 
-def _scores(rollouts: Rollouts, truth: Rollouts) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+def _scores(
+    rollouts: Rollouts, truth: Rollouts, oracle: Rollouts
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Scores of single samples [W, S, T] and of all samples together [W, 1, T]; of latent states where there are
     any."""
     single = score_frames(rollouts.frames, truth.frames)
-    joint = score_samples(rollouts.frames, truth.frames, single, rollouts.deterministic)
+    joint = score_samples(rollouts.frames, truth.frames, oracle.frames, single, rollouts.deterministic)
     if np.isfinite(rollouts.latent_error).any():
         single["drift"] = rollouts.drift
         joint["energy_score_latent"] = energy_score(

@@ -21,7 +21,7 @@ def rms(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def together(predicted, truth, batch=256):
-    return score_samples(predicted, truth, score_frames(predicted, truth), predicted.shape[1] == 1, batch)
+    return score_samples(predicted, truth, 255 - truth, score_frames(predicted, truth), predicted.shape[1] == 1, batch)
 
 
 def test_distances_are_the_formula():
@@ -103,7 +103,13 @@ def test_one_sample_is_its_own_best_and_mean_and_has_no_spread():
     np.testing.assert_allclose(found["energy_score"], np.sqrt(single["mse"][:, 0]), rtol=1e-5)
     assert np.isnan(found["spread"]).all()
     assert np.isnan(found["coverage"]).all()
+    assert np.isnan(found["coverage_oracle"]).all()
     np.testing.assert_allclose(together(truth, truth)["psnr_mean"], PSNR_CAP)
+
+
+def test_coverage_of_the_oracle_is_that_of_its_frames():
+    predicted, truth = draw(8)
+    np.testing.assert_array_equal(together(predicted, truth)["coverage_oracle"], coverage_of(predicted, 255 - truth))
 
 
 def test_batches_change_nothing():
@@ -117,4 +123,4 @@ def test_batches_change_nothing():
 def test_other_shapes_are_refused():
     predicted, truth = draw(7)
     with pytest.raises(LamoError, match="frames to score"):
-        score_samples(predicted[:, :, :1], truth, score_frames(predicted, truth), False)
+        score_samples(predicted[:, :, :1], truth, truth, score_frames(predicted, truth), False)

@@ -37,6 +37,8 @@ rule metrics_score:
         features=INCEPTION or ["<features>/model.safetensors", "<features>/config.json"],
         truth=ancient("<rollouts>/truth.zarr"),
         truth_manifest="<rollouts>/truth.manifest.json",
+        oracle=ancient("<rollouts>/controls/oracle_motion.zarr"),
+        oracle_manifest="<rollouts>/controls/oracle_motion.manifest.json",
         several=ancient(rolled_out(".zarr")),
         several_manifests=rolled_out(".manifest.json"),
         single=ancient(rolled_out(".single.zarr")),

@@ -20,7 +20,8 @@ def sets(files, names):
 def main(files, output, params):
     extractors = load_extractors(params.inception, Path(files.features[0]).parent, pick_device())
     truth = read_rollouts(files.truth, files.truth_manifest)
-    found = score_row(sets(files, params.sets), truth, params.rate_hz, extractors, params.horizons_s)
+    oracle = read_rollouts(files.oracle, files.oracle_manifest)
+    found = score_row(sets(files, params.sets), truth, oracle, params.rate_hz, extractors, params.horizons_s)
     write_scored(output.scores, found)
 
 

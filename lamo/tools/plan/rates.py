@@ -137,7 +137,7 @@ def _scoring(sizes: Sizes) -> float:
     samples = predicted.shape[1]
 
     def work() -> None:
-        score_samples(predicted, truth, score_frames(predicted, truth), samples == 1)
+        score_samples(predicted, truth, truth, score_frames(predicted, truth), samples == 1)
 
     return timed(work) / math.prod(shape[:3])
 
