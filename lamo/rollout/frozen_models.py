@@ -82,6 +82,7 @@ class Scene:
         self.history, self.steps = history, steps
         self.frames = clips.read(windows, 0, history + 1 + steps)
         self._pyramids: Pyramid | None = None
+        self._motion: dict[int, Tensor] = {}
 
     def z(self, index: int) -> Pyramid:
         """Pyramid of frame `index` of each window."""
@@ -96,7 +97,10 @@ class Scene:
 
     def motion(self, index: int) -> Tensor:
         """Normalised motion tokens from frame `index` to the next, [B, L, M, D_m]."""
-        return self.models.motion(self.z(index), self.z(index + 1))
+        # All samples, and the steps of a likelihood, read the same ones.
+        if index not in self._motion:
+            self._motion[index] = self.models.motion(self.z(index), self.z(index + 1))
+        return self._motion[index]
 
     def context(self, later: int = 0) -> Context:
         """What may be observed: K motion tokens and K + 1 states; `later` steps later, if the truth is known so far."""

@@ -16,12 +16,13 @@ from lamo.rollout.autoregressive import Plan, roll_out
 from lamo.rollout.control_names import CONTROLS
 from lamo.rollout.controls import roll_out_control
 from lamo.rollout.frozen_models import FrozenModels
+from lamo.rollout.likelihood import likelihood
 from lamo.rollout.windows import ClipFrames
 from lamo.stores.rollouts import Rollouts, Window
 from lamo.tools.plan.geometry import Sizes
 
 Calls = dict[str, float]
-"""Rows given to `encode`, `inverse`, `advance`, `decode` and `sample` for one window."""
+"""Rows given to `encode`, `inverse`, `advance`, `decode`, `sample` and `density` for one window."""
 # Of two clips, between which shuffled_motion can exchange tokens.
 WINDOWS = [Window("a", 0), Window("b", 0)]
 
@@ -34,6 +35,16 @@ def predictor_calls(sizes: Sizes, entry: str, label: str, samples: int) -> Calls
         return roll_out(models.frozen, models.predictor(entry), sizes.sampler(entry, label), clips, WINDOWS, plan)
 
     return _counted(sizes, plan, work)
+
+
+def likelihood_calls(sizes: Sizes, entry: str, label: str) -> Calls:
+    """Of the likelihood of what came next under what that sampler draws from."""
+
+    def work(models: "_Models", clips: ClipFrames) -> object:
+        sampler = sizes.sampler(entry, label)
+        return likelihood(models.frozen, models.predictor(entry), sampler, clips, WINDOWS, sizes.plan)
+
+    return _counted(sizes, sizes.plan, work)
 
 
 def control_calls(sizes: Sizes) -> Calls:
@@ -49,7 +60,7 @@ def control_calls(sizes: Sizes) -> Calls:
     return dict(total)
 
 
-def _counted(sizes: Sizes, plan: Plan, work: Callable[["_Models", ClipFrames], Rollouts]) -> Calls:
+def _counted(sizes: Sizes, plan: Plan, work: Callable[["_Models", ClipFrames], object]) -> Calls:
     models = _Models(sizes, plan)
     with redirect_stderr(StringIO()):  # the bar of two windows would say nothing
         work(models, _Blank(sizes))
@@ -106,7 +117,12 @@ class _Models:
             state = (rows, shape.patches, shape.state_width)
             return self._motion(rows) if predictor.predicts == "motion" else torch.randn(state)
 
+        def density(context: Context, target: Tensor, sampler: Sampler, generator: Randomness) -> Tensor:
+            self.rows["density"] += len(target)
+            return torch.zeros(len(target))
+
         predictor.sample = sample  # type: ignore[method-assign]
+        predictor.log_density = density  # type: ignore[method-assign]
         return predictor
 
     def _motion(self, rows: int) -> Tensor:

@@ -25,15 +25,17 @@ class Pieces:
     def of(self, calls: Mapping[str, float], batch: int, drawn: tuple[str, str] | None = None) -> dict[Piece, float]:
         """Pieces for so many rows of each call (see `lamo.tools.plan.rollouts`), in batches of `batch` rows.
 
-        `drawn`: predictor and label of the sampler that `sample` is a call of.
+        `drawn`: predictor and label of the sampler that `sample` and `density` are calls of.
         """
         return {
-            self.piece(name, batch, drawn if name == "sample" else None): rows / batch for name, rows in calls.items()
+            self.piece(name, batch, drawn if name in ("sample", "density") else None): rows / batch
+            for name, rows in calls.items()
         }
 
     def _piece(self, name: str, batch: int, drawn: tuple[str, str] | None) -> Piece:
         if drawn:
-            return Piece(f"sample of {drawn[1]}", batch, lambda rows: self._sample(*drawn, rows))
+            call = self._sample if name == "sample" else self._density
+            return Piece(f"{name} of {drawn[1]}", batch, lambda rows: call(*drawn, rows))
         return Piece(name, batch, lambda rows: self._without_gradients(getattr(self, f"_{name}")(rows)))
 
     def _sample(self, entry: str, label: str, rows: int) -> Run:
@@ -42,6 +44,14 @@ class Pieces:
         sampler = self.sizes.sampler(entry, label)
         noise = torch.Generator().manual_seed(0)
         return self._without_gradients(lambda: predictor.sample(context, sampler, noise))
+
+    def _density(self, entry: str, label: str, rows: int) -> Run:
+        predictor = build(lambda: self.sizes.make_predictor(entry)).eval()
+        context, motion, state = example(predictor.geometry, rows)
+        target = motion if predictor.predicts == "motion" else state
+        sampler = self.sizes.sampler(entry, label)
+        noise = torch.Generator().manual_seed(0)
+        return self._without_gradients(lambda: predictor.log_density(context, target, sampler, noise))
 
     def _encode(self, rows: int) -> Run:
         model = build(self.sizes.make_midway).eval()

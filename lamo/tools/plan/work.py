@@ -11,7 +11,7 @@ from lamo.rollout.control_names import CONTROLS, IDEAL
 from lamo.tools.plan.clips import Clips
 from lamo.tools.plan.geometry import Sizes
 from lamo.tools.plan.pieces import Piece
-from lamo.tools.plan.rollouts import control_calls, predictor_calls
+from lamo.tools.plan.rollouts import control_calls, likelihood_calls, predictor_calls
 from lamo.tools.plan.stages import Pieces
 from lamo.tools.plan.trainings import decoder_steps, features_steps, midway_steps, predictor_steps
 
@@ -59,6 +59,7 @@ class Workload:
         self.features_steps = cache(lambda: features_steps(sizes))
         self.predictor_steps = cache(lambda entry: predictor_steps(sizes, entry))
         self.predictor_calls = cache(lambda entry, label, samples: predictor_calls(sizes, entry, label, samples))
+        self.likelihood_calls = cache(lambda entry, label: likelihood_calls(sizes, entry, label))
         self.control_calls = cache(lambda: control_calls(sizes))
         self.of_rule: dict[str, Callable[[Wildcards], Work]] = {
             "world_render": self._world_render,
@@ -162,10 +163,14 @@ class Workload:
     def _rollouts_predict(self, wildcards: Wildcards) -> Work:
         entry = wildcards["predictor"]
         label = wildcards["sampler"]
-        rolled = ((self.windows, self.sizes.samples(entry, label)), (self.single_windows, 1))
+        samples = self.sizes.samples(entry, label)
+        done = (
+            (self.windows, self.predictor_calls(entry, label, samples)),
+            (self.windows, self.likelihood_calls(entry, label)),
+            (self.single_windows, self.predictor_calls(entry, label, 1)),
+        )
         total: Counter[str] = Counter()
-        for windows, samples in rolled:
-            calls = self.predictor_calls(entry, label, samples)
+        for windows, calls in done:
             total.update({name: windows * rows for name, rows in calls.items()})
         models = self.pieces.of(total, self.sizes.plan.batch, (entry, label))
         return Work(models, {"bytes of frames": self._bytes(self.futures(entry, label))})

@@ -14,11 +14,12 @@ from lamo.midway.network import Midway
 from lamo.rollout.autoregressive import roll_out
 from lamo.rollout.controls import CONTROLS, roll_out_control
 from lamo.rollout.frozen_models import FrozenModels
+from lamo.rollout.likelihood import likelihood
 from lamo.stores.windows import ShardArray
 from lamo.tools.plan.clips import plan_clips
 from lamo.tools.plan.geometry import sizes_of
 from lamo.tools.plan.pieces import Piece, cpu_matmul
-from lamo.tools.plan.rollouts import WINDOWS, _Blank, _Models, control_calls, predictor_calls
+from lamo.tools.plan.rollouts import WINDOWS, _Blank, _Models, control_calls, likelihood_calls, predictor_calls
 from lamo.tools.plan.work import Workload
 
 CPU = torch.device("cpu")
@@ -101,7 +102,8 @@ def test_a_rollout_is_counted_as_it_runs(sizes, entry, label, workload):
         for plan in (sizes.plan, replace(sizes.plan, samples=1))
     )
     work = workload.of("rollouts_predict", {"predictor": entry, "sampler": label, "seed": "0"})
-    expected = (workload.windows * several + workload.single_windows * single) / len(WINDOWS)
+    density = counted(lambda: likelihood(models, predictor, sampler, _Blank(sizes), WINDOWS, sizes.plan))
+    expected = (workload.windows * (several + density) + workload.single_windows * single) / len(WINDOWS)
     assert work.operations == pytest.approx(expected)
 
 
@@ -119,8 +121,10 @@ def test_the_controls_are_counted_as_they_run(sizes, workload):
 def test_calls_by_hand(sizes):
     # Three observed motions and twelve frames, two samples of eight steps.
     assert predictor_calls(sizes, "flow", "flow-4", 2) == {
-        "encode": 12, "inverse": 2 * 3, "sample": 16, "advance": 16, "decode": 16
+        "encode": 12, "inverse": 3, "sample": 16, "advance": 16, "decode": 16
     }  # fmt: skip
+    # A density for each step, of the motion tokens between all frames.
+    assert likelihood_calls(sizes, "flow", "flow-4") == {"encode": 12, "inverse": 3 + 8, "density": 8}
     assert "advance" not in predictor_calls(sizes, "state", "state-2", 2)
     calls = control_calls(sizes)
     # Of seven controls five decode and three advance.
