@@ -183,13 +183,15 @@ _DECLARED = (
         about=_LATENT,
     ),
     Metric(
-        "nll_motion", "NLL of a step", better="lower", decimals=3, unit="nats/value", table="samples", of_samples=True,
+        "nll_motion", "NLL of a step", better="lower", decimals=3, unit="nats/value", table="samples", compare=True,
+        of_samples=True,
         about="negative log-likelihood of the true motion tokens that lead to this step from the one before, given the "
         "true past, nats per normalised value; exact for mixtures and Gaussians, for flows that of their differential "
         "equation whatever the number of steps, estimated without bias; n/a where a row has no density",
     ),
     Metric(
-        "nll_state", "NLL of states", better="lower", decimals=3, unit="nats/value", table="samples", of_samples=True,
+        "nll_state", "NLL of states", better="lower", decimals=3, unit="nats/value", table="samples", compare=True,
+        of_samples=True,
         about="the same of the true latent state, which compares with rows of states alone",
     ),
     # Of a whole row.
