@@ -6,7 +6,7 @@ To add a metric, declare it in `_DECLARED` below and add the function that compu
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
@@ -224,6 +224,12 @@ def distances(frechet: str) -> tuple[Metric, Metric]:
         ),
         Metric(names[1], titles[1], better="lower", table="samples", of_sets=True),
     )  # fmt: skip
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Each metric once, as they are declared; distances of features stand after them."""
+    declared = list(METRICS)
+    return sorted(dict.fromkeys(names), key=lambda one: declared.index(one) if one in METRICS else len(declared))
 
 
 def metric(name: str) -> Metric:

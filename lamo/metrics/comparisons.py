@@ -92,6 +92,10 @@ class Scored:
         found = row[row["metric"] == metric].groupby([*WINDOW, "seed"])["value"].mean().unstack("seed")
         return found.reindex(index=self.windows(label), columns=self._seeds(label))
 
+    def has(self, label: str, metric: str) -> bool:
+        """Whether a row is scored in a metric, be it with a number or without."""
+        return bool((self._of(label)["metric"] == metric).any())
+
     def distance(self, label: str, metric: str) -> tuple[float, pd.Series, pd.Series]:
         """A distance: its value, what each training seed stands for, its values with each clip (or group) left out."""
         method, sampler = self.rows[label]
@@ -145,7 +149,7 @@ def compare(
     comparisons: Sequence[str],
     resamples: int,
 ) -> tuple[list[Difference], list[str]]:
-    """All differences, by pair, horizon and metric, and the comparisons that were left out.
+    """All differences, by pair, horizon and metric that both rows have, and the comparisons that were left out.
 
     `values` and `replicates` are those of `Scores`. Raises `LamoError` if two rows were scored on different windows or
     have different training seeds.
@@ -166,7 +170,7 @@ def _differences(scored: Scored, first: str, second: str, horizon: float, resamp
     if not windows.equals(scored.windows(second)):
         raise LamoError(f"metrics: {first} and {second} were scored on other windows; run stages 06 and 07 again")
     clips = windows.get_level_values("clip").tolist()
-    for metric in scored.metrics:
+    for metric in (name for name in scored.metrics if scored.has(first, name) and scored.has(second, name)):
         one, other = _paired(first, scored.values(first, metric).T, second, scored.values(second, metric).T)
         interval = ClipBootstrap(clips, resamples).mean((one - other).T, seeded=True)
         yield Difference(first, second, horizon, metric, *_means(one, other), interval, len(set(clips)), one.shape[0])

@@ -66,16 +66,24 @@ class FrameSets:
         kept = np.empty((0, len(clips))) if seeds is None else np.unique(seeds)[:, None] != seeds
         self._weights = np.concatenate([np.ones((1, len(clips))), left_out, kept])
         self._ends = [1, 1 + len(left_out)]
+        self._fewest = min(len({windows[i] for i in np.flatnonzero(kept)}) for kept in self._weights)
 
     def can_have_frechet(self, width: int) -> bool:
         """Whether there are more windows than features."""
         return self.different > width
 
     def frechet(self, truth: np.ndarray, rows: Sequence[np.ndarray]) -> list[Distance]:
-        """Frechet distances of predicted features [M, d] of each row to the true ones [M, d]."""
-        if not self.can_have_frechet(truth.shape[1]):
-            return self._unknown(len(rows))
-        return self._distances(weighted_frechet(truth, rows, self._weights))
+        """Frechet distances of predicted features [M, d] of each row to the true ones [M, d].
+
+        What is left without a clip or a seed takes more windows than features as well, else nothing is known but the
+        distance itself.
+        """
+        width = truth.shape[1]
+        found = np.full((len(rows), len(self._weights)), np.nan)
+        if self.can_have_frechet(width):
+            known = len(self._weights) if self._fewest > width else 1
+            found[:, :known] = weighted_frechet(truth, rows, self._weights[:known])
+        return self._distances(found)
 
     def kernel(self, truth: np.ndarray, rows: Sequence[np.ndarray]) -> list[Distance]:
         """Kernel distances of the same."""

@@ -54,7 +54,7 @@ def group_means(
                 if len(chosen):
                     clips = [windows[index].clip_id for index in chosen]
                     bootstrap = ClipBootstrap(clips, resamples)
-                    for name in scored.metrics:
+                    for name in (name for name in scored.metrics if scored.has(label, name)):
                         numbers = scored.values(label, name).to_numpy()[chosen]
                         interval = bootstrap.mean(numbers, seeded=True)
                         size = len(chosen), bootstrap.clips

@@ -13,6 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from lamo.dataset.world_drives import ForkLabels
+from lamo.errors import LamoError
 from lamo.images import blur_frames
 from lamo.metrics.rows import row_label, rows_in_order
 from lamo.rollout.fork_windows import SHORTLY_S
@@ -127,7 +128,7 @@ def measure_modes(
     """Measures of the truth and of all rows, by kind of fork. `sets`: method, sampler, seed and rollouts of each.
 
     The truth comes first, then the rows in the table's order. Sets are read one after another, so that the frames of
-    only one are in memory.
+    only one are in memory. Raises `LamoError` if one has other windows than the forks.
     """
     kinds = [kind for kind in WAYS if any(fork.kind == kind for fork in forks)]
     of_kind = {kind: [fork for fork in forks if fork.kind == kind] for kind in kinds}
@@ -137,6 +138,11 @@ def measure_modes(
         truth[kind] = [_Found(taken, np.full(taken.shape, np.nan))]
     found: dict[tuple[str, str], dict[str, list[_Found]]] = {}
     for method, sampler, _, rollouts in sets:
+        if any(rollouts.windows[fork.row : fork.row + 1] != [fork.window] for fork in forks):
+            raise LamoError(
+                f"rollouts of {row_label(method, sampler)}: found other windows than those of the truth; all stores of "
+                "a run must hold the same windows, run stage 06 again"
+            )
         row = found.setdefault((method, sampler), {})
         for kind, own in of_kind.items():
             each = [fork.ways_of(rollouts.frames[fork.row]) for fork in own]

@@ -117,4 +117,4 @@ def example_rows(geometry: Geometry, batch: int) -> LatentRows:
     history = geometry.history
     states = torch.zeros(batch, history + 2, geometry.patches, geometry.state_width, dtype=torch.float16)
     shape = (batch, history + 1, geometry.levels, geometry.tokens, geometry.motion_width)
-    return LatentRows(states, torch.zeros(shape, dtype=torch.float16))
+    return LatentRows(states, torch.zeros(shape, dtype=torch.float16), torch.zeros(batch))

@@ -59,7 +59,6 @@ class LinearGuess(nn.Module):
     basis: Tensor
     weight: Tensor
     bias: Tensor
-    held_out: Tensor | None
 
     def __init__(self, shape: tuple[int, ...], lags: int, ridge: float) -> None:
         """`shape` of the value of a step; `ridge` per window."""
@@ -70,7 +69,8 @@ class LinearGuess(nn.Module):
         self.register_buffer("basis", torch.zeros(values, rank))
         self.register_buffer("weight", torch.zeros(lags * rank, rank))
         self.register_buffer("bias", torch.zeros(rank))
-        self.register_buffer("held_out", None, persistent=False)
+        # No buffer: neither saved nor copied to averages, which are never trained.
+        self.held_out: Tensor | None = None
         self.residual = Whitening(values, rank)
 
     def forward(self, past: Tensor, place: Tensor | None = None) -> Tensor:
@@ -86,7 +86,8 @@ class LinearGuess(nn.Module):
             if place is None or self.held_out is None:
                 guess = inputs @ self.weight + self.bias
             else:
-                guess, fold = torch.empty_like(inputs[:, : len(self.bias)]), (place * FOLDS).long()
+                guess = torch.empty_like(inputs[:, : len(self.bias)])
+                fold = (place * FOLDS).long().clamp(0, FOLDS - 1)  # 1 may come of rounding
                 for number, weights in enumerate(self.held_out):
                     guess[fold == number] = inputs[fold == number] @ weights[:-1] + weights[-1]
             guess = guess @ self.basis.T

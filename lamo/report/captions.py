@@ -54,7 +54,7 @@ def _distances(rows: Rows, scores: Scores, metrics: Sequence[Metric]) -> Iterato
             "pairs of frames of different clips (n/a with one clip), unbiased for any number of frames, so that it may "
             "fall below 0."
         )
-    seeds = "; the training seeds share the windows" if max(row["n_seeds"] for row in rows) > 1 else ""
+    seeds = "; each training seed has windows of its own" if max(row["n_seeds"] for row in rows) > 1 else ""
     yield (
         f"Distances compare {scores.single_windows} predicted frames with as many true ones, one of each of so many "
         f"windows{seeds}: compare within this table only. They do not see whether a frame is the right one of its "

@@ -4,10 +4,10 @@ import math
 import textwrap
 from collections.abc import Sequence
 
-from lamo.metrics.catalogue import metric
+from lamo.metrics.catalogue import in_order, metric
 from lamo.metrics.comparisons import Difference
 from lamo.metrics.rows import readable
-from lamo.report.table import csv_table, decimal_text, markdown_table, number_text, text_table
+from lamo.report.table import ABSENT, csv_table, decimal_text, markdown_table, number_text, text_table
 
 COLUMNS = (
     *("first", "second", "horizon_s", "metric", "first_mean", "second_mean", "difference", "ci_low", "ci_high"),
@@ -29,7 +29,7 @@ def comparisons_markdown(found: Sequence[Difference], missing: Sequence[str], ru
     """A table for each horizon with a row per pair, in bold where the interval does not contain 0; and a caption."""
     lines = []
     for horizon, titles, rows in _blocks(found):
-        cells = [[name, *(f"**{_text(one)}**" if one.favours else _text(one) for one in row)] for name, row in rows]
+        cells = [[name, *map(_markdown, row)] for name, row in rows]
         lines += [*markdown_table([f"after {horizon:g} s", *titles], cells), ""]
     caption = f"{run}: {_note(found, '[95 % interval over {}]')} Bold: the interval does not contain 0."
     return "\n".join([*lines, caption + _left_out(missing), ""])
@@ -40,39 +40,44 @@ def comparisons_text(found: Sequence[Difference], missing: Sequence[str]) -> str
     lines = []
     for horizon, titles, rows in _blocks(found):
         # Every cell ends in a star or a blank, so that numbers stand below each other.
-        cells = [[name, *(_short_text(one) + ("*" if one.favours else " ") for one in row)] for name, row in rows]
+        cells = [[name, *map(_short_text, row)] for name, row in rows]
         lines += [*text_table([f"after {horizon:g} s", *(f"{one} " for one in titles)], cells), ""]
     note = _note(found, "± half the 95 % interval over {}")
     note += f" *: the interval does not contain 0.{_left_out(missing)}"
     return "\n".join([*lines, *textwrap.wrap(note, 98), ""])
 
 
-def _blocks(found: Sequence[Difference]) -> list[tuple[float, list[str], list[tuple[str, list[Difference]]]]]:
-    """Horizons with the titles of their columns and their rows."""
+def _blocks(found: Sequence[Difference]) -> list[tuple[float, list[str], list[tuple[str, list[Difference | None]]]]]:
+    """Horizons with the titles of their columns and their rows; None where a pair is not compared in a metric."""
     blocks = []
     for horizon in dict.fromkeys(one.horizon_s for one in found):
-        rows: dict[str, list[Difference]] = {}
+        rows: dict[str, dict[str, Difference]] = {}
         for one in found:
             if one.horizon_s == horizon:
-                rows.setdefault(readable(f"{one.first} over {one.second}"), []).append(one)
-        metrics = [metric(one.metric) for one in next(iter(rows.values()))]
-        titles = [f"{one.title} {one.arrow}" for one in metrics]
-        blocks.append((horizon, titles, list(rows.items())))
+                rows.setdefault(readable(f"{one.first} over {one.second}"), {})[one.metric] = one
+        names = in_order(name for row in rows.values() for name in row)
+        titles = [f"{metric(name).title} {metric(name).arrow}" for name in names]
+        blocks.append((horizon, titles, [(pair, [row.get(name) for name in names]) for pair, row in rows.items()]))
     return blocks
 
 
-def _text(one: Difference) -> str:
-    """ "+0.61 [+0.32, +0.90]" """
+def _markdown(one: Difference | None) -> str:
+    """ "**+0.61 [+0.32, +0.90]**", plain where the interval contains 0."""
+    if one is None:
+        return ABSENT
     found, decimals = one.difference, _decimals(one)
     mean, low, high = (decimal_text(value, decimals, "+z") for value in (found.mean, found.low, found.high))
-    return f"{mean} [{low}, {high}]" if math.isfinite(found.low) else mean
+    text = f"{mean} [{low}, {high}]" if math.isfinite(found.low) else mean
+    return f"**{text}**" if one.favours else text
 
 
-def _short_text(one: Difference) -> str:
-    """ "+0.61 ±0.29" """
+def _short_text(one: Difference | None) -> str:
+    """ "+0.61 ±0.29*" """
+    if one is None:
+        return f"{ABSENT} "
     found, decimals = one.difference, _decimals(one)
     half = f" ±{(found.high - found.low) / 2:.{decimals}f}" if math.isfinite(found.low) else ""
-    return decimal_text(found.mean, decimals, "+z") + half
+    return decimal_text(found.mean, decimals, "+z") + half + ("*" if one.favours else " ")
 
 
 def _decimals(one: Difference) -> int:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from lamo.metrics.catalogue import metric
+from lamo.metrics.catalogue import in_order, metric
 from lamo.metrics.groups import GroupMean
 from lamo.metrics.rows import readable
 from lamo.report.table import counted, csv_table, decimal_text, markdown_table, number_text
@@ -27,7 +27,7 @@ def groups_markdown(found: Sequence[GroupMean], run: str) -> str:
     lines = []
     for group in dict.fromkeys(one.group for one in last):
         cells = [one for one in last if one.group == group]
-        metrics = list(dict.fromkeys(one.metric for one in cells))
+        metrics = in_order(one.metric for one in cells)
         titles = [f"{metric(name).title} {metric(name).arrow}".strip() for name in metrics]
         rows = []
         for label in dict.fromkeys(one.label for one in cells):

@@ -1,7 +1,8 @@
 """True futures of the synthetic world from the same state: not the one that happened, but others that could have.
 
-No method can be better in expectation than such futures, so they are the floor of every score. They pass through
-nothing that is learned. Their frames are scaled as those of videos are, without the loss of the video's encoding.
+In expectation no forecast has a better energy score than such futures. (In the error of single samples a mean is
+better than a future that did not happen.) They pass through nothing that is learned. Their frames are scaled as those
+of videos are, but without the loss of the video's encoding, which the truth has gone through.
 """
 
 import logging
@@ -75,4 +76,5 @@ def ideal_futures(windows: Sequence[Window], branching: Branching, samples: int)
         drives = branching.futures(window, samples)
         frames.append(np.stack([branching.pictures(drive, window) for drive in drives]))
     scores = no_latent_scores(len(windows), samples, branching.steps)
-    return Rollouts(np.stack(frames), scores.drift, scores.error, scores.spread, list(windows))
+    numbers = scores.drift, scores.error, scores.spread
+    return Rollouts(np.stack(frames), *numbers, list(windows), deterministic=False)

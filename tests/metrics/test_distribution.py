@@ -36,6 +36,16 @@ def test_clips_and_seeds_are_left_out_in_turn():
         np.testing.assert_allclose(values, expected)
 
 
+def test_without_more_windows_than_features_also_when_a_clip_is_left_out_the_distance_stands_alone():
+    """18 windows of 9 clips: without one clip 16 are left."""
+    x, y = np.random.default_rng(9).normal(size=(2, 18, 20))
+    for width, value, left_out in ((15, True, True), (16, True, False), (17, True, False), (18, False, False)):
+        (found,) = sets_of(9).frechet(x[:, :width], [y[:, :width]])
+        assert np.isfinite(found.value) == value
+        assert np.isfinite(found.without_clip).all() == left_out
+        assert np.isfinite(found.without_clip).any() == left_out
+
+
 def test_what_a_seed_stands_for_is_its_own_value_where_the_statistic_is_a_mean():
     values = np.array([1.0, 4.0, 7.0])
     without = np.array([np.delete(values, k).mean() for k in range(3)])

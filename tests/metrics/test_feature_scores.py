@@ -25,7 +25,7 @@ def test_distances_are_of_the_windows_of_all_seeds_together_in_units_of_the_true
     assert of(scores, "fd_grid", "flow-20", 8)["mean"] == pytest.approx(frechet_distance(x, y), rel=1e-5)
     clips = np.array([window.clip_id for window in run.truth.windows])
     apart = clips[:, None] != clips
-    kernels = ((a @ b.T / 12 + 1) ** 3 for a, b in ((x, x), (y, y), (x, y)))
+    kernels = ((a @ b.T / 6 + 1) ** 3 for a, b in ((x, x), (y, y), (x, y)))
     within_x, within_y, across = (kernel[apart].mean() for kernel in kernels)
     assert of(scores, "kid_grid", "flow-20", 8)["mean"] == pytest.approx(within_x + within_y - 2 * across, rel=1e-4)
     # The other extractor's features are left as they are.
@@ -74,16 +74,16 @@ def test_one_future_that_was_drawn_by_chance_has_no_energy_score(run):
 
 
 def test_without_more_windows_than_features_there_is_no_frechet_distance(run):
-    """Twelve windows for twelve features; the three of the other extractor are few enough."""
-    few = list(range(12))
+    """Six windows for six features; the three of the other extractor are few enough."""
+    few = list(range(6))
     single = {one.label: part(one.single, few) for one in run.sets if one.seed is None}
     sets = [replace(one, single=single[one.label]) for one in run.sets if one.seed is None]
     scores = run.score(sets=sets, single_truth=part(run.truth, few))
-    assert (scores.windows, scores.single_windows) == (16, 12)
+    assert (scores.windows, scores.single_windows) == (16, 6)
     assert np.isnan(of(scores, "fd_grid", "oracle_motion", 3)["mean"])
     for metric in ("kid_grid", "fd_world", "kid_world"):
         assert np.isfinite(of(scores, metric, "oracle_motion", 3)["mean"])
-    assert {one.metric: one.width for one in scores.features} == {"fd_grid": 12, "fd_world": 3}
-    assert "with 12 features it takes at least 13 windows, this run has 12" in main_caption(
+    assert {one.metric: one.width for one in scores.features} == {"fd_grid": 6, "fd_world": 3}
+    assert "with 6 features it takes at least 7 windows, this run has 6" in main_caption(
         at_horizons(scores.summary, (0.6,)), scores, [metric_of("fd_grid")], "a run"
     )

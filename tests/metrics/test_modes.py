@@ -9,6 +9,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from lamo.dataset.world_drives import ForkLabels, WorldDrives
+from lamo.errors import LamoError
 from lamo.metrics.modes import TRUTH, Fork, find_forks, measure_modes
 from lamo.report.modes_table import modes_csv, modes_markdown
 from lamo.rollout.config import RolloutsConfig
@@ -76,7 +77,8 @@ def greys(*windows: list[int]) -> Rollouts:
     frames = np.zeros((len(windows), len(windows[0]), 4, 2, 2, 3), np.uint8)
     frames[:, :, 3] = np.array(windows)[..., None, None, None]
     nothing = np.full(frames.shape[:3], np.nan)
-    return Rollouts(frames, nothing, nothing, nothing[:, 0], [Window(str(row), 0) for row in range(len(windows))])
+    places = [Window(clip, 0) for clip in "axb"]
+    return Rollouts(frames, nothing, nothing, nothing[:, 0], places, deterministic=len(windows[0]) == 1)
 
 
 @pytest.fixture
@@ -101,6 +103,11 @@ def test_shares_are_counted_over_windows_samples_and_seeds(found):
     assert np.isnan(mean["persistence_pixels", "ways"])
     assert mean["persistence_pixels", "clearly"] == pytest.approx(((1 - 40 / 60) + 0) / 2)
     assert list(dict.fromkeys(one.label for one in found)) == [TRUTH, "flow-2", "persistence_pixels"]
+
+
+def test_rollouts_of_other_windows_are_refused():
+    with pytest.raises(LamoError, match="rollouts of flow-2: found other windows than those of the truth"):
+        measure_modes([made_fork(1, "a", 0)], [("flow", "flow-2", 0, greys([0], [0], [0]))], 50)
 
 
 def test_tables_have_a_row_for_the_truth_and_every_row_of_the_run(found):

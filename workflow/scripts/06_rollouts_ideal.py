@@ -1,4 +1,4 @@
-"""Render other true futures of the same windows of the synthetic world, for the floor of every score."""
+"""Render other true futures of the same windows of the synthetic world, for the floor of every energy score."""
 
 import pandas as pd
 

@@ -89,7 +89,7 @@ def plan_memory(workload: Workload) -> list[Need]:
     most = future * max(several, workload.single_windows)
     both = future * (several + workload.single_windows)
     truth = future * workload.windows
-    needs = {"rollouts_predict": 2 * most, "rollouts_controls": 2 * one, "metrics_score": truth + both}
+    needs = {"rollouts_predict": 2 * most, "rollouts_controls": 2 * one, "metrics_score": 2 * truth + both}
     return [Need(rule, count) for rule, count in needs.items()]
 
 
