@@ -13,17 +13,18 @@ from lamo.report.tables import check_text
 
 @pytest.fixture
 def values():
-    """Twelve windows of six clips at two horizons; windows differ far more than methods do."""
+    """Twelve windows of six clips at two horizons; windows differ far more than methods do; six are at forks."""
     rng = np.random.default_rng(0)
     base = rng.normal(20.0, 5.0, 12)
     rows = []
     for horizon in (0.2, 1.6):
         for method, gain in ((ORACLE, 0.0), (SHUFFLED, -2.0), (BLURRED, -1.0)):
-            for window in range(12):
+            for window in range(18):
                 where = {"method": method, "clip": f"clip{window // 2}", "window_start": window, "horizon_s": horizon}
-                psnr = base[window] + gain * (1 + horizon) + rng.normal(0, 0.01)
+                where["at_fork"] = window >= 12
+                psnr = 0.0 if where["at_fork"] else base[window] + gain * (1 + horizon) + rng.normal(0, 0.01)
                 rows.append({**where, "metric": "psnr", "value": psnr})
-                rows.append({**where, "metric": "sharpness", "value": 0.8})
+                rows.append({**where, "metric": "sharpness", "value": 9.0 if where["at_fork"] else 0.8})
     return pa.Table.from_pandas(pd.DataFrame(rows))
 
 

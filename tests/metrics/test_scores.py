@@ -19,7 +19,8 @@ from lamo.metrics.scores import score_row
 def test_long_form_has_every_value(run, scores):
     table = scores.values.to_pandas()
     assert list(table) == [
-        *["method", "sampler", "seed", "clip", "window_start", "sample", "step", "horizon_s", "metric", "value"]
+        *("method", "sampler", "seed", "clip", "window_start", "at_fork", "sample", "step", "horizon_s"),
+        *("metric", "value"),
     ]
     learned = table[(table.sampler == "flow-20") & (table.seed == 1) & (table.metric == "psnr")]
     assert len(learned) == 16 * 2 * 8
