@@ -66,7 +66,7 @@ class FrameSets:
         kept = np.empty((0, len(clips))) if seeds is None else np.unique(seeds)[:, None] != seeds
         self._weights = np.concatenate([np.ones((1, len(clips))), left_out, kept])
         self._ends = [1, 1 + len(left_out)]
-        self._fewest = min(len({windows[i] for i in np.flatnonzero(kept)}) for kept in self._weights)
+        self._fewest = min(len({windows[i] for i in np.flatnonzero(kept).tolist()}) for kept in self._weights)
 
     def can_have_frechet(self, width: int) -> bool:
         """Whether there are more windows than features."""
