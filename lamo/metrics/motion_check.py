@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lamo.errors import LamoError
+from lamo.rollout.control_names import ORACLE
 from lamo.statistics.intervals import ClipBootstrap, Interval
 
-ORACLE, SHUFFLED, BLURRED = "oracle_motion", "shuffled_motion", "persistence_blurred"
+SHUFFLED, BLURRED = "shuffled_motion", "persistence_blurred"
 WINDOW = ["clip", "window_start"]
 
 

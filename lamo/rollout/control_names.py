@@ -7,12 +7,15 @@ loading PyTorch.
 IDEAL = "ideal_futures"
 """Other true futures of the same state, which the synthetic world alone can give; see `lamo.rollout.ideal_futures`."""
 
-CEILINGS = (IDEAL, "decoder_ceiling", "oracle_motion")
+ORACLE = "oracle_motion"
+"""The rollout with motion tokens inferred from the true frames."""
+
+CEILINGS = (IDEAL, "decoder_ceiling", ORACLE)
 """What a prediction can reach at best; tables show them above the learned rows."""
 
 CONTROLS = (
     "decoder_ceiling",
-    "oracle_motion",
+    ORACLE,
     "constant_motion",
     "shuffled_motion",
     "persistence_pixels",

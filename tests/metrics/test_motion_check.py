@@ -7,8 +7,9 @@ import pyarrow.compute as pc
 import pytest
 
 from lamo.errors import LamoError
-from lamo.metrics.motion_check import BLURRED, ORACLE, SHUFFLED, motion_checks
+from lamo.metrics.motion_check import BLURRED, SHUFFLED, motion_checks
 from lamo.report.tables import check_text
+from lamo.rollout.control_names import ORACLE
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from scored_run import cut, part
 
 from lamo.metrics.comparisons import compare
 from lamo.metrics.long_form import Scores
-from lamo.metrics.motion_check import BLURRED, ORACLE, SHUFFLED, motion_checks
+from lamo.metrics.motion_check import BLURRED, SHUFFLED, motion_checks
 from lamo.report.comparisons_table import comparisons_csv, comparisons_markdown, comparisons_text
 from lamo.report.figures import metric_curves
 from lamo.report.tables import (
@@ -29,6 +29,7 @@ from lamo.report.tables import (
     table_markdown,
     table_text,
 )
+from lamo.rollout.control_names import ORACLE
 from lamo.stores.atomic import read_json, write_json
 
 HORIZONS = (0.2, 1.6)

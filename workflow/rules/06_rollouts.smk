@@ -25,6 +25,12 @@ def rolled_out(suffix):
     )
 
 
+def oracle(suffix):
+    """The store (or what lies beside it) of the oracle's rollouts, where it is not among what the job scores: Snakemake
+    takes an input that is named twice for one that is new."""
+    return lambda wildcards: [] if wildcards.row == "controls" else controls(suffix, [ORACLE])
+
+
 rule rollouts_predict:
     input:
         predictor="<predictors>/{predictor}/seed{seed}/model.safetensors",

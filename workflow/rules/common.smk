@@ -41,7 +41,7 @@ except LamoError as error:
     sys.exit(str(error))
 
 from lamo.metrics.rows import NO_SAMPLER
-from lamo.rollout.control_names import CONTROLS, IDEAL
+from lamo.rollout.control_names import CONTROLS, IDEAL, ORACLE
 
 RESULTS = f"results/{CONFIG.run}"
 # Stages of another run are made by that run's settings: jobs need not ask again.

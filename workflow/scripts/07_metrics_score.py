@@ -6,6 +6,7 @@ from lamo.jobs.job import job, use_threads
 from lamo.metrics.features.loading import load_extractors
 from lamo.metrics.scored import write_scored
 from lamo.metrics.scores import RolloutSet, score_row
+from lamo.rollout.control_names import ORACLE
 from lamo.stores.rollouts import read_rollouts
 from lamo.training.device import pick_device
 
@@ -17,10 +18,18 @@ def sets(files, names):
         yield RolloutSet(*name, *(read_rollouts(*store) for store in stores))
 
 
+def oracle_of(files, names):
+    """Store and manifest of the oracle's rollouts, which the job of the controls scores too."""
+    if files.oracle:
+        return files.oracle[0], files.oracle_manifest[0]
+    place = [method for method, _, _ in names].index(ORACLE)
+    return files.several[place], files.several_manifests[place]
+
+
 def main(files, output, params):
     extractors = load_extractors(params.inception, Path(files.features[0]).parent, pick_device())
     truth = read_rollouts(files.truth, files.truth_manifest)
-    oracle = read_rollouts(files.oracle, files.oracle_manifest)
+    oracle = read_rollouts(*oracle_of(files, params.sets))
     found = score_row(sets(files, params.sets), truth, oracle, params.rate_hz, extractors, params.horizons_s)
     write_scored(output.scores, found)
 
