@@ -140,7 +140,11 @@ def shared_memory() -> str:
 
 def _first_ended(processes: Sequence[BaseProcess], patience: float) -> BaseProcess | None:
     """The first of these that has ended, waited for `patience` seconds."""
-    wait([process.sentinel for process in processes], timeout=patience)
+    ending = wait([process.sentinel for process in processes], timeout=patience)
+    for process in processes:
+        # Its files are closed, this one among them, a moment before it has an exit code.
+        if process.sentinel in ending:
+            process.join(patience)
     return next((process for process in processes if process.exitcode is not None), None)
 
 

@@ -91,8 +91,8 @@ def test_what_is_not_in_the_main_table_is_in_that_of_samples(small):
         "ties of 8-bit values are broken at random",
         "n/a where a row has one sample",
         "over pairs of frames of different clips",
-        "Distances compare 400 predicted frames with as many true ones, one of each of so many windows; the training "
-        "seeds share the windows",
+        "Distances compare 400 predicted frames with as many true ones, one of each of so many windows; each training "
+        "seed has windows of its own",
         "1 - MSE / MSE of the last observed frame",
     ):
         assert part in grid.caption

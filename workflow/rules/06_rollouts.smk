@@ -16,21 +16,6 @@ if SOURCE.labels:
     SETS[IDEAL] = [(IDEAL, NO_SAMPLER, None)]
 
 
-def rolled_out(suffix):
-    """The stores (or what lies beside them) of what is scored by the job of the row in the wildcards."""
-    return lambda wildcards: (
-        rollouts(suffix, SETS[wildcards.row])
-        if SETS[wildcards.row][0][1] != NO_SAMPLER
-        else controls(suffix, [method for method, _, _ in SETS[wildcards.row]])
-    )
-
-
-def oracle(suffix):
-    """The store (or what lies beside it) of the oracle's rollouts, where it is not among what the job scores: Snakemake
-    takes an input that is named twice for one that is new."""
-    return lambda wildcards: [] if wildcards.row == "controls" else controls(suffix, [ORACLE])
-
-
 rule rollouts_predict:
     input:
         predictor="<predictors>/{predictor}/seed{seed}/model.safetensors",

@@ -160,6 +160,21 @@ def controls(suffix, names=CONTROLS):
     return expand("<rollouts>/controls/{control}{suffix}", control=names, suffix=suffix)
 
 
+def rolled_out(suffix):
+    """The stores (or what lies beside them) of what is scored by the job of the row in the wildcards (SETS, stage 06)."""
+    return lambda wildcards: (
+        rollouts(suffix, SETS[wildcards.row])
+        if SETS[wildcards.row][0][1] != NO_SAMPLER
+        else controls(suffix, [method for method, _, _ in SETS[wildcards.row]])
+    )
+
+
+def oracle(suffix):
+    """The store (or what lies beside it) of the oracle's rollouts, where it is not among what the job scores: Snakemake
+    takes an input that is named twice for one that is new."""
+    return lambda wildcards: [] if wildcards.row == "controls" else controls(suffix, [ORACLE])
+
+
 # Not in a dry run.
 onstart:
     keep_config(CONFIG.model_dump(mode="json", by_alias=True), RESULTS)
