@@ -35,6 +35,8 @@ def explain(jobs: list[Job], directory: str | Path, notes: Sequence[str] = ()) -
         nothing = "Nothing would run" if notes else NOTHING
         return "\n".join([nothing, *more]) + "\n"
     makers = {output: job for job in jobs for output in job.outputs}
+    # Snakemake lists jobs in an order that differs from call to call.
+    jobs = sorted(jobs, key=lambda job: (len(_ancestors(job, makers)), job.rule, _numbers_apart(job.label)))
     first: dict[tuple[str, str], list[Job]] = {}
     follows: dict[tuple[str, str], list[Job]] = {}
     for job in jobs:
@@ -68,7 +70,7 @@ def _named(jobs: Iterable[Job]) -> str:
         rules.setdefault(job.rule, []).append(job.label)
     names = []
     for rule, labels in rules.items():
-        labels.sort(key=_numbers_apart)  # Snakemake lists jobs in an order that differs from call to call
+        labels.sort(key=_numbers_apart)
         more = f" (and {len(labels) - AT_MOST} more)" if len(labels) > AT_MOST else ""
         names.append(f"{rule} {', '.join(labels[:AT_MOST])}".rstrip() + more)
     return "; ".join(names)
