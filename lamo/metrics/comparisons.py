@@ -19,6 +19,7 @@ from lamo.errors import LamoError
 from lamo.metrics.catalogue import metric as metric_of
 from lamo.metrics.config import EVERY_LEARNED, split_comparison
 from lamo.metrics.distribution import pseudo_values
+from lamo.metrics.long_form import without_forks
 from lamo.metrics.rows import is_learned, row_label
 from lamo.statistics.intervals import ClipBootstrap, Interval, LeftOut
 
@@ -61,7 +62,7 @@ class Scored:
 
     def __init__(self, values: pa.Table, replicates: pa.Table, horizon_s: float, every_window: bool = False) -> None:
         if not every_window:
-            values = values.filter(pc.invert(pc.fill_null(values["at_fork"], False)))
+            values = without_forks(values)
         self._frame, self._replicates = _at(values, horizon_s), _at(replicates, horizon_s)
         if self._frame.empty:
             raise LamoError(f"metrics: found no scores at {horizon_s:g} s; run the scoring again")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from lamo.metrics.rows import rows_in_order
 from lamo.metrics.scored import ScoredSet
@@ -116,6 +117,11 @@ def pixel_table(one: ScoredSet, windows: Sequence[Window], rate_hz: float) -> pa
         columns["horizon_s"] = np.round((step + 1) / rate_hz, 6)
         tables.append(pa.table({name: columns[name] for name in _LONG.names}, schema=_LONG))
     return pa.concat_tables(tables)
+
+
+def without_forks(values: pa.Table) -> pa.Table:
+    """The long form without windows that were chosen at a fork, which count in no mean over a run."""
+    return values.filter(pc.invert(pc.fill_null(values["at_fork"], False)))
 
 
 def distance_table(rows: list[dict[str, Any]], rate_hz: float) -> pa.Table:

@@ -16,7 +16,7 @@ from lamo.dataset.world_drives import ForkLabels
 from lamo.errors import LamoError
 from lamo.images import blur_frames
 from lamo.metrics.rows import row_label, rows_in_order
-from lamo.rollout.fork_windows import SHORTLY_S
+from lamo.rollout.fork_windows import comes_shortly
 from lamo.rollout.ideal_futures import Branching
 from lamo.statistics.intervals import ClipBootstrap, Interval
 from lamo.stores.rollouts import Rollouts, Window
@@ -79,7 +79,7 @@ def find_forks(windows: Sequence[Window], branching: Branching, labels: ForkLabe
         kind, wait, way = str(ahead.kind[0]), float(ahead.wait_s[0]), str(ahead.way[0])
         after = np.arange(1, branching.steps + 1) / rate - wait
         steps = np.flatnonzero((after >= SHOWS_S[0] - 1e-6) & (after <= SHOWS_S[1] + 1e-6))
-        if not SHORTLY_S[0] - 1e-6 <= wait <= SHORTLY_S[1] + 1e-6 or not len(steps):
+        if not comes_shortly(ahead.wait_s)[0] or not len(steps):
             continue
         present = branching.source_frames(window)[0]
         drives = branching.futures(window, REFERENCES, FIRST)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lamo.errors import LamoError
+from lamo.metrics.long_form import without_forks
 from lamo.rollout.control_names import ORACLE
 from lamo.statistics.intervals import ClipBootstrap, Interval
 
@@ -38,9 +39,9 @@ class MotionCheck:
 def motion_checks(values: pa.Table, horizons_s: Sequence[float], resamples: int) -> list[MotionCheck]:
     """The checks at each horizon, from the long form of single values. Raises `LamoError` if a control is missing."""
     wanted = pc.is_in(values["method"], pa.array([ORACLE, SHUFFLED, BLURRED]))
-    frame = values.filter(wanted).to_pandas()
-    # A distance belongs to no window; windows that were chosen at a fork count in no mean over the run.
-    frame = frame[frame["clip"].notna() & (frame["at_fork"] != True)]  # noqa: E712
+    frame = without_forks(values.filter(wanted)).to_pandas()
+    # A distance belongs to no window.
+    frame = frame[frame["clip"].notna()]
     checks = []
     for horizon in horizons_s:
         rows = frame[np.isclose(frame["horizon_s"], horizon)]

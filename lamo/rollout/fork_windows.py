@@ -33,7 +33,7 @@ def rollout_windows(
         starts = np.arange(max(0, lengths[clip] - length + 1))
         times = (starts + history) / rate_hz
         wait = labels.ahead(clip, times).wait_s
-        near = (wait >= SHORTLY_S[0] - 1e-6) & (wait <= SHORTLY_S[1] + 1e-6)
+        near = comes_shortly(wait)
         # Windows of one fork have its instant in common, up to the time of a source frame.
         last = np.flatnonzero(np.diff((times + wait)[near]) > 0.5) + 1
         chosen: list[Window] = []
@@ -46,12 +46,15 @@ def rollout_windows(
     return sorted(found, key=lambda window: (window.clip_id, window.start))
 
 
+def comes_shortly(wait_s: np.ndarray) -> np.ndarray:
+    """Whether a fork comes within `SHORTLY_S`, from the times until it [s]; False where none comes (NaN)."""
+    return (wait_s >= SHORTLY_S[0] - 1e-6) & (wait_s <= SHORTLY_S[1] + 1e-6)
+
+
 def groups_of(windows: Sequence[Window], history: int, rate_hz: float, labels: ForkLabels) -> list[str]:
     """The group of each window: the kind of the fork that it starts shortly before, or `ELSEWHERE`."""
     groups = []
     for window in windows:
         ahead = labels.ahead(window.clip_id, np.array([(window.start + history) / rate_hz]))
-        wait = float(ahead.wait_s[0])
-        near = SHORTLY_S[0] - 1e-6 <= wait <= SHORTLY_S[1] + 1e-6
-        groups.append(str(ahead.kind[0]) if near else ELSEWHERE)
+        groups.append(str(ahead.kind[0]) if comes_shortly(ahead.wait_s)[0] else ELSEWHERE)
     return groups

@@ -5,7 +5,6 @@ better than a future that did not happen.) They pass through nothing that is lea
 of videos are, but without the loss of the video's encoding, which the truth has gone through.
 """
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,8 +22,6 @@ from lamo.video.orientation import Orientation
 from lamo.video.pictures import Converter
 from lamo.world.render import render
 from lamo.world.simulation import Drive, WorldConfig, clip_of, clip_seed, futures
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
