@@ -1,12 +1,11 @@
 """Tables of groups of windows as CSV and Markdown."""
 
-import math
 from collections.abc import Sequence
 
 from lamo.metrics.catalogue import in_order, metric
 from lamo.metrics.groups import GroupMean
 from lamo.metrics.rows import readable
-from lamo.report.table import counted, csv_table, decimal_text, markdown_table, number_text
+from lamo.report.table import counted, csv_table, markdown_table, number_text, with_half
 
 COLUMNS = ("group", "row", "horizon_s", "metric", "mean", "ci_low", "ci_high", "n_windows", "n_clips")
 
@@ -49,6 +48,4 @@ def _text(one: GroupMean, column: Sequence[GroupMean]) -> str:
     """A cell, "23.41 ±0.21", with the decimals of its column."""
     values = [other.interval.mean for other in column if other.metric == one.metric]
     decimals = metric(one.metric).decimals_for(values)
-    half = (one.interval.high - one.interval.low) / 2
-    value = decimal_text(one.interval.mean, decimals)
-    return f"{value} ±{half:.{decimals}f}" if math.isfinite(half) else value
+    return with_half(one.interval.mean, one.interval.half, decimals)

@@ -1,11 +1,10 @@
 """Tables of the ways that futures take at forks, as CSV and Markdown."""
 
-import math
 from collections.abc import Sequence
 
 from lamo.metrics.modes import REFERENCES, SHOWS_S, Mode
 from lamo.metrics.rows import readable
-from lamo.report.table import counted, csv_table, decimal_text, markdown_table, number_text
+from lamo.report.table import counted, csv_table, markdown_table, number_text, with_half
 
 COLUMNS = ("fork", "row", "measure", "mean", "ci_low", "ci_high", "n_windows", "n_clips", "n_samples")
 
@@ -29,8 +28,8 @@ def modes_markdown(found: Sequence[Mode], run: str) -> str:
         measures = list(dict.fromkeys(one.measure for one in cells))
         rows = []
         for label in dict.fromkeys(one.label for one in cells):
-            of_row = {one.measure: one for one in cells if one.label == label}
-            rows.append([readable(label), *(_text(of_row[name]) for name in measures)])
+            of_row = {one.measure: one.interval for one in cells if one.label == label}
+            rows.append([readable(label), *(with_half(of_row[name].mean, of_row[name].half, 2) for name in measures)])
         size = f"{kind}, {counted(cells[0].windows, 'window')} of {counted(cells[0].clips, 'clip')}"
         lines += [*markdown_table([size, *measures], rows), ""]
     samples = max(one.samples for one in found)
@@ -43,10 +42,3 @@ def modes_markdown(found: Sequence[Mode], run: str) -> str:
         "blurred. ± is half the 95 % interval over clips and training seeds."
     )
     return "\n".join([*lines, caption, ""])
-
-
-def _text(one: Mode) -> str:
-    """A cell, "0.31 ±0.05"."""
-    half = (one.interval.high - one.interval.low) / 2
-    value = decimal_text(one.interval.mean, 2)
-    return f"{value} ±{half:.2f}" if math.isfinite(half) else value

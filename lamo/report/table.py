@@ -29,6 +29,12 @@ def decimal_text(value: float, decimals: int, sign: str = "") -> str:
     return f"{value:{sign}.{decimals}f}" if math.isfinite(value) else ABSENT
 
 
+def with_half(value: float, half: float, decimals: int, joint: str = " ±") -> str:
+    """A number and half the width of its interval, "23.41 ±0.21"; the number alone if there is no interval."""
+    text = decimal_text(value, decimals)
+    return f"{text}{joint}{half:.{decimals}f}" if math.isfinite(half) else text
+
+
 def counted(count: int, noun: str) -> str:
     """ "3 windows" """
     return f"{count} {noun}{'' if count == 1 else 's'}"

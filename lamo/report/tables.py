@@ -24,6 +24,7 @@ from lamo.report.table import (
     markdown_table,
     number_text,
     text_table,
+    with_half,
 )
 from lamo.statistics.intervals import Interval
 
@@ -59,8 +60,7 @@ class Grid:
     def text(self, cell: Cell, column: int, joint: str = " ±") -> str:
         """A cell as text, "23.41 ±0.21"; the interval is left out if there is none."""
         decimals = self.metrics[column].decimals_for([horizon[column].mean for row in self.cells for horizon in row])
-        value = decimal_text(cell.mean, decimals)
-        return f"{value}{joint}{cell.half:.{decimals}f}" if math.isfinite(cell.half) else value
+        return with_half(cell.mean, cell.half, decimals, joint)
 
     def blocks(self, joint: str = " ±") -> Iterator[tuple[float, list[list[str]]]]:
         """Each horizon in s with its rows: label and cells as text."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -25,10 +26,12 @@ def likelihood(
     clips: ClipFrames,
     windows: Sequence[Window],
     plan: Plan,
+    at: Sequence[int],
 ) -> Likelihood | None:
-    """-log p of the true motion tokens (or the true state) of each step of each window, given the true past.
+    """-log p of the true motion tokens (or the true state) of the steps `at` of each window, given the true past.
 
-    None if the sampler has no density, as one without chance, or if it is not known.
+    Steps are counted from 1; the others are NaN, since the density of a flow costs as much as dozens of samples. None
+    if the sampler has no density, as one without chance, or if it is not known.
 
     Raises:
         LamoError: some densities are not finite, others are.
@@ -36,7 +39,7 @@ def likelihood(
     parts = []
     for begin in range(0, len(windows), plan.batch):
         scene = Scene(models, clips, windows[begin : begin + plan.batch], plan.history, plan.steps)
-        parts.append(torch.stack([_nll(scene, step, predictor, sampler, plan) for step in range(plan.steps)], dim=1))
+        parts.append(torch.stack([_nll(scene, step - 1, predictor, sampler, plan) for step in at], dim=1))
     nll = torch.cat(parts)
     if bool(nll.isnan().all()):
         return None
@@ -47,7 +50,9 @@ def likelihood(
             f"{sampler.label}: the likelihood of the window at frame {window.start} of clip {window.clip_id} is not "
             "finite; train the predictor longer or at a lower learning rate"
         )
-    return Likelihood(predictor.predicts, nll.cpu().numpy())
+    every = np.full((len(windows), plan.steps), np.nan, np.float32)
+    every[:, np.asarray(at) - 1] = nll.cpu().numpy()
+    return Likelihood(predictor.predicts, every)
 
 
 def _nll(scene: Scene, step: int, predictor: Predictor, sampler: Sampler, plan: Plan) -> Tensor:

@@ -24,6 +24,11 @@ class Interval:
     low: float
     high: float
 
+    @property
+    def half(self) -> float:
+        """Half the width."""
+        return (self.high - self.low) / 2
+
 
 @dataclass(frozen=True)
 class Replicates:

@@ -37,7 +37,7 @@ class Likelihood:
     """How likely a method held what came next.
 
     `nll` float32 [W, T]: -log p of the true motion tokens that lead to a step, or of its true state, given the true
-    past, in nats per value; `of` says which of the two.
+    past, in nats per value; NaN where it was not computed. `of` says which of the two.
     """
 
     of: Literal["motion", "state"]
@@ -117,10 +117,14 @@ def _read_numbers(store: Path, group: zarr.Group, name: str) -> np.ndarray:
     if name not in group:
         raise LamoError(f"{store}: found no array {name}, expected {', '.join(LATENT)}; {_OLDER}")
     values = read_column(group, name)
-    finite = np.isfinite(values)
-    if finite.any() and not finite.all():
+    # A likelihood is known at some steps, of all windows; all else at every step or, without latent states, at none.
+    parts = values.T if name.startswith(NLL) else values[None]
+    finite = [np.isfinite(part).mean() for part in parts]
+    if any(0 < share < 1 for share in finite):
+        missing = (~np.isfinite(values)).sum()
         raise LamoError(
-            f"{store}/{name}: found {(~finite).sum()} of {values.size} numbers that are not finite, expected all or "
-            "none (methods without latent states or densities); the rollout diverged, run stage 06 again"
+            f"{store}/{name}: found {missing} of {values.size} numbers that are not finite, expected all or none "
+            "(methods without latent states), of likelihoods all or none of a step; the rollout diverged, run stage 06 "
+            "again"
         )
     return values

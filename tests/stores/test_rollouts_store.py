@@ -92,3 +92,14 @@ def test_likelihoods_come_back_with_what_they_are_of(tmp_path, of):
     if back:
         assert back.of == of
         np.testing.assert_array_equal(back.nll, nll)
+
+
+def test_a_likelihood_is_known_of_all_windows_of_a_step_or_of_none(tmp_path):
+    where = tmp_path / "gmm.zarr", tmp_path / "gmm.manifest.json"
+    nll = np.array([[0.5, np.nan, 1.0], [2.0, np.nan, 3.0]], np.float32)
+    write_rollouts(*where, replace(made(2, 0), likelihood=Likelihood("motion", nll)))
+    np.testing.assert_array_equal(read_rollouts(*where).likelihood.nll, nll)
+    nll[1, 0] = np.nan
+    write_rollouts(*where, replace(made(2, 0), likelihood=Likelihood("motion", nll)))
+    with pytest.raises(LamoError, match=r"gmm\.zarr/nll_motion: found 3 of 6 numbers that are not finite"):
+        read_rollouts(*where)

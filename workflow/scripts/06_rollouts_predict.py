@@ -19,8 +19,8 @@ from lamo.training.device import pick_device
 
 def main(files, output, params, entry, label):
     config, device = RolloutsConfig.model_validate(params.rollouts), pick_device()
-    steps = max(config.horizon_steps(params.rate_hz))
-    plan = Plan(params.history, steps, config.samples, config.batch, config.seed, config.mixed_precision)
+    horizons = config.horizon_steps(params.rate_hz)
+    plan = Plan(params.history, max(horizons), config.samples, config.batch, config.seed, config.mixed_precision)
     clips = ClipFrames(open_frames(files.frames, files.manifests))
     lengths, labels = clips.lengths(), ForkLabels.read(files.forks)
     windows = rollout_windows(lengths, config, params.rate_hz, params.history, labels)
@@ -31,7 +31,7 @@ def main(files, output, params, entry, label):
     predictor = load_predictor(folder).to(device)
     sampler = load_sampler(folder, entry, label)
     rollouts = roll_out(models, predictor, sampler, clips, windows, plan)
-    nll = likelihood(models, predictor, sampler, clips, windows, plan)
+    nll = likelihood(models, predictor, sampler, clips, windows, plan, horizons)
     write_rollouts(output.store, output.manifest, replace(rollouts, likelihood=nll))
     single = roll_out(models, predictor, sampler, clips, many, replace(plan, samples=1))
     write_rollouts(output.single, output.single_manifest, single)

@@ -46,6 +46,11 @@ class Sizes:
         return 2 * (shape.patches * shape.state_width + shape.slots * shape.motion_width)
 
     @property
+    def horizon_steps(self) -> tuple[int, ...]:
+        """Steps of the rollouts that the tables show, counted from 1."""
+        return self.config.rollouts.horizon_steps(self.config.frames.rate_hz)
+
+    @property
     def statistics(self) -> Statistics:
         """Statistics that change nothing, in place of those of stage 03."""
         shape = self.geometry

@@ -38,11 +38,11 @@ def predictor_calls(sizes: Sizes, entry: str, label: str, samples: int) -> Calls
 
 
 def likelihood_calls(sizes: Sizes, entry: str, label: str) -> Calls:
-    """Of the likelihood of what came next under what that sampler draws from."""
+    """Of the likelihood at the horizons of what came next, under what that sampler draws from."""
 
     def work(models: "_Models", clips: ClipFrames) -> object:
-        sampler = sizes.sampler(entry, label)
-        return likelihood(models.frozen, models.predictor(entry), sampler, clips, WINDOWS, sizes.plan)
+        sampler, at = sizes.sampler(entry, label), sizes.horizon_steps
+        return likelihood(models.frozen, models.predictor(entry), sampler, clips, WINDOWS, sizes.plan, at)
 
     return _counted(sizes, sizes.plan, work)
 

@@ -102,7 +102,8 @@ def test_a_rollout_is_counted_as_it_runs(sizes, entry, label, workload):
         for plan in (sizes.plan, replace(sizes.plan, samples=1))
     )
     work = workload.of("rollouts_predict", {"predictor": entry, "sampler": label, "seed": "0"})
-    density = counted(lambda: likelihood(models, predictor, sampler, _Blank(sizes), WINDOWS, sizes.plan))
+    at = sizes.horizon_steps
+    density = counted(lambda: likelihood(models, predictor, sampler, _Blank(sizes), WINDOWS, sizes.plan, at))
     expected = (workload.windows * (several + density) + workload.single_windows * single) / len(WINDOWS)
     assert work.operations == pytest.approx(expected)
 
@@ -123,8 +124,8 @@ def test_calls_by_hand(sizes):
     assert predictor_calls(sizes, "flow", "flow-4", 2) == {
         "encode": 12, "inverse": 3, "sample": 16, "advance": 16, "decode": 16
     }  # fmt: skip
-    # A density for each step, of the motion tokens between all frames.
-    assert likelihood_calls(sizes, "flow", "flow-4") == {"encode": 12, "inverse": 3 + 8, "density": 8}
+    # Densities of the steps 1, 3 and 8, which read the tokens 0 to 3, 2 to 5 and 7 to 10.
+    assert likelihood_calls(sizes, "flow", "flow-4") == {"encode": 12, "inverse": 10, "density": 3}
     assert "advance" not in predictor_calls(sizes, "state", "state-2", 2)
     calls = control_calls(sizes)
     # Of seven controls five decode and three advance.
