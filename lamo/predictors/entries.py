@@ -54,7 +54,8 @@ class Entry(Section):
         min_length=1,
         description="ways to sample it, each a row of the table. Flows: N or N-heun (N integration steps); mixtures: "
         "sample, mean; with a linear guess also guess (the guess alone) and linear (the guess and its residual's "
-        "Gaussian)",
+        "Gaussian). Behind one that draws, if the guess is whitened, -detailP: what it draws in the directions of "
+        "detail is scaled to P percent, 0 to 99",
     )
 
 
@@ -184,6 +185,8 @@ class PredictorsConfig(Section):
                     f"samplers: found {sampler!r} with guess 'none'; expected guess: linear or whitened, or no such "
                     "sampler"
                 )
+            if found.detail != 1 and guess != "whitened":
+                yield f"samplers: found {sampler!r} with guess {guess!r}, expected guess: whitened, or no such sampler"
 
     def of(self, name: str) -> PredictorConfig:
         """The part that the predictor of entry `name` depends on, so that another entry's change retrains only that."""

@@ -75,14 +75,14 @@ class HeadPredictor(Predictor):
         if isinstance(sampler, GuessSampler):
             linear = self._linear_of(sampler)
             past = self.past(context)
-            return linear(past) if sampler.deterministic else linear.sample(past, generator)
+            return linear(past) if sampler.deterministic else linear.sample(past, generator, sampler.detail)
         left = self.head.sample(self.backbone(context), sampler, generator)
         if self.whitening:
-            left = self.whitening.colour(left)
+            left = self.whitening.colour(left, sampler.detail)
         return left + self.guess(context)
 
     def log_density(self, context: Context, target: Tensor, sampler: Sampler, generator: Randomness) -> Tensor:
-        if sampler.deterministic:
+        if sampler.deterministic or sampler.detail != 1:
             return super().log_density(context, target, sampler, generator)
         if isinstance(sampler, GuessSampler):
             return self._linear_of(sampler).log_density(self.past(context), target)

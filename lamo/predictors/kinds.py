@@ -18,7 +18,7 @@ from pydantic import Field, SerializeAsAny, model_validator
 from lamo.errors import LamoError
 from lamo.lazy import import_named
 from lamo.predictors.config import BackboneConfig, GuessConfig, KindConfig
-from lamo.predictors.sampler import GuessSampler, Sampler, row_label
+from lamo.predictors.sampler import GuessSampler, Sampler, row_label, split_detail
 from lamo.section import Section
 
 if TYPE_CHECKING:  # with torch, which reading a configuration must not wait for
@@ -82,11 +82,14 @@ class Kind:
         Raises:
             LamoError: this kind does not know the name.
         """
-        found = (GuessSampler.parse(name) if self.guesses else None) or self.sampler(name)
+        bare, detail = split_detail(name) if self.guesses else (name, 1.0)
+        found = (GuessSampler.parse(bare) if self.guesses else None) or self.sampler(bare)
         if found is None:
             more = ", guess or linear" if self.guesses else ""
             raise LamoError(f"found {name!r}, expected a sampler of kind {self.name}: {self.samplers}{more}")
-        return replace(found, label=row_label(entry, name)) if entry else found
+        if found.deterministic and detail != 1:
+            raise LamoError(f"found {name!r}, expected {bare!r}: it draws nothing whose detail could be scaled")
+        return replace(found, name=name, label=row_label(entry, name) if entry else name, detail=detail)
 
 
 def built_in_kinds() -> list[str]:

@@ -93,10 +93,10 @@ class LinearGuess(nn.Module):
             guess = guess @ self.basis.T
         return guess.view(len(past), *past.shape[2:])
 
-    def sample(self, past: Tensor, generator: Randomness) -> Tensor:
-        """The guess and a draw of what it leaves, N(0, Sigma)."""
+    def sample(self, past: Tensor, generator: Randomness, detail: float = 1.0) -> Tensor:
+        """The guess and a draw of what it leaves, N(0, Sigma); its detail scaled by `detail`."""
         guess = self(past)
-        return guess + self.residual.colour(normal(tuple(guess.shape), generator, past))
+        return guess + self.residual.colour(normal(tuple(guess.shape), generator, past), detail)
 
     def log_density(self, past: Tensor, target: Tensor) -> Tensor:
         """log N(target; guess, Sigma) in nats, [B]."""

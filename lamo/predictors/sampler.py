@@ -1,9 +1,11 @@
 """How trained predictors are sampled, and the names of the rows that this makes.
 
 In the configuration a sampler stands in its predictor's entry by its bare name: 20, mean, guess. The label of its row
-in tables, comparisons and file names is that name behind the entry's: flow-20, gmm-mean.
+in tables, comparisons and file names is that name behind the entry's: flow-20, gmm-mean. Any that draws from a whitened
+head or its linear model can end in -detailP, which scales what it draws in the directions of detail to P percent.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,12 +24,14 @@ class Sampler:
         label: of the row, e.g. flow-20; the name where no entry is known.
         deterministic: whether all samples of one context are the same.
         evaluations: of the head for one sample.
+        detail: factor on what is drawn in the whitened directions of detail (`Whitening.colour`).
     """
 
     name: str
     label: str = ""
     deterministic: bool = False
     evaluations: int = 1
+    detail: float = 1.0
 
     def __post_init__(self) -> None:
         if not self.label:
@@ -50,6 +54,12 @@ class GuessSampler(Sampler):
         if name == "guess":
             return cls(name="guess", deterministic=True)
         return cls(name="linear") if name == "linear" else None
+
+
+def split_detail(name: str) -> tuple[str, float]:
+    """A sampler's name without its ending "-detailP", and the share that P percent are; 1 if there is none."""
+    match = re.fullmatch(r"(.+)-detail(0|[1-9][0-9]?)", name)
+    return (match[1], int(match[2]) / 100) if match else (name, 1.0)
 
 
 def row_label(entry: str, sampler: str) -> str:

@@ -124,6 +124,12 @@ def test_rows_are_in_the_order_of_the_entries_and_called_after_them():
             {"gmm": {"samplers": ["linear"], "guess": "none"}},
             "found 'linear' with guess 'none'; expected guess",
         ),
+        ({"gmm": {"samplers": ["mean-detail50"]}}, "found 'mean-detail50', expected 'mean': it draws nothing"),
+        ({"flow": {"samplers": ["4-detail100"]}}, "found '4-detail100', expected a sampler of kind flow"),
+        (
+            {"flow": {"samplers": ["4-detail40"], "guess": "linear"}},
+            "found '4-detail40' with guess 'linear', expected guess: whitened",
+        ),
         ({"flow": {"history": 0}}, "predictors.entries.flow.guess: found 'whitened' with a history of 0"),
         ({"gmm": {"log_sigma_min": 2.0}}, "unknown key predictors.entries.gmm.log_sigma_min; it is a constant"),
         ({"gmm": {"components": 65}}, "predictors.entries.gmm.components: found 65, expected less than or equal to 64"),

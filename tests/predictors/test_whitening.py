@@ -13,7 +13,7 @@ from lamo.predictors.build import build_predictor
 from lamo.predictors.flow.head import FlowHead
 from lamo.predictors.gmm.head import GmmHead
 from lamo.predictors.interface import Context
-from lamo.predictors.whitening import FLOOR, Whitening
+from lamo.predictors.whitening import COMMON, FLOOR, Whitening
 
 VALUES = 12
 
@@ -165,3 +165,41 @@ def test_densities_are_those_of_the_target_in_any_coordinates(name, guess, confi
     torch.testing.assert_close(found, expected, atol=1e-2, rtol=1e-4)
     nothing = predictor.log_density(context, target, sampler(f"{name}-guess"), torch.Generator())
     assert nothing.isnan().all()
+
+
+@given(rank=st.sampled_from([5, VALUES]), seed=st.integers(0, 50), detail=st.sampled_from([0.0, 0.4]))
+@settings(max_examples=30)
+def test_detail_is_all_but_the_fewest_directions_that_hold_the_common_part_of_the_variance(rank, seed, detail):
+    whitening, sigma = fitted(rank, seed)
+    common = whitening.common()
+    torch.testing.assert_close(common.T @ common, torch.eye(common.shape[1]), atol=1e-5, rtol=0)
+    held = whitening.colour(common.T.reshape(-1, 3, 4)).square().sum((1, 2)) / sigma.trace()
+    assert common.shape[1] == rank or float(held.sum()) > COMMON - 1e-4
+    assert float(held[:-1].sum()) < COMMON + 1e-4
+    white = torch.randn(4, 3, 4, generator=torch.Generator().manual_seed(seed))
+    kept = (white.flatten(1) @ common @ common.T).view(white.shape)
+    torch.testing.assert_close(whitening.colour(kept, detail), whitening.colour(kept), atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        whitening.colour(white - kept, detail), detail * whitening.colour(white - kept), atol=1e-4, rtol=0
+    )
+
+
+@pytest.mark.parametrize("label", ["flow-4-detail40", "gmm-sample-detail0", "gmm-linear-detail40", "state-4-detail0"])
+def test_a_sample_with_less_detail_is_nearer_to_the_guess_and_has_no_density(label, config, geometry):
+    predictor = build_predictor(changed(config, label.partition("-")[0], guess="whitened"), geometry).eval()
+    predictor.requires_grad_(False)
+    torch.nn.init.orthogonal_(predictor.linear.basis)
+    values = len(predictor.linear.basis)
+    predictor.linear.residual.fit(predictor.linear.basis, torch.rand(values).diag(), torch.zeros(values))
+    context = Context(torch.randn(9, 3, 2, 3, 4), torch.randn(9, 4, 6, 5))
+    less = sampler(label)
+    left = predictor.sample(context, less, torch.Generator().manual_seed(1)) - predictor.guess(context)
+    white = predictor.linear.residual.whiten(left).flatten(1)
+    common = predictor.linear.residual.common()
+    detail = white - white @ common @ common.T
+    assert 0 < common.shape[1] < values / 2
+    # Unit variance in all directions, but for the factor.
+    assert abs(detail.square().sum() / (9 * (values - common.shape[1])) - less.detail**2) < 0.05
+    assert (white @ common).square().mean() > 0.5
+    target = torch.randn_like(left)
+    assert predictor.log_density(context, target, less, torch.Generator()).isnan().all()

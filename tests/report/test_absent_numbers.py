@@ -20,6 +20,7 @@ from lamo.metrics.long_form import Scores
 from lamo.metrics.motion_check import BLURRED, SHUFFLED, motion_checks
 from lamo.report.comparisons_table import comparisons_csv, comparisons_markdown, comparisons_text
 from lamo.report.figures import metric_curves
+from lamo.report.looks_figure import looks_figure
 from lamo.report.tables import (
     check_text,
     make_grid,
@@ -216,6 +217,7 @@ def test_a_run_that_can_measure_little_has_all_tables_and_figures(run, tmp_path,
         for name, text in texts(shown).items():
             assert not NUMBERLESS.search(text), (name, text)
     metric_curves(tmp_path / "metrics.png", shown.summary)
+    looks_figure(tmp_path / "looks.png", shown.summary)
     assert Image.open(tmp_path / "metrics.png").width > 300
     if kind == "one window":
         rows = list(csv.DictReader(io.StringIO(table_csv(shown.summary, HORIZONS))))
@@ -231,6 +233,7 @@ def test_a_run_that_can_measure_little_has_all_tables_and_figures(run, tmp_path,
 def test_metrics_against_time_are_drawn_whatever_is_absent(whole, tmp_path, data):
     summary = data.draw(withouts(whole)).of(whole).summary
     metric_curves(tmp_path / "metrics.png", summary)
+    looks_figure(tmp_path / "looks.png", summary)
     assert Image.open(tmp_path / "metrics.png").width > 300
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 from lamo.drawing import enlarge
 from lamo.errors import LamoError
 from lamo.report.figures import loss_curves, metric_curves
+from lamo.report.looks_figure import looks_figure
 from lamo.report.sheet import choose_windows, contact_sheet
 from lamo.report.style import COLOURS, line_styles
 from lamo.report.videos import rollout_video
@@ -104,6 +105,19 @@ def test_curves_are_drawn(scores, tmp_path):
         colour = [int(shown[i : i + 2], 16) for i in (1, 3, 5)]
         assert (picture == colour).all(axis=-1).sum() > 100
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_looks_against_coverage_has_a_point_for_each_row_that_has_both(scores, tmp_path, monkeypatch):
+    summary = scores.summary
+    looks_figure(tmp_path / "none.png", summary)  # no ImageNet features among those of this run
+    monkeypatch.setattr("lamo.report.looks_figure.LOOKS", "kid_grid")
+    for name in ("a.png", "b.png"):
+        looks_figure(tmp_path / name, summary)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    for name, found in (("a.png", True), ("none.png", False)):
+        picture = np.asarray(Image.open(tmp_path / name).convert("RGB"))
+        colour = [int(COLOURS[0][i : i + 2], 16) for i in (1, 3, 5)]
+        assert ((abs(picture.astype(int) - colour).max(axis=-1) < 30).sum() > 20) == found
 
 
 def test_methods_look_different():

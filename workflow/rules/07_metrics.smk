@@ -177,6 +177,7 @@ rule metrics_figures:
         predictors=trained("log.parquet"),
     output:
         metrics=report("<metrics>/figures/metrics.png", category="Metrics against time", caption="../report/curves.rst"),
+        looks=report("<metrics>/figures/looks.png", category="Metrics against time", caption="../report/looks.rst"),
         midway=(
             []
             if CHECKPOINT

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 from lamo.jobs.job import job
 from lamo.report.figures import loss_curves, metric_curves
 from lamo.report.learning_curve import learning_curve
+from lamo.report.looks_figure import looks_figure
 
 
 def filled(logs):
@@ -14,7 +15,9 @@ def filled(logs):
 
 
 def main(files, output):
-    metric_curves(output.metrics, pq.read_table(files.summary))
+    summary = pq.read_table(files.summary)
+    metric_curves(output.metrics, summary)
+    looks_figure(output.looks, summary)
     if files.midway:
         learning_curve(output.learning_curve, files.midway[0])
         loss_curves(output.midway, filled(dict(zip(("dynamics", "pretraining"), files.midway, strict=True))))

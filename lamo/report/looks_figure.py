@@ -1,0 +1,51 @@
+"""Looks against coverage: what rows of several samples trade, how natural a frame looks for how much it covers."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from lamo.metrics.catalogue import metric
+from lamo.metrics.long_form import with_nan
+from lamo.metrics.rows import is_learned, row_label
+from lamo.report.figures import panels, save
+from lamo.report.style import figure_label, line_styles, say_absent
+
+LOOKS, COVERAGE = "kid_imagenet", "coverage_oracle"
+
+
+def looks_figure(path: str | Path, summary: pa.Table) -> None:
+    """Write a PNG with a point for each learned row of a summary that has several samples, at the longest horizon.
+
+    Across: coverage of the oracle's frames, with a line where it is right. Up: distance of frames from true ones in
+    ImageNet features, lower is better. Bars are 95 % intervals.
+    """
+    rows = [row for row in with_nan(summary) if row["metric"] in (LOOKS, COVERAGE)]
+    last = max((row["horizon_s"] for row in rows), default=np.nan)
+    found = {(row["method"], row["sampler"], row["metric"]): row for row in rows if row["horizon_s"] == last}
+    keys = [key for key in dict.fromkeys(key[:2] for key in found) if is_learned(key[1]) and _known(found, key)]
+    styles = line_styles(list(dict.fromkeys((row["method"], row["sampler"]) for row in with_nan(summary))))
+    figure, (axis,), _ = panels(1, columns=1, width=6.4, height=4.4)
+    for key in keys:
+        across, up = found[*key, COVERAGE], found[*key, LOOKS]
+        style = styles[key]
+        bars = [np.abs([[one["ci_low"] - one["mean"]], [one["ci_high"] - one["mean"]]]) for one in (across, up)]
+        axis.errorbar(
+            across["mean"], up["mean"], bars[1], bars[0], color=style.colour, marker=style.marker, markersize=6,
+            elinewidth=0.8, alpha=0.9, linestyle="", label=figure_label(row_label(*key)),
+        )  # fmt: skip
+    if keys:
+        samples = found[*keys[0], COVERAGE]["n_samples"]
+        axis.axvline((samples - 1) / (samples + 1), color="#bbbbbb", linewidth=0.8, zorder=0)
+        axis.set_title(f"after {last:g} s", fontsize=10)
+        axis.legend(fontsize=8, frameon=False)
+    else:
+        say_absent(axis)
+    axis.set_xlabel("coverage of the oracle's frames (line: right)")
+    axis.set_ylabel(f"{metric(LOOKS).title}: distance from true frames", fontsize=9)
+    save(figure, path)
+
+
+def _known(found: dict[tuple[str, str, str], dict[str, float]], key: tuple[str, str]) -> bool:
+    both = (found.get((*key, name)) for name in (COVERAGE, LOOKS))
+    return all(one is not None and np.isfinite(one["mean"]) for one in both)
