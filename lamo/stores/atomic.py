@@ -13,6 +13,11 @@ from typing import Any
 from lamo.errors import LamoError
 
 
+# It cannot be read without being set.
+_UMASK = os.umask(0)
+os.umask(_UMASK)
+
+
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a temporary sibling of `path` to write to (a file or a directory); rename it to `path` on success.
@@ -20,7 +25,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     The content is synced to disk before the rename. If the body raises, the temporary is removed, and what was at
     `path` before stays as it was. The temporary's name has the machine and the process in it: a process that outlives a
     killed run cannot rename what the next run has half written. Temporaries of dead processes of this machine are
-    removed.
+    removed. A file may be read by whom the process lets read its files: safetensors writes for its owner alone.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,6 +37,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
     _remove(temporary)
     try:
         yield temporary
+        if temporary.is_file():
+            temporary.chmod(temporary.stat().st_mode | (0o666 & ~_UMASK))
         _sync(temporary)
         if path.is_dir():
             _remove(path)

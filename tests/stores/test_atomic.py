@@ -152,3 +152,14 @@ def test_a_writer_that_outlived_its_run_cannot_publish_anothers_half(tmp_path):
             temporary.write_text("whole")
     assert path.read_text() == "whole"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("umask", "expected"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
+def test_others_may_read_what_the_umask_lets_them_read(tmp_path, umask, expected):
+    code = (
+        f"import os; os.umask({umask})\n"
+        "import torch; from safetensors.torch import save_file; from lamo.stores.atomic import replacing\n"
+        f"with replacing({str(tmp_path / 'model.safetensors')!r}) as file: save_file({{'a': torch.ones(1)}}, file)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert (tmp_path / "model.safetensors").stat().st_mode & 0o777 == expected
