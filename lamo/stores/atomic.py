@@ -12,7 +12,6 @@ from typing import Any
 
 from lamo.errors import LamoError
 
-
 # It cannot be read without being set.
 _UMASK = os.umask(0)
 os.umask(_UMASK)
