@@ -138,8 +138,8 @@ _DECLARED = (
         about=_BEST,
     ),
     Metric(
-        "psnr_mean", "PSNR mean", better="higher", decimals=2, unit="dB", table="samples", of_samples=True,
-        about=_MEAN,
+        "psnr_mean", "PSNR mean", better="higher", decimals=2, unit="dB", table="samples", compare=True,
+        of_samples=True, about=_MEAN,
     ),
     Metric(
         "ssim_mean", "SSIM mean", better="higher", decimals=3, table="samples", of_samples=True,

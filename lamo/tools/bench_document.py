@@ -1,4 +1,4 @@
-"""`lamo docs bench`: the table and the picture of the benchmark in README.md, made from results/bench."""
+"""`lamo docs bench`: the table and the picture of README.md and the claims of docs/results.md, from results/bench."""
 
 import csv
 from pathlib import Path
@@ -10,9 +10,11 @@ from lamo.jobs.code_hash import ROOT
 from lamo.metrics.catalogue import metric as metric_of
 from lamo.metrics.rows import readable, row_label
 from lamo.report.table import markdown_table
+from lamo.tools.claims import claims_table
 from lamo.tools.documents import replace_between
 
 DOCUMENT = ROOT / "README.md"
+CLAIMS_DOCUMENT = ROOT / "docs" / "results.md"
 RESULTS = ROOT / "results" / "bench"
 SCORES = RESULTS / "table.csv"
 PICTURE = ROOT / "docs" / "images" / "bench_rollout.png"
@@ -57,10 +59,11 @@ def picture() -> Image.Image:
 
 
 def write() -> None:
-    """Put the table into its document and cut the picture out again.
+    """Put the tables into their documents and cut the picture out again.
 
     Raises:
-        LamoError: the document has no place for the table.
+        LamoError: a document has no place for its table.
     """
     replace_between(DOCUMENT, "bench", table())
+    replace_between(CLAIMS_DOCUMENT, "claims", claims_table(RESULTS))
     picture().save(PICTURE, optimize=True)

@@ -1,8 +1,12 @@
 """README.md shows the table of results/bench as it is."""
 
 import csv
+import math
+
+import pytest
 
 from lamo.tools import bench_document as bench
+from lamo.tools.claims import Claim, Measured, claims_table, verdict
 
 README = bench.DOCUMENT.read_text(encoding="utf-8")
 
@@ -10,6 +14,49 @@ README = bench.DOCUMENT.read_text(encoding="utf-8")
 def test_the_table_is_that_of_the_results():
     written = README.partition("<!-- bench: begin -->\n")[2].partition("\n<!-- bench: end -->")[0]
     assert written == bench.table(), "run `make bench-science`"
+
+
+def test_the_claims_are_those_of_the_results():
+    text = bench.CLAIMS_DOCUMENT.read_text(encoding="utf-8")
+    written = text.partition("<!-- claims: begin -->\n")[2].partition("\n<!-- claims: end -->")[0]
+    assert written == claims_table(bench.RESULTS), "run `make bench-science`"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "found"),
+    [
+        (-0.09, -0.07, "holds"),
+        (-0.07, -0.05, "not told apart"),
+        (-0.05, 0.01, "does not hold"),
+        (float("nan"), float("nan"), "holds"),
+    ],
+)
+def test_a_claim_holds_if_its_whole_interval_lies_within_the_bounds(low, high, found):
+    claim = Claim("ahead by 6 %", "gmm", "gmm-linear", "energy_features", high=-0.06, relative=True)
+    mean = -0.08 if math.isnan(low) else (low + high) / 2
+    assert verdict(claim, Measured(2 * mean, 2 * low, 2 * high).over(2.0)) == found
+    between = Claim("as good", "flow-4", "flow-50", "energy_score", -0.01, 0.01, relative=True)
+    assert verdict(between, Measured(0.0, -0.009, 0.009)) == "holds"
+    assert verdict(between, Measured(0.0, -0.02, 0.009)) == "not told apart"
+    assert verdict(between, Measured(0.03, 0.02, 0.04)) == "does not hold"
+
+
+def test_claims_about_rows_that_are_not_there_are_left_out(tmp_path):
+    (tmp_path / "table.csv").write_text(
+        "method,sampler,horizon_s,metric,mean,ci_low,ci_high\noracle_motion,-,1.6,sharpness,0.91,0.90,0.92\n"
+        "oracle_motion,-,0.6,sharpness,0.5,0.4,0.6\n"
+    )
+    (tmp_path / "comparisons.csv").write_text(
+        "first,second,horizon_s,metric,first_mean,second_mean,difference,ci_low,ci_high\n"
+        "gmm,gmm-linear,1.6,energy_score,0.078,0.08,-0.002,-0.0024,-0.0016\n"
+        "gmm,gmm-linear,1.6,nll_motion,,,,,\n"
+    )
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in claims_table(tmp_path).splitlines()[2:]]
+    assert lines == [
+        ["the forward model stays sharp", "sharpness, oracle motion", "above 0.85", "0.91 ±0.01", "holds"],
+        ["gmm is ahead of the linear model by 2 %", "energy, gmm over gmm-linear", "below -2 %",
+         "-0.0020 ±0.0004, -2.5 %", "holds"],
+    ]  # fmt: skip
 
 
 def test_a_cell_is_the_mean_with_half_its_interval(tmp_path):
