@@ -187,7 +187,8 @@ _DECLARED = (
         of_samples=True,
         about="negative log-likelihood of the true motion tokens that lead to this step from the one before, given the "
         "true past, nats per normalised value; exact for mixtures and Gaussians, for flows that of their differential "
-        "equation whatever the number of steps, estimated without bias; n/a where a row has no density",
+        "equation whatever the number of steps, estimated without bias; n/a where a row has no density and at times "
+        "that rollouts.horizons_s does not name",
     ),
     Metric(
         "nll_state", "NLL of states", better="lower", decimals=3, unit="nats/value", table="samples", compare=True,

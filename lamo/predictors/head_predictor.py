@@ -76,6 +76,11 @@ class HeadPredictor(Predictor):
             linear = self._linear_of(sampler)
             past = self.past(context)
             return linear(past) if sampler.deterministic else linear.sample(past, generator, sampler.detail)
+        if sampler.detail != 1 and not self.whitening:
+            raise LamoError(
+                f"sampler {sampler.label}: found a predictor that is not whitened, expected guess: whitened in its "
+                "entry; or leave -detail out of the sampler's name"
+            )
         left = self.head.sample(self.backbone(context), sampler, generator)
         if self.whitening:
             left = self.whitening.colour(left, sampler.detail)

@@ -77,19 +77,25 @@ class Kind:
         yield from self.problems(settings, history, backbone)
 
     def parse(self, name: str, entry: str = "") -> Sampler:
-        """The sampler of that name, labelled as a row of `entry`.
+        """The sampler of that name, labelled as a row of `entry`; of kinds with a guess it can end in -detailP.
 
         Raises:
-            LamoError: this kind does not know the name.
+            LamoError: this kind does not know the name, or the sampler draws nothing whose detail could be scaled.
         """
-        bare, detail = split_detail(name) if self.guesses else (name, 1.0)
-        found = (GuessSampler.parse(bare) if self.guesses else None) or self.sampler(bare)
+        bare, detail = name, 1.0
+        found = self._known(name)
+        if found is None and self.guesses:
+            bare, detail = split_detail(name)
+            found = self._known(bare)
         if found is None:
-            more = ", guess or linear" if self.guesses else ""
+            more = ", guess or linear; behind one that draws -detailP, P from 0 to 99" if self.guesses else ""
             raise LamoError(f"found {name!r}, expected a sampler of kind {self.name}: {self.samplers}{more}")
         if found.deterministic and detail != 1:
             raise LamoError(f"found {name!r}, expected {bare!r}: it draws nothing whose detail could be scaled")
         return replace(found, name=name, label=row_label(entry, name) if entry else name, detail=detail)
+
+    def _known(self, name: str) -> Sampler | None:
+        return (GuessSampler.parse(name) if self.guesses else None) or self.sampler(name)
 
 
 def built_in_kinds() -> list[str]:

@@ -7,7 +7,6 @@ head or its linear model can end in -detailP, which scales what it draws in the 
 
 import re
 from dataclasses import dataclass
-from typing import Literal
 
 from lamo.errors import LamoError
 
@@ -24,7 +23,8 @@ class Sampler:
         label: of the row, e.g. flow-20; the name where no entry is known.
         deterministic: whether all samples of one context are the same.
         evaluations: of the head for one sample.
-        detail: factor on what is drawn in the whitened directions of detail (`Whitening.colour`).
+        detail: factor on what is drawn in the whitened directions of detail (`Whitening.colour`). Only samplers of
+            kinds with a guess can have another than 1; their predictors apply it, or raise `LamoError`.
     """
 
     name: str
@@ -45,7 +45,6 @@ class GuessSampler(Sampler):
     `guess` is the linear guess alone; `linear` adds a draw from the Gaussian of what the guess leaves.
     """
 
-    name: Literal["guess", "linear"]
     evaluations: int = 0
 
     @classmethod

@@ -14,7 +14,8 @@ class RolloutsConfig(Section):
     horizons_s: tuple[Annotated[float, Field(gt=0)], ...] = Field(
         (0.2, 0.6, 1.6),
         min_length=1,
-        description="horizons; s; the longest is rolled out (the table shows metrics.horizons_s); paper: 0.2, 0.6, 1.6",
+        description="horizons; s; the longest is rolled out, and likelihoods are computed at all of them (the table "
+        "shows metrics.horizons_s); paper: 0.2, 0.6, 1.6",
     )
     samples: int = Field(
         2,

@@ -12,7 +12,7 @@ from typing import Any
 
 from lamo.errors import LamoError
 
-# It cannot be read without being set.
+# Python reads it by setting it: done once, before there are threads.
 _UMASK = os.umask(0)
 os.umask(_UMASK)
 
@@ -36,8 +36,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
     _remove(temporary)
     try:
         yield temporary
-        if temporary.is_file():
-            temporary.chmod(temporary.stat().st_mode | (0o666 & ~_UMASK))
+        if temporary.is_file() and (missing := 0o666 & ~_UMASK & ~temporary.stat().st_mode):
+            temporary.chmod(temporary.stat().st_mode | missing)
         _sync(temporary)
         if path.is_dir():
             _remove(path)

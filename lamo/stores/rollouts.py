@@ -86,7 +86,7 @@ def read_rollouts(store: str | Path, manifest: str | Path) -> Rollouts:
     """Read a finished store, checked against its manifest.
 
     Raises `LamoError` if the store is unfinished or damaged, is of an older version, or holds numbers that are not
-    finite though others of their kind are.
+    finite though others of their kind (of likelihoods, of their step) are.
     """
     windows = read_windows(store, manifest)
     group = zarr.open_group(str(store), mode="r", zarr_format=3)

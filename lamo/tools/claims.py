@@ -1,8 +1,7 @@
 """`lamo docs bench`: the claims of docs/results.md, each with what the benchmark measured and whether it holds.
 
-A claim is a sentence about one metric of one row, or of one row less another, at the longest horizon. It is read off
-the published tables, so that no number in the document is written by hand. Claims about rows that the results do not
-have are left out.
+A claim is a sentence about one metric of one row, or of one row less another, at the longest horizon. What was found
+is read off the published tables. Claims about rows that the results do not have are left out.
 """
 
 import csv
@@ -44,7 +43,8 @@ class Measured:
     high: float
 
     def over(self, size: float) -> "Measured":
-        """In parts of `size`."""
+        """In parts of `size`, NaN of 0."""
+        size = size or math.nan
         return Measured(self.mean / size, self.low / size, self.high / size)
 
 
@@ -88,10 +88,11 @@ CLAIMS: Sequence[Claim] = (
 
 def verdict(claim: Claim, found: Measured) -> str:
     """ "holds" if the whole interval lies within the claim's bounds, "does not hold" if all of it lies outside."""
-    low, high = (value if math.isfinite(value) else found.mean for value in (found.low, found.high))
-    if claim.low <= low and high <= claim.high:
+    if not (math.isfinite(found.low) and math.isfinite(found.high)):
+        return "no interval"
+    if claim.low <= found.low and found.high <= claim.high:
         return "holds"
-    return "does not hold" if high < claim.low or low > claim.high else "not told apart"
+    return "does not hold" if found.high < claim.low or found.low > claim.high else "not told apart"
 
 
 def claims_table(folder: Path) -> str:

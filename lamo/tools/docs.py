@@ -10,7 +10,10 @@ from lamo.tools.arguments import program_parser
 PARTS = {
     "sizes": ("lamo.tools.sizes", "count the parameters of the predictors: the table in docs/predictors.md"),
     "rulegraph": ("lamo.tools.rulegraph", "draw the rules of the workflow: docs/images/rulegraph.svg; needs Graphviz"),
-    "bench": ("lamo.tools.bench_document", "show results/bench: the table and the picture in README.md"),
+    "bench": (
+        "lamo.tools.bench_document",
+        "show results/bench: the table and the picture in README.md, the claims in docs/results.md",
+    ),
 }
 
 

@@ -39,7 +39,7 @@ def page(run: Path, records: Sequence[dict[str, Any]], command: str, configs: Se
             "`table.md`: single samples; `table_samples.md`: several samples together and the other distances; "
             "`comparisons.md`: differences between methods on the same windows; `matched.md`: what each method was "
             "given and costs; `probe.md`: what motion tokens say of the true motion; `seeds.csv`: scores of each "
-            "training seed; `figures/`: curves against time and of all trainings.",
+            "training seed; `figures/`: curves against time and of all trainings, looks against coverage.",
             "",
             *(["![Truth and methods as rows, time as columns](contact_sheet.png)", ""] if with_sheet else []),
             "![Scores against time](figures/metrics.png)",

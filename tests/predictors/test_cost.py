@@ -75,6 +75,15 @@ def test_a_sample_takes_the_backbone_once_and_the_head_as_often_as_it_says(name,
     assert sampling_flops(settings, geometry, used) == backbone_by_hand(name) + evaluations * head
 
 
+@pytest.mark.parametrize("label", ["flow-4", "gmm-sample", "gmm-linear", "state-5"])
+def test_less_detail_costs_two_products_with_the_directions(label, config, geometry):
+    settings = changed(config, label.partition("-")[0], guess="whitened")
+    values = 6 * 5 if label.startswith("state") else 2 * 3 * 4
+    plain, less = (sampling_flops(settings, geometry, sampler(name)) for name in (label, f"{label}-detail40"))
+    # Which of them are common is a product, too.
+    assert plain + 4 * values**2 <= less <= plain + 4 * values**2 + 8 * values
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_training_window_takes_three_times_its_forward_pass_less_what_needs_no_gradient(name, config, geometry):
     settings = config.of(name)

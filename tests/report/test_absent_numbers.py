@@ -218,6 +218,7 @@ def test_a_run_that_can_measure_little_has_all_tables_and_figures(run, tmp_path,
             assert not NUMBERLESS.search(text), (name, text)
     metric_curves(tmp_path / "metrics.png", shown.summary)
     looks_figure(tmp_path / "looks.png", shown.summary)
+    assert Image.open(tmp_path / "looks.png").width > 300
     assert Image.open(tmp_path / "metrics.png").width > 300
     if kind == "one window":
         rows = list(csv.DictReader(io.StringIO(table_csv(shown.summary, HORIZONS))))
@@ -234,6 +235,7 @@ def test_metrics_against_time_are_drawn_whatever_is_absent(whole, tmp_path, data
     summary = data.draw(withouts(whole)).of(whole).summary
     metric_curves(tmp_path / "metrics.png", summary)
     looks_figure(tmp_path / "looks.png", summary)
+    assert Image.open(tmp_path / "looks.png").width > 300
     assert Image.open(tmp_path / "metrics.png").width > 300
 
 

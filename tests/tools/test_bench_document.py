@@ -5,8 +5,11 @@ import math
 
 import pytest
 
+from lamo.metrics.catalogue import metric as metric_of
+from lamo.rollout.control_names import CONTROLS, IDEAL
 from lamo.tools import bench_document as bench
-from lamo.tools.claims import Claim, Measured, claims_table, verdict
+from lamo.tools.claims import CLAIMS, Claim, Measured, claims_table, verdict
+from lamo.tools.overlay import read_config
 
 README = bench.DOCUMENT.read_text(encoding="utf-8")
 
@@ -28,7 +31,7 @@ def test_the_claims_are_those_of_the_results():
         (-0.09, -0.07, "holds"),
         (-0.07, -0.05, "not told apart"),
         (-0.05, 0.01, "does not hold"),
-        (float("nan"), float("nan"), "holds"),
+        (float("nan"), float("nan"), "no interval"),
     ],
 )
 def test_a_claim_holds_if_its_whole_interval_lies_within_the_bounds(low, high, found):
@@ -39,6 +42,17 @@ def test_a_claim_holds_if_its_whole_interval_lies_within_the_bounds(low, high, f
     assert verdict(between, Measured(0.0, -0.009, 0.009)) == "holds"
     assert verdict(between, Measured(0.0, -0.02, 0.009)) == "not told apart"
     assert verdict(between, Measured(0.03, 0.02, 0.04)) == "does not hold"
+
+
+def test_the_benchmark_makes_every_row_and_comparison_of_the_claims():
+    config = read_config([bench.ROOT / "config" / "bench.yaml"])
+    rows = {*(row.label for row in config.predictors.rows()), *CONTROLS, IDEAL}
+    compared = set(config.metrics.comparisons)
+    for claim in CLAIMS:
+        assert claim.first in rows
+        learned = f"learned over {claim.second}"
+        assert not claim.second or compared & {f"{claim.first} over {claim.second}", learned}, claim
+        assert metric_of(claim.metric).compare or not claim.second
 
 
 def test_claims_about_rows_that_are_not_there_are_left_out(tmp_path):

@@ -65,7 +65,7 @@ def test_comparisons_are_made_where_both_rows_are_there(tiny):
         ("flow-4", "state-2"),
         *((name, "constant_motion") for name in learned),
     ]
-    assert (found.groupby(["first", "second", "horizon_s"]).size() == 5).all()
+    assert (found.groupby(["first", "second", "horizon_s"]).size() == 6).all()
     of_eight_windows = found["metric"] == "fd_imagenet"
     for column in ("difference", "ci_low", "ci_high"):
         assert (found[column].isna() == of_eight_windows).all()
@@ -98,7 +98,7 @@ def test_pictures_can_be_opened(tiny):
     for path in [folder / "contact_sheet.png", *(folder / "figures").glob("*.png")]:
         with Image.open(path) as picture:
             assert min(picture.size) > 100
-    assert len(list((folder / "figures").glob("*.png"))) == 7
+    assert len(list((folder / "figures").glob("*.png"))) == 8
     assert [path.name for path in sorted((folder / "videos").glob("*.mp4"))] == ["rollout-1.mp4"]
 
 
@@ -222,6 +222,7 @@ def test_report_shows_table_pictures_and_videos(tiny, tmp_path):
         "comparisons.md",
         "contact_sheet.png",
         "metrics.png",
+        "looks.png",
         "predictors.png",
         "rollout-1.mp4",
     ):

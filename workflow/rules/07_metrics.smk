@@ -1,7 +1,7 @@
 # Stage 07: scores of all rollouts against the truth, tables and pictures.
 INCEPTION = CONFIG.metrics.fid.weights
 # A model that was imported has no training to draw. The target names them all: one that is missing is drawn again.
-DRAWN = ["metrics", "decoder", "predictors"] + ([] if CHECKPOINT else ["midway", "learning_curve"])
+DRAWN = ["metrics", "looks", "decoder", "predictors"] + ([] if CHECKPOINT else ["midway", "learning_curve"])
 FIGURES = expand("<metrics>/figures/{name}.png", name=DRAWN)
 
 

@@ -47,7 +47,7 @@ class Sizes:
 
     @property
     def horizon_steps(self) -> tuple[int, ...]:
-        """Steps of the rollouts that the tables show, counted from 1."""
+        """Steps of the rollouts at which likelihoods are computed, counted from 1."""
         return self.config.rollouts.horizon_steps(self.config.frames.rate_hz)
 
     @property
