@@ -76,7 +76,7 @@ def _short_text(one: Difference | None) -> str:
     if one is None:
         return f"{ABSENT} "
     found, decimals = one.difference, _decimals(one)
-    half = f" ±{(found.high - found.low) / 2:.{decimals}f}" if math.isfinite(found.low) else ""
+    half = f" ±{found.half:.{decimals}f}" if math.isfinite(found.low) else ""
     return decimal_text(found.mean, decimals, "+z") + half + ("*" if one.favours else " ")
 
 

@@ -1,6 +1,7 @@
 """`lamo docs bench`: the table and the picture of README.md and the claims of docs/results.md, from results/bench."""
 
 import csv
+import math
 from pathlib import Path
 
 from PIL import Image
@@ -9,7 +10,7 @@ from lamo.config import Config
 from lamo.jobs.code_hash import ROOT
 from lamo.metrics.catalogue import metric as metric_of
 from lamo.metrics.rows import readable, row_label
-from lamo.report.table import markdown_table
+from lamo.report.table import markdown_table, with_half
 from lamo.tools.claims import claims_table
 from lamo.tools.documents import replace_between
 
@@ -46,9 +47,8 @@ def _cell(row: dict[str, str] | None, metric: str) -> str:
     if row is None or not row["mean"]:
         return "n/a"
     mean = float(row["mean"])
-    decimals = metric_of(metric).decimals_for([mean])
-    half = f" ±{(float(row['ci_high']) - float(row['ci_low'])) / 2:.{decimals}f}" if row["ci_high"] else ""
-    return f"{mean:.{decimals}f}{half}"
+    half = (float(row["ci_high"]) - float(row["ci_low"])) / 2 if row["ci_high"] else math.nan
+    return with_half(mean, half, metric_of(metric).decimals_for([mean]))
 
 
 def picture() -> Image.Image:

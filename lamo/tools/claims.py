@@ -13,6 +13,7 @@ from pathlib import Path
 from lamo.metrics.catalogue import metric as metric_of
 from lamo.metrics.rows import readable, row_label
 from lamo.report.table import markdown_table, with_half
+from lamo.statistics.intervals import Interval
 
 HORIZON = "1.6"
 
@@ -32,20 +33,6 @@ class Claim:
     low: float = -math.inf
     high: float = math.inf
     relative: bool = False
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A value with its interval, NaN where there is none."""
-
-    mean: float
-    low: float
-    high: float
-
-    def over(self, size: float) -> "Measured":
-        """In parts of `size`, NaN of 0."""
-        size = size or math.nan
-        return Measured(self.mean / size, self.low / size, self.high / size)
 
 
 def _ahead_of_linear(row: str) -> Iterator[Claim]:
@@ -86,7 +73,7 @@ CLAIMS: Sequence[Claim] = (
 )
 
 
-def verdict(claim: Claim, found: Measured) -> str:
+def verdict(claim: Claim, found: Interval) -> str:
     """ "holds" if the whole interval lies within the claim's bounds, "does not hold" if all of it lies outside."""
     if not (math.isfinite(found.low) and math.isfinite(found.high)):
         return "no interval"
@@ -97,13 +84,11 @@ def verdict(claim: Claim, found: Measured) -> str:
 
 def claims_table(folder: Path) -> str:
     """A row for each claim whose rows the published results in `folder` have."""
-    singles = {
-        (row_label(row["method"], row["sampler"]), "", row["metric"]): row for row in _read(folder / "table.csv")
-    }
-    pairs = {(row["first"], row["second"], row["metric"]): row for row in _read(folder / "comparisons.csv")}
+    rows = {(row_label(row["method"], row["sampler"]), "", row["metric"]): row for row in _read(folder / "table.csv")}
+    rows |= {(row["first"], row["second"], row["metric"]): row for row in _read(folder / "comparisons.csv")}
     lines = []
     for claim in CLAIMS:
-        row = (singles | pairs).get((claim.first, claim.second, claim.metric))
+        row = rows.get((claim.first, claim.second, claim.metric))
         if row is None or not row["difference" if claim.second else "mean"]:
             continue
         lines.append(_line(claim, row))
@@ -111,11 +96,17 @@ def claims_table(folder: Path) -> str:
 
 
 def _line(claim: Claim, row: dict[str, str]) -> list[str]:
-    found = Measured(*(_number(row[key]) for key in ("difference" if claim.second else "mean", "ci_low", "ci_high")))
-    counted = found.over(abs(float(row["second_mean"]))) if claim.relative else found
+    found = Interval(*(_number(row[key]) for key in ("difference" if claim.second else "mean", "ci_low", "ci_high")))
+    counted = in_parts(found, abs(float(row["second_mean"]))) if claim.relative else found
     rows = f"{readable(claim.first)} over {readable(claim.second)}" if claim.second else readable(claim.first)
     what = f"{metric_of(claim.metric).title}, {rows}"
     return [claim.text, what, _bounds(claim), _text(claim, found, counted), verdict(claim, counted)]
+
+
+def in_parts(found: Interval, size: float) -> Interval:
+    """The interval in parts of `size`, NaN of 0."""
+    size = size or math.nan
+    return Interval(found.mean / size, found.low / size, found.high / size)
 
 
 def _read(path: Path) -> list[dict[str, str]]:
@@ -127,11 +118,11 @@ def _number(text: str) -> float:
     return float(text) if text else math.nan
 
 
-def _text(claim: Claim, found: Measured, counted: Measured) -> str:
+def _text(claim: Claim, found: Interval, counted: Interval) -> str:
     """The value with half its interval, its unit and, where the claim is relative, what that is in percent."""
     one = metric_of(claim.metric)
     sign = "+" if claim.second and found.mean >= 0 else ""
-    number = with_half(found.mean, (found.high - found.low) / 2, one.decimals_for([abs(found.mean)]))
+    number = with_half(found.mean, found.half, one.decimals_for([abs(found.mean)]))
     unit = f" {one.unit}" if one.unit else ""
     return f"{sign}{number}{unit}" + (f", {100 * counted.mean:+.1f} %" if claim.relative else "")
 

@@ -7,8 +7,9 @@ import pytest
 
 from lamo.metrics.catalogue import metric as metric_of
 from lamo.rollout.control_names import CONTROLS, IDEAL
+from lamo.statistics.intervals import Interval
 from lamo.tools import bench_document as bench
-from lamo.tools.claims import CLAIMS, Claim, Measured, claims_table, verdict
+from lamo.tools.claims import CLAIMS, Claim, claims_table, in_parts, verdict
 from lamo.tools.overlay import read_config
 
 README = bench.DOCUMENT.read_text(encoding="utf-8")
@@ -37,11 +38,11 @@ def test_the_claims_are_those_of_the_results():
 def test_a_claim_holds_if_its_whole_interval_lies_within_the_bounds(low, high, found):
     claim = Claim("ahead by 6 %", "gmm", "gmm-linear", "energy_features", high=-0.06, relative=True)
     mean = -0.08 if math.isnan(low) else (low + high) / 2
-    assert verdict(claim, Measured(2 * mean, 2 * low, 2 * high).over(2.0)) == found
+    assert verdict(claim, in_parts(Interval(2 * mean, 2 * low, 2 * high), 2.0)) == found
     between = Claim("as good", "flow-4", "flow-50", "energy_score", -0.01, 0.01, relative=True)
-    assert verdict(between, Measured(0.0, -0.009, 0.009)) == "holds"
-    assert verdict(between, Measured(0.0, -0.02, 0.009)) == "not told apart"
-    assert verdict(between, Measured(0.03, 0.02, 0.04)) == "does not hold"
+    assert verdict(between, Interval(0.0, -0.009, 0.009)) == "holds"
+    assert verdict(between, Interval(0.0, -0.02, 0.009)) == "not told apart"
+    assert verdict(between, Interval(0.03, 0.02, 0.04)) == "does not hold"
 
 
 def test_the_benchmark_makes_every_row_and_comparison_of_the_claims():
