@@ -31,6 +31,12 @@ class VideosConfig(Section):
         min_length=1,
         description="file name extensions that count as video, in small or capital letters",
     )
+    poses: str | None = Field(
+        None,
+        description="table of the camera's poses (.csv, .csv.gz or .parquet), a row per frame of every video: file "
+        "(below root), frame, x, y, z (m), dx, dy, dz (where the camera looks), z upwards; with it, the probe reads "
+        "speed and yaw rate from the motion tokens",
+    )
     info: str | None = Field(
         None,
         description="folder of BDD100K's info files (GPS, speed, rotation), one <name>.json per video, joined to the "

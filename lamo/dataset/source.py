@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from lamo.dataset.companions import INFO_PLACES, STILL_PLACES, companion_folder
 from lamo.dataset.config import VideosConfig
 from lamo.dataset.division import SPLITS
+from lamo.dataset.poses import poses_file
 
 WORLD = "<frames>/world"
 """Where a run puts its synthetic world, as a path of Snakemake's."""
@@ -22,7 +23,8 @@ class Source:
         root: the folder of the videos; None if the run renders them.
         videos: folders that rules of the run fill with videos, with a manifest each; empty if the videos are there.
         manifests: these manifests.
-        labels: tables of the true motion of each drive (see `lamo.probing.labels`); empty where it is not known.
+        labels: tables of the true state of each drive of the world (see `lamo.world.labels`); empty for other videos.
+        poses: the table of the camera's poses (see `lamo.dataset.poses`); None if there is none.
         info: the folder of BDD100K's info files of the videos; None if there is none.
         stills: the folder of BDD100K's stills of the videos; None if there is none.
     """
@@ -31,12 +33,21 @@ class Source:
     videos: tuple[str, ...] = ()
     manifests: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    poses: str | None = None
     info: str | None = None
     stills: str | None = None
 
+    @property
+    def motion(self) -> bool:
+        """Whether the true motion of the camera is known."""
+        return bool(self.labels or self.poses)
+
 
 def source_of(config: VideosConfig) -> Source:
-    """The source that a run's `videos` describe. Raises `LamoError` if videos.info or videos.stills is no folder."""
+    """The source that a run's `videos` describe.
+
+    Raises `LamoError` if videos.info or videos.stills is no folder, or videos.poses no file of a table.
+    """
     if config.root is None:
         return Source(
             videos=tuple(f"{WORLD}/videos/{split}" for split in SPLITS),
@@ -45,6 +56,7 @@ def source_of(config: VideosConfig) -> Source:
         )
     return Source(
         root=config.root,
+        poses=None if config.poses is None else poses_file(config.poses),
         info=companion_folder("videos.info", config.info, config.root, INFO_PLACES),
         stills=companion_folder("videos.stills", config.stills, config.root, STILL_PLACES),
     )

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from lamo.metrics.config import BootstrapConfig
 from lamo.probing.clip_sample import open_enough
-from lamo.probing.labels import TARGETS, WorldLabels
+from lamo.probing.ego_motion import TARGETS, EgoMotion
 from lamo.rollout.windows import thin
 from lamo.statistics.intervals import ClipBootstrap, Interval
 from lamo.statistics.ridge import Linear, Summing, fit_chosen
@@ -94,12 +94,12 @@ def step_inputs(motion: np.ndarray, state: np.ndarray, grid: tuple[int, int]) ->
 
 
 class ProbeClips:
-    """Some clips of a split with their labels, read one at a time, in a fixed order."""
+    """Some clips of a split with their true motion, read one at a time, in a fixed order."""
 
     def __init__(
         self,
         stores: Iterable[tuple[LatentsStore, FramesStore]],
-        labels: WorldLabels,
+        truth: EgoMotion,
         name: str,
         clips: int = CLIPS,
     ) -> None:
@@ -107,7 +107,7 @@ class ProbeClips:
         shards = open_enough((Shard(*pair) for pair in stores), clips)
         everything = [(shard, index) for shard in shards for index in range(len(shard))]
         self._clips = thin(everything, clips)
-        self._labels = labels
+        self._truth = truth
         self._name = name
 
     def __len__(self) -> int:
@@ -116,11 +116,11 @@ class ProbeClips:
     def __iter__(self) -> Iterator[ClipSteps]:
         for shard, index in tqdm(self._clips, desc=f"probe: {self._name}", unit="clip", mininterval=2.0):
             clip_id, motion, state, times = shard.read(index)
-            yield ClipSteps(clip_id, step_inputs(motion, state, shard.latents.grid), self._labels.of(clip_id, times))
+            yield ClipSteps(clip_id, step_inputs(motion, state, shard.latents.grid), self._truth.of(clip_id, times))
 
     def targets(self) -> list[np.ndarray]:
         """The true targets of all clips, [S, Q] each."""
-        return [self._labels.of(shard.latents.clip_ids[index], shard.times(index)) for shard, index in self._clips]
+        return [self._truth.of(shard.latents.clip_ids[index], shard.times(index)) for shard, index in self._clips]
 
 
 @dataclass(frozen=True)

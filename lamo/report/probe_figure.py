@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lamo.probing.labels import TARGETS
+from lamo.probing.ego_motion import TARGETS
 from lamo.probing.probe import MOTION, SHUFFLED, Probe
 from lamo.report.probe_table import input_label, interval_text, target_label
 from lamo.report.style import COLOURS, control_style, say_absent

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from lamo.probing.labels import TARGETS
+from lamo.probing.ego_motion import TARGETS
 from lamo.probing.probe import MOTION, SHUFFLED, Probe
 from lamo.report.table import csv_table, decimal_text, markdown_table, number_text
 from lamo.statistics.intervals import Interval
@@ -64,7 +64,7 @@ def _caption(probe: Probe, run: str) -> str:
     )
     fitted, held_out = (f"{steps} steps of {clips}" for clips, steps in (probe.fitted, probe.held_out))
     return (
-        f"{run}: linear (ridge) regression to the synthetic world's true ego motion, averaged over each step; fitted "
+        f"{run}: linear (ridge) regression to the true ego motion, averaged over each step; fitted "
         f"on {fitted} training clips, scored on {held_out} held-out clips. R² is the share of the variance over "
         "held-out steps that the regression explains (1: all, 0: no more than the mean, below 0: less), in brackets "
         f"its 95 % bootstrap interval over clips; RMSE is to be read against the standard deviations {deviations}. "

@@ -36,7 +36,7 @@ has stands in `workflow/profiles/`.
 | `videos.yaml` | any folder of videos: set `videos.root` |
 | `bdd100k.yaml` | the paper's run on BDD100K |
 | `published.yaml` | the published form and recipe of the Midway Network at small sizes, on the synthetic world |
-| `compact.yaml`, `compact-forks.yaml`, `compact-noise.yaml` | the Midway Networks in `results/weights`, each with the files before it |
+| `compact*.yaml` | the weights in `results/weights`: `compact`, then `compact-forks` over it, then `compact-noise` |
 | `bench*.yaml` | the benchmarks: `make bench-science`, `make bench-dashcam` |
 | `ablations/*.yaml` | variants of single choices, laid over a finished run, whose stages they share: `make ablations` |
 

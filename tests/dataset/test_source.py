@@ -51,6 +51,15 @@ def test_a_folder_is_there_and_may_have_companions(folder):
         source_of(VideosConfig(root=str(folder), stills="nowhere"))
 
 
+def test_poses_tell_the_motion_of_the_camera(folder):
+    assert source_of(VideosConfig()).motion
+    assert not source_of(VideosConfig(root=str(folder))).motion
+    write(folder / "poses.csv", b"file,frame")
+    source = source_of(VideosConfig(root=str(folder), poses=str(folder / "poses.csv")))
+    assert source.motion
+    assert source.poses == str(folder / "poses.csv")
+
+
 def test_a_data_set_divides_its_videos_itself(folder):
     found = find_videos(VideosConfig(split="cities:clips"), folder, {"train": 2, "val": 1})
     assert dict(zip(found["id"], found["split"], strict=True)) == {

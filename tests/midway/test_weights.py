@@ -27,7 +27,9 @@ def drives(split: str, forks: ForksConfig) -> list[ShardArray]:
     return [ShardArray(np.concatenate(frames).round().astype(np.uint8), np.arange(DRIVES + 1) * FRAMES)]
 
 
-@pytest.mark.parametrize(("name", "forks"), [("compact", ForksConfig()), ("compact-forks", FORKS), ("compact-noise", FORKS)])
+@pytest.mark.parametrize(
+    ("name", "forks"), [("compact", ForksConfig()), ("compact-forks", FORKS), ("compact-noise", FORKS)]
+)
 def test_motion_tokens_carry_motion_and_the_forward_model_content(name, forks):
     model = Midway.load(WEIGHTS / name)
     values = Validation(model, drives("train", forks), drives("val", forks), 0, torch.device("cpu"), False, True)()

@@ -8,18 +8,18 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from lamo.dataset.ego_motion import motion_of_drives
+from lamo.dataset.tables import write_table
 from lamo.errors import LamoError
 from lamo.metrics.config import BootstrapConfig
 from lamo.probing.clip_sample import open_enough
-from lamo.probing.labels import WorldLabels, interval_means
+from lamo.probing.ego_motion import EgoMotion
 from lamo.probing.probe import ProbeClips, Score, of_others, run_probe, step_inputs
 from lamo.report.probe_figure import probe_figure
 from lamo.report.probe_table import COLUMNS, probe_csv, probe_markdown
 from lamo.statistics.intervals import ClipBootstrap
 from lamo.stores.frames import FramesStore, FramesWriter
 from lamo.stores.latents import LatentsStore, LatentsWriter
-from lamo.world.labels import labels
-from lamo.world.simulation import WorldConfig, simulate
 
 GRID, FRAMES, RATE = (2, 4), 21, 5.0
 BOOTSTRAP = BootstrapConfig(resamples=200)
@@ -34,7 +34,7 @@ def drive(index: int) -> pd.DataFrame:
 
 
 class Made:
-    """Splits of made clips in two shards each: latents, frames, labels."""
+    """Splits of made clips in two shards each: latents, frames, true motion."""
 
     def __init__(self, folder, clips: dict[str, list[int]]) -> None:
         self.folder, self.clips, self.opened = folder, clips, []
@@ -42,9 +42,12 @@ class Made:
         for split, indices in clips.items():
             pd.concat([drive(i) for i in indices]).to_parquet(folder / f"{split}.parquet")
             rows += [{"id": f"{split}/drive-{i:02d}", "path": f"/videos/{split}/drive-{i:02d}.mov"} for i in indices]
+        labels = [folder / f"{split}.parquet" for split in clips]
+        write_table(folder / "motion.parquet", motion_of_drives(labels, pd.DataFrame(rows)))
+        self.truth = EgoMotion(folder / "motion.parquet")
+        for split, indices in clips.items():
             for shard in range(2):
                 self.write(split, shard, indices[shard::2])
-        self.labels = WorldLabels([folder / f"{split}.parquet" for split in clips], pd.DataFrame(rows))
 
     def write(self, split: str, shard: int, indices: list[int]) -> None:
         times = np.arange(FRAMES) / RATE
@@ -54,8 +57,7 @@ class Made:
             LatentsWriter(*self.paths(split, shard, "latents"), GRID, (0,)) as latents,
         ):
             for index in indices:
-                table, generator = drive(index), np.random.default_rng([7, index])
-                true = interval_means(table["time_s"].to_numpy(), table[["speed", "yaw_rate"]].to_numpy(), times)
+                generator, true = np.random.default_rng([7, index]), self.truth.of(f"{split}/drive-{index:02d}", times)
                 motion = generator.normal(size=(FRAMES, 2, 3, 2)).astype(np.float32)
                 motion[:-1, 0] = (true * [0.3, 10] @ mixing + 0.05 * generator.normal(size=(20, 6))).reshape(20, 3, 2)
                 motion[-1] = 1000  # of no step: must not be read
@@ -73,7 +75,7 @@ class Made:
             yield LatentsStore(*self.paths(split, shard, "latents")), FramesStore(*self.paths(split, shard, "frames"))
 
     def probe_clips(self, split: str, clips: int = 300) -> ProbeClips:
-        return ProbeClips(self.stores(split), self.labels, split, clips)
+        return ProbeClips(self.stores(split), self.truth, split, clips)
 
 
 @pytest.fixture(scope="module")
@@ -151,25 +153,11 @@ def test_inputs_are_what_their_names_say():
     np.testing.assert_allclose(regions[:, :, 0, 0], top_left, rtol=1e-5, atol=1e-6)
 
 
-def test_interval_means_are_exact_where_values_are_linear():
-    at = np.arange(31) / 30
-    found = interval_means(at, np.column_stack([2 * at, np.ones(31)]), np.array([0.0, 0.2, 0.6]))
-    np.testing.assert_allclose(found, [[0.2, 1], [0.8, 1]])
-
-
-def test_mean_speed_of_a_step_is_its_way_over_its_time():
-    world = simulate(WorldConfig(seconds=4.0), 3)
-    table, times = labels(world, "one"), np.arange(0, 4, 0.2)
-    found = interval_means(table["time_s"].to_numpy(), table[["speed"]].to_numpy(), times)
-    way = np.diff(world.position[::6])
-    np.testing.assert_allclose(found[:, 0] * 0.2, way, atol=1e-9)
-
-
-def test_clips_without_labels_are_named(made):
-    with pytest.raises(LamoError, match="clip val/other: the world's labels name no drive"):
-        made.labels.of("val/other", np.array([0.0, 0.2]))
-    with pytest.raises(LamoError, match=r"clip train/drive-00: frames from 0 to 9 s, but labels from 0 to 4\.1"):
-        made.labels.of("train/drive-00", np.array([0.0, 9.0]))
+def test_clips_whose_motion_is_not_known_are_named(made):
+    with pytest.raises(LamoError, match=r"motion\.parquet: found no motion of clip val/other"):
+        made.truth.of("val/other", np.array([0.0, 0.2]))
+    with pytest.raises(LamoError, match=r"train/drive-00 has frames from 0 to 9 s, found its motion from 0 to 4\.1"):
+        made.truth.of("train/drive-00", np.array([0.0, 9.0]))
 
 
 def test_a_target_that_does_not_vary_has_no_r2():

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from lamo.probing.labels import TARGETS
+from lamo.probing.ego_motion import TARGETS
 from lamo.probing.probe import MOTION, Probe, ProbeRow
 from lamo.probing.probe import SHUFFLED as OTHERS
 from lamo.report.figures import loss_curves

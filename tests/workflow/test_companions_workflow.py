@@ -1,4 +1,4 @@
-"""Info files and stills beside the videos: used where they are, read anew when they change, without decoding."""
+"""Info files, stills and poses beside the videos: used where they are, read anew when they change, without decoding."""
 
 import json
 import re
@@ -12,7 +12,9 @@ from workflow.conftest import Workflow, make
 
 from lamo.world.write import write_video
 
-TARGETS = tuple(f"01_frames/{name}" for name in ("clips.parquet", "contact_sheet.png", "stills.parquet"))
+TARGETS = tuple(
+    f"01_frames/{name}" for name in ("clips.parquet", "contact_sheet.png", "stills.parquet", "motion.parquet")
+)
 CLIPS = {"train": ("a", "b"), "val": ("v",)}
 
 
@@ -29,6 +31,10 @@ def film(seed: int) -> np.ndarray:
     return coarse.repeat(8, axis=1).repeat(8, axis=2)
 
 
+def videos_of(data: Path, more: str = "") -> str:
+    return f"videos={{root: {data}, poses: {data}/poses.csv{more}}}"
+
+
 def write_still(path: Path, picture: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(picture).resize((640, 320), Image.Resampling.NEAREST).save(path, quality=90)
@@ -37,6 +43,26 @@ def write_still(path: Path, picture: np.ndarray) -> None:
 def write_info(path: Path, ride: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"rideID": ride, "locations": [{"speed": 7.5}]}), encoding="utf-8")
+
+
+def write_poses(path: Path, speed: float) -> None:
+    """A camera that goes straight on at `speed` (m/s) in every video: 60 frames, 5 per second."""
+    rows = [
+        {
+            "file": f"videos/{split}/{name}.mov",
+            "frame": frame,
+            "x": speed * frame / 5,
+            "y": 0,
+            "z": 1,
+            "dx": 1,
+            "dy": 0,
+            "dz": 0,
+        }
+        for split, names in CLIPS.items()
+        for name in names
+        for frame in range(60)
+    ]
+    pd.DataFrame(rows).to_csv(path, index=False)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +77,8 @@ def finished(tmp_path_factory):
     write_still(data / "images/100k/val/v.jpg", film(2)[50][:, ::-1])
     write_info(data / "info/100k/train/a.json", "one")
     write_info(data / "info/100k/test/z.json", "none")
-    workflow = make(tmp_path_factory.mktemp("run") / "here", f"videos={{root: {data}}}")
+    write_poses(data / "poses.csv", 7.0)
+    workflow = make(tmp_path_factory.mktemp("run") / "here", videos_of(data))
     workflow = Stage(workflow.directory, workflow.config)
     workflow.run(targets=TARGETS)
     return data, workflow
@@ -88,14 +115,24 @@ def test_new_info_files_and_stills_are_read_and_nothing_is_decoded_again(finishe
     assert workflow.dry_run() == set()
 
 
+def test_other_poses_are_read_and_nothing_else_is_done_again(finished):
+    data, workflow = finished
+    motion = pd.read_parquet(workflow.results / "01_frames" / "motion.parquet")
+    assert list(motion["way_m"][motion["id"] == "v"].diff().dropna().round(6).unique()) == [7.0 / 5]
+    write_poses(data / "poses.csv", 8.0)
+    assert workflow.dry_run() == {"frames_motion"}
+    write_poses(data / "poses.csv", 7.0)
+    assert workflow.dry_run() == set()
+
+
 def test_another_folder_of_info_files_decodes_nothing_again(finished, tmp_path):
     data, workflow = finished
-    assert workflow.dry_run(f"videos={{root: {data}, info: {tmp_path}}}") == {"frames_info", "frames_collect"}
+    assert workflow.dry_run(videos_of(data, f", info: {tmp_path}")) == {"frames_info", "frames_collect"}
 
 
 def test_a_folder_that_is_not_there_is_refused_in_one_line(finished, tmp_path):
     data, workflow = finished
-    config = f"videos={{root: {data}, stills: {tmp_path / 'none'}}}"
+    config = videos_of(data, f", stills: {tmp_path / 'none'}")
     output = workflow.run("--dry-run", config=(config,), targets=TARGETS, succeeds=False)
     assert f"config: videos.stills: found nothing at {tmp_path / 'none'}" in output
     assert "Traceback" not in output

@@ -1,4 +1,5 @@
-# Stage 01: what lies beside videos as BDD100K ships them, info files and stills. These rules exist where it is there.
+# Stage 01: what is known beside the videos: the camera's motion, and BDD100K's info files and stills. These rules exist where
+# it is there.
 from lamo.dataset.companions import INFO_ENDINGS, STILL_ENDINGS, listing
 
 # A file that was changed makes the tables out of date. The jobs themselves need not list the files again.
@@ -9,6 +10,36 @@ if workflow.is_main_process:
         STILLS_LISTING = listing(SOURCE.stills, STILL_ENDINGS)
     except LamoError as error:
         sys.exit(str(error))
+
+
+if SOURCE.motion:
+
+    rule frames_motion:
+        input:
+            found=FOUND,
+            clips=clips_of_shards(),
+            labels=SOURCE.labels,
+            poses=SOURCE.poses or [],
+        output:
+            "<frames>/motion.parquet",
+        log:
+            "<frames_logs>/frames_motion.log",
+        benchmark:
+            "<frames_benchmarks>/frames_motion.tsv"
+        conda:
+            "../../envs/video.yaml"
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: 4000 * attempt,
+            runtime=lambda wildcards, attempt: 30 * attempt,
+        params:
+            # A function, since a path may have braces.
+            root=lambda wildcards: SOURCE.root,
+            code=code("01_frames_motion.py"),
+        message:
+            "Stage 01: how the camera moved in each clip"
+        script:
+            "../scripts/01_frames_motion.py"
 
 
 if SOURCE.info:

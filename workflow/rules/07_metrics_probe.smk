@@ -1,6 +1,6 @@
 # Stage 07: what motion tokens mean.
 PROBE = ["<metrics>/figures/token_groups.png"]
-if SOURCE.labels:
+if SOURCE.motion:
     PROBE += expand("<metrics>/{name}", name=["probe.csv", "probe.md", "figures/probe.png"])
 
 
@@ -38,12 +38,11 @@ rule metrics_token_groups:
         "../scripts/07_metrics_token_groups.py"
 
 
-if SOURCE.labels:
+if SOURCE.motion:
 
     rule metrics_probe:
         input:
-            found="<frames>/found.parquet",
-            labels=SOURCE.labels,
+            motion="<frames>/motion.parquet",
             train_frames=ancient(shards("<frames>/frames/{split}/{shard}.zarr", "train")),
             train_frames_manifests=shards("<frames>/frames/{split}/{shard}.manifest.json", "train"),
             train_latents=ancient(shards("<latents>/latents/{split}/{shard}.zarr", "train")),
@@ -71,6 +70,6 @@ if SOURCE.labels:
             bootstrap=CONFIG.metrics.bootstrap.model_dump(mode="json", exclude={"frechet_groups"}),
             code=code("07_metrics_probe.py"),
         message:
-            "Stage 07: reading the world's true motion from motion tokens"
+            "Stage 07: reading the true motion from motion tokens"
         script:
             "../scripts/07_metrics_probe.py"

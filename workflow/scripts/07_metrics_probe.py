@@ -1,10 +1,8 @@
-"""Read the world's true ego motion from motion tokens by linear regression, beside the controls."""
-
-import pandas as pd
+"""Read the true ego motion from motion tokens by linear regression, beside the controls."""
 
 from lamo.jobs.job import job, use_threads
 from lamo.metrics.config import BootstrapConfig
-from lamo.probing.labels import WorldLabels
+from lamo.probing.ego_motion import EgoMotion
 from lamo.probing.probe import ProbeClips, run_probe
 from lamo.report.probe_figure import probe_figure
 from lamo.report.probe_table import probe_csv, probe_markdown
@@ -21,8 +19,8 @@ def stores(files, split):
 
 
 def main(files, output, params):
-    labels = WorldLabels(files.labels, pd.read_parquet(files.found))
-    train, held_out = (ProbeClips(stores(files, s), labels, s) for s in ("train", "val"))
+    truth = EgoMotion(files.motion)
+    train, held_out = (ProbeClips(stores(files, s), truth, s) for s in ("train", "val"))
     probe = run_probe(train, held_out, BootstrapConfig.model_validate(params.bootstrap))
     for path, text in ((output.csv, probe_csv(probe)), (output.markdown, probe_markdown(probe, params.run))):
         with replacing(path) as temporary:

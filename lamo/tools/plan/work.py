@@ -67,6 +67,7 @@ class Workload:
             "frames_decode": self._frames_decode,
             "frames_stills": self._frames_stills,
             "frames_info": self._every_clip,
+            "frames_motion": self._every_clip,
             "frames_collect": self._every_clip,
             "midway_train": self._midway_train,
             "latents_encode": self._latents_encode,
