@@ -23,6 +23,11 @@ class DecoderTraining(ValidatedConfig):
         description="weight of the mean absolute error of the differences between neighbouring pixels, beside the mean "
         "squared error of pixels; the paper: 0 (docs/decoder.md)",
     )
+    start: str | None = Field(
+        None,
+        description="folder of a trained decoder (04_decoder of another run) to begin with, of the same sizes and made "
+        "for the same encoder; null: begin anew",
+    )
 
 
 class DecoderShape(Section):

@@ -5,7 +5,7 @@ Shapes: B batch, P patches, D_z state width, H and W height and width of the fra
 
 from itertools import pairwise
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from torch import Tensor, channels_last, nn
 
@@ -58,9 +58,17 @@ class PixelDecoder(nn.Module):
 
     def save(self, folder: str | Path) -> None:
         """Write weights and sizes to `folder`."""
+        save_model(folder, self, self.sizes())
+
+    def sizes(self) -> dict[str, Any]:
+        """All that a decoder is built from."""
         shape = {key: getattr(self.shape, key) for key in DecoderShape.model_fields}
-        geometry = {"state_width": self.embed.in_features, "grid": list(self.grid), "patch": self.patch}
-        save_model(folder, self, {"decoder": shape, **geometry})
+        return {
+            "decoder": shape,
+            "state_width": self.embed.in_features,
+            "grid": list(self.grid),
+            "patch": self.patch,
+        }
 
     @classmethod
     def untrained(cls, folder: str | Path) -> Self:

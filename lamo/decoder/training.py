@@ -71,6 +71,8 @@ class DecoderTask(Task[DecoderRows]):
         self, config: DecoderConfig, state_width: int, grid: tuple[int, int], patch: int, device: torch.device
     ) -> None:
         self.decoder = build(lambda: PixelDecoder(config, state_width, grid, patch), device)
+        if config.training.start is not None:
+            begin_with(self.decoder, config.training.start)
         self.gradient_weight = config.training.gradient_loss
         self.device = device
         super().__init__("decoder", config.training, {"decoder": self.decoder})
@@ -94,6 +96,23 @@ class DecoderTask(Task[DecoderRows]):
         return DecoderRows(frames, states)
 
 
+def begin_with(decoder: PixelDecoder, folder: str) -> None:
+    """Give `decoder` the weights of the one saved in `folder`.
+
+    Raises:
+        LamoError: it is missing or damaged, or has other sizes.
+    """
+    given = PixelDecoder.load(folder)
+    ours, theirs = decoder.sizes(), given.sizes()
+    differences = [f"{key} {theirs[key]} for {ours[key]}" for key in ours if ours[key] != theirs[key]]
+    if differences:
+        raise LamoError(
+            f"decoder.training.start: the decoder in {folder} has {'; '.join(differences)}; set these keys of decoder, "
+            "frames and midway as there, or leave decoder.training.start out"
+        )
+    decoder.load_state_dict(given.state_dict())
+
+
 def gradient_loss(predicted: Tensor, truth: Tensor) -> Tensor:
     """Mean absolute error of the differences between neighbouring pixels of [B, 3, H, W], both directions added.
 
@@ -114,7 +133,7 @@ def train_decoder(
     """Train a decoder on true latents whose patches fill `grid`; the log has the PSNR on held-out frames [dB].
 
     Raises:
-        LamoError: a logged value is not finite.
+        LamoError: a logged value is not finite, or the decoder to begin with is missing or another.
         Stopped: the process was asked to stop.
     """
     rows = _Rows(train)

@@ -7,7 +7,7 @@ from lamo.errors import LamoError
 from lamo.predictors.interface import Geometry, Predictor
 from lamo.predictors.kinds import PredictorConfig, find_kind
 from lamo.predictors.sampler import Sampler, sampler_name
-from lamo.predictors.saved import read_settings
+from lamo.predictors.saved import Tokens, read_settings
 from lamo.training.model_files import load_weights, save_model
 
 
@@ -26,9 +26,12 @@ def build_predictor(config: PredictorConfig, geometry: Geometry) -> Predictor:
     return find_kind(config.kind).build(geometry, config.backbone, config.settings)
 
 
-def save_predictor(folder: str | Path, predictor: Predictor, config: PredictorConfig, geometry: Geometry) -> None:
-    """Writes model.safetensors and config.json into `folder`."""
-    save_model(folder, predictor, {"predictor": config.model_dump(mode="json"), "geometry": asdict(geometry)})
+def save_predictor(
+    folder: str | Path, predictor: Predictor, config: PredictorConfig, geometry: Geometry, tokens: Tokens | None = None
+) -> None:
+    """Writes model.safetensors and config.json into `folder`. Trainings begin with it only if it says its `tokens`."""
+    content = {"predictor": config.model_dump(mode="json"), "geometry": asdict(geometry)}
+    save_model(folder, predictor, content | ({"tokens": asdict(tokens)} if tokens else {}))
 
 
 def load_predictor(folder: str | Path) -> Predictor:

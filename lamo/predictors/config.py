@@ -59,6 +59,11 @@ class PredictorTraining(ValidatedConfig):
         0.995, ge=0, lt=1, description="decay of the moving average of the weights that is saved; 0: the weights"
     )
     validation_batches: int = Field(4, ge=1, description="batches of validation windows per validation")
+    start: str | None = Field(
+        None,
+        description="folder of a trained predictor (05_predictors/<entry>/seed<seed> of another run) to begin with, of "
+        "one kind, sizes and statistics (latents.statistics); its linear guess is kept; null: begin anew",
+    )
 
 
 class TrainingChange(PredictorTraining):

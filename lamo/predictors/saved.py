@@ -1,11 +1,26 @@
 """What a trained predictor was made from, read without building it."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from lamo.errors import LamoError
 from lamo.predictors.interface import Geometry
 from lamo.predictors.kinds import PredictorConfig
 from lamo.training.model_files import CONFIG, load_config
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What tokens a predictor was trained on: digest of their statistics, and frames per second."""
+
+    statistics: str
+    rate_hz: float
+
+
+def read_tokens(folder: str | Path) -> Tokens | None:
+    """The tokens that the predictor in `folder` was trained on; None if it does not say."""
+    tokens = load_config(folder).get("tokens")
+    return Tokens(**tokens) if tokens else None
 
 
 def read_settings(folder: str | Path) -> tuple[PredictorConfig, Geometry]:

@@ -3,7 +3,8 @@
 Shapes: L motion levels, M motion tokens per level, D_m motion width, P patches, D_z state width.
 """
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -55,6 +56,13 @@ class Statistics:
         """The same on another device."""
         return Statistics(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
 
+    def digest(self) -> str:
+        """Hash of all numbers: 16 hexadecimal digits."""
+        found = hashlib.sha256()
+        for field in fields(self):
+            found.update(getattr(self, field.name).cpu().contiguous().numpy().tobytes())
+        return found.hexdigest()[:16]
+
     def save(self, path: str | Path) -> None:
         """Writes safetensors, atomically."""
         with replacing(path) as temporary:
@@ -85,6 +93,23 @@ class Statistics:
                 "run stage 03 (latents) again"
             )
         return statistics
+
+
+def carried_statistics(path: str | Path, stores: Sequence[LatentsStore]) -> Statistics:
+    """The statistics of another run, to normalise the tokens of `stores` with.
+
+    Raises:
+        LamoError: the file is missing or damaged, or of tokens of other sizes.
+    """
+    statistics = Statistics.load(path)
+    found = tuple(statistics.motion_mean.shape), tuple(statistics.state_mean.shape)
+    expected = tuple(stores[0].motion.shape[1:]), tuple(stores[0].state.shape[-1:])
+    if found != expected:
+        raise LamoError(
+            f"latents.statistics {path}: found those of motion tokens {found[0]} and states of width {found[1]}, "
+            f"expected {expected[0]} and {expected[1]}; set midway and latents.levels as in its run, or leave it out"
+        )
+    return statistics
 
 
 class Moments:

@@ -15,6 +15,8 @@ from lamo.predictors.data import Batch, LatentRows, LatentWindows, example_rows,
 from lamo.predictors.interface import Geometry, Predictor, Sampler
 from lamo.predictors.kinds import PredictorConfig, find_kind
 from lamo.predictors.linear_guess import LinearGuess
+from lamo.predictors.saved import Tokens
+from lamo.predictors.start import begin_with
 from lamo.predictors.statistics import Statistics
 from lamo.training.checkpoint import Stateful
 from lamo.training.device import mixed_precision
@@ -38,25 +40,26 @@ def train_predictor(
     folder: str | Path,
     session: Session,
     entry: str | None = None,
+    rate_hz: float = 5.0,
 ) -> Predictor:
     """Trains one predictor and writes model.safetensors, config.json and log.parquet into `folder`.
 
     The log holds loss, gradient norm, learning rate, samples per second and the share of the time spent on waiting for
     data. Validations use the averaged weights and clean contexts. They log, in variances of the target:
     - validation_loss.
-    - validation_error: mean squared error of one sample per window; of a mixture, of its most likely mean. If samples
-      vary as much as the truth, this is twice the error of their mean.
+    - validation_error: mean squared error of one sample per window, twice that of their mean if they vary as the truth
+      does; of a mixture, of its most likely mean.
     - repeat_error: of the last observed value.
     - guess_error: of the linear guess alone. If it is not below 1, which is the mean, there were too few windows, and
       more ridge helps.
 
-    `entry` names the training in progress bars and messages; by default the kind does.
+    `entry` names the training to people; by default the kind does. `rate_hz` of the frames is kept with the model.
 
     Returns:
         The predictor that was saved: the moving average of the weights if ema_decay is not 0.
 
     Raises:
-        LamoError: the loss is not finite, or config and geometry disagree.
+        LamoError: the loss is not finite, config and geometry disagree, or the predictor to begin with is another.
     """
     settings = config.settings.training
     device = session.device
@@ -64,7 +67,8 @@ def train_predictor(
     sampler = kind.parse(kind.validated_by)
     seed_everything(seed)
     model = build(lambda: build_predictor(config, geometry), device)
-    fit_guess(model, train, device)
+    tokens = Tokens(train.statistics.digest(), rate_hz)
+    begin(model, train, config, geometry, tokens, device)
     task = PredictorTask(f"{entry or kind.name} seed {seed}", model, geometry, train.statistics, settings, seed, device)
     checks = _validation_batches(validation, settings, seed, device)
     rows = ShuffledRows(len(train), train.read, settings.batch, seed)
@@ -72,9 +76,21 @@ def train_predictor(
         task, rows, session, lambda: validate(task.average, sampler, checks, seed, device), settings.validate_every
     )
     if session.processes.main:
-        save_predictor(folder, task.average, config, geometry)
+        save_predictor(folder, task.average, config, geometry, tokens)
         log.write(Path(folder) / LOG)
     return task.average
+
+
+def begin(
+    model: Predictor, train: LatentWindows, config: PredictorConfig, geometry: Geometry, tokens: Tokens,
+    device: torch.device,
+) -> None:  # fmt: skip
+    """Give an untrained model what its training begins with: another predictor (`training.start`), or a linear guess."""
+    start = config.settings.training.start
+    if start is not None:
+        begin_with(model, start, config, geometry, tokens)
+    else:
+        fit_guess(model, train, device)
 
 
 def fit_guess(model: Predictor, windows: LatentWindows, device: torch.device) -> None:

@@ -28,6 +28,11 @@ class LatentsConfig(Section):
     )
     batch: int = Field(64, ge=1, description="frames encoded at once")
     mixed_precision: bool = Field(True, description="bfloat16 autocast; the stores hold float16")
+    statistics: str | None = Field(
+        None,
+        description="statistics.safetensors of another run (03_latents/) to normalise the tokens with, as is needed by "
+        "predictors that begin with those of that run; null: those of this run's training clips",
+    )
 
 
 class LatentsWriter:

@@ -190,3 +190,20 @@ def test_frames_and_latents_of_different_clips_are_refused():
     with pytest.raises(LamoError, match="frames and latents are of different clips"):
         DecoderData(one.frames, data((4, 2, 1)).states)
     assert DecoderData(one.frames, data((4, 2), 5).states).states
+
+
+def test_a_training_begins_with_a_trained_decoder(tmp_path):
+    changed().save(tmp_path)
+    hardly = {"start": str(tmp_path), "learning_rate": 1e-9, "final_learning_rate": 1e-9}
+    trained, _ = train_decoder(config(hardly), data(), data(), GRID, 0, Session())
+    for name, weight in trained.state_dict().items():
+        torch.testing.assert_close(weight, changed().state_dict()[name], atol=1e-6, rtol=0.0)
+
+
+def test_a_decoder_of_other_sizes_is_no_start(tmp_path):
+    changed(width=8).save(tmp_path)
+    message = (
+        r"decoder\.training\.start: the decoder in .* has decoder {.*'width': 8.*} for {.*'width': 16.*}; set these"
+    )
+    with pytest.raises(LamoError, match=message):
+        train_decoder(config({"start": str(tmp_path)}), data(), data(), GRID, 0, Session())

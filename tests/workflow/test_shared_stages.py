@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 from rerun_files import flip
 from rerun_jobs import CONTROLS, CURVES, ENCODED, FEATURES, FRAMES_SHEET, MIDWAY, SHOWN
+from safetensors.torch import load_file
 from workflow.conftest import Workflow
 
 from lamo.tools.verify import Verification, report
@@ -120,6 +122,27 @@ def test_longer_rollouts_share_the_predictors(tiny):
     assert not trained
     assert jobs >= CONTROLS | SHOWN | CURVES
     assert not FRAMES_SHEET & jobs
+
+
+def test_every_training_begins_with_what_another_run_has_learnt(variants):
+    workflow, _ = variants
+    tiny, fine = workflow.results, workflow.results.with_name("fine")
+    hardly = "training: {steps: 1, warmup_steps: 0, learning_rate: 1.0e-9, final_learning_rate: 1.0e-9, start"
+    workflow.run(
+        config=(
+            "run=fine",
+            "share={run: tiny, stages: [frames]}",
+            f"midway={{{hardly}: {tiny}/02_midway}}}}",
+            f"latents={{statistics: {tiny}/03_latents/statistics.safetensors}}",
+            f"decoder={{{hardly}: {tiny}/04_decoder}}}}",
+            f"predictors={{entries: {{flow: {{{hardly}: {tiny}/05_predictors/flow/seed0}}}}}}}}",
+        ),
+        targets=("../fine/04_decoder/model.safetensors", "../fine/05_predictors/flow/seed0/model.safetensors"),
+    )
+    for model in ("04_decoder", "05_predictors/flow/seed0"):
+        given, learnt = (load_file(run / model / "model.safetensors") for run in (tiny, fine))
+        for name, value in learnt.items():
+            torch.testing.assert_close(value, given[name], atol=1e-6, rtol=0.0, msg=f"{model}: {name}")
 
 
 def test_a_shared_stage_that_is_out_of_date_is_not_made_again_from_another_run(variants, tmp_path):

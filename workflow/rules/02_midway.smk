@@ -2,7 +2,6 @@
 try:
     MIDWAY_FOLDER = f"{CONFIG.share.folder('midway', RESULTS)}/02_midway"
     CHECKPOINT = checkpoint_files(CONFIG.midway.checkpoint, MIDWAY_FOLDER)
-    START = [] if CHECKPOINT else start_files(CONFIG.midway.training.start, MIDWAY_FOLDER)
 except LamoError as error:
     sys.exit(str(error))
 
@@ -42,7 +41,7 @@ else:
             val=ancient(shards("<frames>/frames/{split}/{shard}.zarr", "val")),
             val_manifests=shards("<frames>/frames/{split}/{shard}.manifest.json", "val"),
             clips=clips_of_shards(),
-            start=START,
+            start=STARTS["midway.training.start"],
         output:
             model="<midway>/model.safetensors",
             config="<midway>/config.json",

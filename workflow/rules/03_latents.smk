@@ -22,7 +22,7 @@ rule latents_encode:
         runtime=lambda wildcards, attempt: 120 * attempt,
         gpu=1,
     params:
-        latents=section("latents"),
+        latents=section("latents", exclude={"statistics"}),
         code=code("03_latents_encode.py"),
     message:
         "Stage 03: latents and motion tokens of {wildcards.split} shard {wildcards.shard}"
@@ -34,6 +34,7 @@ rule latents_statistics:
     input:
         stores=ancient(shards("<latents>/latents/{split}/{shard}.zarr", "train")),
         manifests=shards("<latents>/latents/{split}/{shard}.manifest.json", "train"),
+        carried=STARTS["latents.statistics"],
     output:
         "<latents>/statistics.safetensors",
     log:

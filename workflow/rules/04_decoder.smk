@@ -11,6 +11,7 @@ rule decoder_train:
         val_frames_manifests=shards("<frames>/frames/{split}/{shard}.manifest.json", "val"),
         val_latents=ancient(shards("<latents>/latents/{split}/{shard}.zarr", "val")),
         val_latents_manifests=shards("<latents>/latents/{split}/{shard}.manifest.json", "val"),
+        start=STARTS["decoder.training.start"],
     output:
         model="<decoder>/model.safetensors",
         config="<decoder>/config.json",

@@ -8,6 +8,7 @@ rule predictors_train:
         train_manifests=shards("<latents>/latents/{split}/{shard}.manifest.json", "train"),
         val=ancient(shards("<latents>/latents/{split}/{shard}.zarr", "val")),
         val_manifests=shards("<latents>/latents/{split}/{shard}.manifest.json", "val"),
+        start=lambda wildcards: STARTS[f"predictors.entries.{wildcards.predictor}.training.start"],
     output:
         model="<predictors>/{predictor}/seed{seed}/model.safetensors",
         config="<predictors>/{predictor}/seed{seed}/config.json",
@@ -25,6 +26,7 @@ rule predictors_train:
         gpu=1,
     params:
         predictor=lambda wildcards: CONFIG.predictors.of(wildcards.predictor).model_dump(mode="json"),
+        rate_hz=CONFIG.frames.rate_hz,
         modules=lambda wildcards: kind_modules(wildcards.predictor),
         code=code_of_predictor("05_predictors_train.py"),
     message:

@@ -16,11 +16,12 @@ from lamo.errors import LamoError
 from lamo.jobs.code_hash import code_hash
 from lamo.jobs.launch import ignore_stop_requests
 from lamo.jobs.limits import check_inputs, check_names, check_python, quote_python
-from lamo.midway.upstream.files import checkpoint_files, start_files
+from lamo.midway.upstream.files import checkpoint_files
 from lamo.predictors.kinds import kind_module
 from lamo.stages import WORLD_AMOUNT, check_shared, keep_config, path_variables
 from lamo.tools.config_text import check_entries, check_files, check_options
 from lamo.tools.results import show_results
+from lamo.training.start import given_paths, start_files
 
 quote_python()
 # Snakemake has read the configuration by itself. What got lost in this is looked for in the texts.
@@ -56,8 +57,9 @@ if workflow.is_main_process:
         check_inputs(
             {
                 "midway.checkpoint": CONFIG.midway.checkpoint,
-                "midway.training.start": CONFIG.midway.training.start,
                 "metrics.fid.weights": CONFIG.metrics.fid.weights,
+                "videos.poses": CONFIG.videos.poses,
+                **{key: path for key, (path, _) in given_paths(CONFIG).items()},
             }
         )
         check_shared(CONFIG.model_dump(mode="json", by_alias=True), RESULTS)
@@ -67,6 +69,10 @@ if workflow.is_main_process:
 
     # Jobs are remembered, and runs locked, in the folders of the runs.
     install(RESULTS, CONFIG.share.run)
+try:
+    STARTS = start_files(CONFIG, RESULTS)
+except LamoError as error:
+    sys.exit(str(error))
 SPLITS = ("train", "val")
 ignore_stop_requests()
 

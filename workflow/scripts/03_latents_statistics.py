@@ -1,10 +1,12 @@
 """Means and standard deviations of the training latents and motion tokens."""
 
 from lamo.jobs.job import job, use_threads
-from lamo.predictors.statistics import compute_statistics
+from lamo.predictors.statistics import carried_statistics, compute_statistics
 from lamo.stores.latents import open_latents
 
 with job(snakemake):
     use_threads(snakemake.threads)
     stores = open_latents(snakemake.input.stores, snakemake.input.manifests)
-    compute_statistics(stores).save(snakemake.output[0])
+    carried = snakemake.input.carried
+    statistics = carried_statistics(carried, stores) if carried else compute_statistics(stores)
+    statistics.save(snakemake.output[0])

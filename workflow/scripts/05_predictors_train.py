@@ -26,6 +26,7 @@ def main(files, output, params, session, seed, entry):
         Path(output.model).parent,
         session,
         entry,
+        params.rate_hz,
     )
 
 
