@@ -7,20 +7,20 @@ from pydantic import AfterValidator, Field
 from lamo.section import Section
 
 RowLabel = Annotated[str, Field(min_length=1)]
-"""A row of the table: the label of a sampler, as flow-20, or the name of a control (`lamo.rollout.control_names`)."""
+"""A row of the table: the label of a sampler, as flow-4, or the name of a control (`lamo.rollout.control_names`)."""
 
 EVERY_LEARNED = "learned"
 _OVER = " over "
 
 
 def split_comparison(text: str) -> tuple[str, str]:
-    """The two rows of "flow-20 over gmm"; the first may be "learned", which stands for every learned row.
+    """The two rows of "flow-4 over gmm"; the first may be "learned", which stands for every learned row.
 
     Raises ValueError if the text has another form. Whether the rows exist is checked against the whole configuration.
     """
     first, over, second = text.partition(_OVER)
     if not (over and first.strip() and second.strip()):
-        raise ValueError("expected two rows as in 'flow-20 over gmm' or 'learned over constant_motion'")
+        raise ValueError("expected two rows as in 'flow-4 over gmm' or 'learned over constant_motion'")
     if second == EVERY_LEARNED:
         raise ValueError("'learned' can only stand first, as in 'learned over constant_motion'")
     if first == second:
@@ -82,7 +82,7 @@ class SheetConfig(Section):
         4, ge=1, description="windows shown, of clips with more true motion than half of them; count; own choice"
     )
     rows: tuple[RowLabel, ...] = Field(
-        ("decoder_ceiling", "oracle_motion", "flow-20", "gmm", "state-20", "constant_motion", "persistence_pixels"),
+        ("ideal_futures", "oracle_motion", "flow-4", "gmm", "gmm-linear", "state-4", "constant_motion"),
         description="rows below the truth, by sampler or control; those a run does not have are left out; own choice",
     )
     tile_width: int = Field(192, ge=32, description="width to enlarge frames to, by whole factors; pixels; own choice")
@@ -93,7 +93,7 @@ class RolloutVideosConfig(Section):
 
     number: int = Field(4, ge=0, description="videos, one per window of the contact sheet's choice; count; own choice")
     rows: tuple[RowLabel, ...] = Field(
-        ("oracle_motion", "flow-20", "gmm", "state-20", "constant_motion"),
+        ("oracle_motion", "flow-4", "gmm", "gmm-linear", "state-4"),
         description="tiles beside the truth, by sampler or control; those a run lacks are left out; own choice",
     )
     tile_width: int = Field(256, ge=32, description="width to enlarge frames to, by whole factors; pixels; own choice")
@@ -118,12 +118,21 @@ class MetricsConfig(Section):
     bootstrap: BootstrapConfig = Field(BootstrapConfig(), description="intervals")
     comparisons: tuple[Comparison, ...] = Field(
         (
-            "flow-20 over state-20",
-            "gmm over flow-20",
-            "flow-20 over gmm",
-            "flow-20 over flow-5",
-            "flow-20 over flow-50",
+            "ideal_futures over flow-4",
+            "oracle_motion over shuffled_motion",
+            "oracle_motion over persistence_blurred",
+            "flow-4 over state-4",
+            "gmm over flow-4",
+            "gmm-mean over flow-4",
+            "flow-4 over gmm",
+            "flow-4 over flow-50",
             "learned over constant_motion",
+            "learned over persistence_blurred",
+            "flow-4 over gmm-linear",
+            "gmm over gmm-linear",
+            "state-4 over state-linear",
+            "gmm-linear over state-linear",
+            "state-4 over persistence_latent",
         ),
         description="rows compared window by window; learned: every row that is no control; rows that a run lacks are "
         "left out; claims of the paper",

@@ -24,9 +24,9 @@ RESERVED = ("controls", "learned")
 """Names that mean something else: the folder of the controls, and all learned rows in comparisons."""
 
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "flow": {"kind": "flow", "samplers": ["5", "20", "50"], "training": {"steps": 700}},
-    "gmm": {"kind": "gmm", "samplers": ["sample", "mean"], "training": {"steps": 500}},
-    "state": {"kind": "state", "samplers": ["20"], "training": {"steps": 400, "batch": 16}},
+    "flow": {"kind": "flow", "samplers": ["4", "50"], "training": {"steps": 700}},
+    "gmm": {"kind": "gmm", "samplers": ["sample", "mean", "linear"], "training": {"steps": 500}},
+    "state": {"kind": "state", "samplers": ["4", "linear"], "training": {"steps": 400, "batch": 16}},
 }
 """The entries of a run that says nothing; what a run says of an entry is laid over that of the same name."""
 
