@@ -174,6 +174,8 @@ def frames_needed(config: Config) -> Iterator[tuple[int, str]]:
 def contradictions(config: Config) -> Iterator[str]:
     """What the sections, each valid on its own, demand of each other."""
     encoder, rate = config.midway.encoder, config.frames.rate_hz
+    if config.videos.poses and config.videos.root is None:
+        yield f"videos.poses: found {config.videos.poses} where videos.root is null, expected both or neither"
     try:
         needed, keys = max(frames_needed(config))
     except LamoError as error:

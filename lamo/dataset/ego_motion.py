@@ -45,28 +45,35 @@ def motion_of_drives(labels: Iterable[str | Path], found: pd.DataFrame) -> pa.Ta
     return _joined(parts)
 
 
-def motion_of_poses(poses: Poses, clips: pd.DataFrame, root: str | Path) -> pa.Table:
+def motion_of_poses(poses: Poses, clips: pd.DataFrame, found: pd.DataFrame, root: str | Path) -> pa.Table:
     """The motion of clips whose poses are known.
 
-    `clips`: the table of clips (`lamo.dataset.table`), of which the quarantined ones are left out; `root`: the folder
-    below which the poses name their files. Raises `LamoError` if a clip has no poses, or not one for each frame.
+    `clips`: what became of the videos (`lamo.dataset.schema`), of which quarantined ones are left out; `found`: id and
+    path of each clip, where it lies now; `root`: the folder below which the poses name their files. Raises `LamoError`
+    if a clip has no poses, or not one for each frame.
     """
-    parts = []
+    parts, paths = [], dict(zip(found["id"], found["path"], strict=True))
     for clip in clips[clips["frames"] > 0].to_dict("records"):
-        way = poses.of(clip["path"], root)
-        _check_length(poses, len(way.way_m), clip)
+        way = poses.of(paths[clip["id"]], root)
+        _check_length(poses, len(way.way_m), {**clip, "path": paths[clip["id"]]})
         times = np.arange(len(way.way_m)) / clip["source_fps"]
         parts.append(_part(clip["id"], times, way.way_m, way.heading_rad))
     return _joined(parts)
 
 
 def _check_length(poses: Poses, found: int, clip: dict[Hashable, Any]) -> None:
+    rate, duration = clip["source_fps"], clip["duration_s"]
+    if not (rate > 0 and duration > 0):
+        raise LamoError(
+            f"videos.poses {poses.path}: found no frame rate or duration in {clip['path']}, by which poses are matched "
+            "with frames; write the video to a file that states them, or leave videos.poses out"
+        )
     # A duration may or may not count the time of the last frame.
-    expected = clip["duration_s"] * clip["source_fps"]
+    expected = duration * rate
     if not expected - 1.5 < found < expected + 1.5:
         raise LamoError(
             f"videos.poses {poses.path}: found {found} poses of {clip['path']}, expected one per frame, {expected:.0f} "
-            f"({clip['duration_s']:g} s at {clip['source_fps']:g} frames per second); give every frame its pose"
+            f"({duration:g} s at {rate:g} frames per second); give every frame its pose"
         )
 
 

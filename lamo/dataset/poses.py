@@ -1,6 +1,7 @@
 """Camera poses of videos that were not made here: a table with a row per frame (`videos.poses`)."""
 
 import os
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,7 +91,7 @@ class Poses:
         reader = next(read for ending, read in READERS.items() if str(self.path).endswith(ending))
         try:
             return reader(self.path)
-        except (OSError, ValueError, EOFError) as error:
+        except (OSError, ValueError, EOFError, zlib.error) as error:
             raise self._error(f"what cannot be read ({' '.join(str(error).split())[:200]})", "a table") from error
 
     def _error(self, found: str, expected: str) -> LamoError:

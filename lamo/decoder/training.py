@@ -20,6 +20,7 @@ from lamo.training.device import mixed_precision
 from lamo.training.fit import ShuffledRows, Task, fit
 from lamo.training.loop import TrainingLog
 from lamo.training.session import Session
+from lamo.training.start import differences
 
 VALIDATION_FRAMES = 256
 
@@ -71,8 +72,6 @@ class DecoderTask(Task[DecoderRows]):
         self, config: DecoderConfig, state_width: int, grid: tuple[int, int], patch: int, device: torch.device
     ) -> None:
         self.decoder = build(lambda: PixelDecoder(config, state_width, grid, patch), device)
-        if config.training.start is not None:
-            begin_with(self.decoder, config.training.start)
         self.gradient_weight = config.training.gradient_loss
         self.device = device
         super().__init__("decoder", config.training, {"decoder": self.decoder})
@@ -103,11 +102,9 @@ def begin_with(decoder: PixelDecoder, folder: str) -> None:
         LamoError: it is missing or damaged, or has other sizes.
     """
     given = PixelDecoder.load(folder)
-    ours, theirs = decoder.sizes(), given.sizes()
-    differences = [f"{key} {theirs[key]} for {ours[key]}" for key in ours if ours[key] != theirs[key]]
-    if differences:
+    if found := differences(given.sizes(), decoder.sizes()):
         raise LamoError(
-            f"decoder.training.start: the decoder in {folder} has {'; '.join(differences)}; set these keys of decoder, "
+            f"decoder.training.start: the decoder in {folder} has {'; '.join(found)}; set these keys of decoder, "
             "frames and midway as there, or leave decoder.training.start out"
         )
     decoder.load_state_dict(given.state_dict())
@@ -141,6 +138,8 @@ def train_decoder(
     height = train.frames[0].array.shape[1]
     state_width = train.states[0].array.shape[-1]
     task = DecoderTask(config, state_width, grid, height // grid[0], session.device)
+    if config.training.start is not None:
+        begin_with(task.decoder, config.training.start)
     checked = held.read(np.random.default_rng(seed).permutation(len(held))[:VALIDATION_FRAMES])
 
     @torch.no_grad()

@@ -18,9 +18,16 @@ class Tokens:
 
 
 def read_tokens(folder: str | Path) -> Tokens | None:
-    """The tokens that the predictor in `folder` was trained on; None if it does not say."""
+    """The tokens that the predictor in `folder` was trained on; None if it does not say.
+
+    Raises:
+        LamoError: its config.json is missing or damaged.
+    """
     tokens = load_config(folder).get("tokens")
-    return Tokens(**tokens) if tokens else None
+    try:
+        return Tokens(**tokens) if tokens else None
+    except TypeError as error:
+        raise LamoError(f"{Path(folder) / CONFIG}: tokens: {error}; train the predictor again") from None
 
 
 def read_settings(folder: str | Path) -> tuple[PredictorConfig, Geometry]:

@@ -40,7 +40,8 @@ def train_predictor(
     folder: str | Path,
     session: Session,
     entry: str | None = None,
-    rate_hz: float = 5.0,
+    *,
+    rate_hz: float,
 ) -> Predictor:
     """Trains one predictor and writes model.safetensors, config.json and log.parquet into `folder`.
 
@@ -68,7 +69,7 @@ def train_predictor(
     seed_everything(seed)
     model = build(lambda: build_predictor(config, geometry), device)
     tokens = Tokens(train.statistics.digest(), rate_hz)
-    begin(model, train, config, geometry, tokens, device)
+    begin(model, train, config, geometry, tokens, f"predictors.entries.{entry or kind.name}.training.start", device)
     task = PredictorTask(f"{entry or kind.name} seed {seed}", model, geometry, train.statistics, settings, seed, device)
     checks = _validation_batches(validation, settings, seed, device)
     rows = ShuffledRows(len(train), train.read, settings.batch, seed)
@@ -82,13 +83,13 @@ def train_predictor(
 
 
 def begin(
-    model: Predictor, train: LatentWindows, config: PredictorConfig, geometry: Geometry, tokens: Tokens,
+    model: Predictor, train: LatentWindows, config: PredictorConfig, geometry: Geometry, tokens: Tokens, key: str,
     device: torch.device,
 ) -> None:  # fmt: skip
-    """Give an untrained model what its training begins with: another predictor (`training.start`), or a linear guess."""
+    """Give an untrained model what its training begins with: another predictor (`key` names it), or a linear guess."""
     start = config.settings.training.start
     if start is not None:
-        begin_with(model, start, config, geometry, tokens)
+        begin_with(model, start, config, geometry, tokens, key)
     else:
         fit_guess(model, train, device)
 

@@ -31,7 +31,8 @@ class EgoMotion:
         if times[0] < at[0] - 1e-3 or times[-1] > at[-1] + 1e-3:
             raise LamoError(
                 f"{self._table}: clip {clip_id} has frames from {times[0]:g} to {times[-1]:g} s, found its motion from "
-                f"{at[0]:g} to {at[-1]:g} s, expected it for all frames; make it again"
+                f"{at[0]:g} to {at[-1]:g} s, expected it for all frames; with videos.poses the frame rate of a "
+                "video must not vary"
             )
         reached = np.stack([np.interp(times, at, clip[name].to_numpy()) for name in ("way_m", "heading_rad")], axis=1)
         return np.diff(reached, axis=0) / np.diff(times)[:, None]

@@ -1,7 +1,8 @@
-"""What the trainings of a run begin with: the files of another run's models and statistics."""
+"""What the trainings of a run begin with: the files of another run's models and statistics, and what must agree."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lamo.errors import LamoError
 
@@ -34,7 +35,8 @@ def given_paths(config: "Config") -> dict[str, tuple[str | None, str]]:
 def start_files(config: "Config", results: str) -> dict[str, list[str]]:
     """The files of what each key of `given_paths` names; none where it is null.
 
-    `results` is the folder of the run. Raises `LamoError` if a file is missing, or is one that this run itself writes.
+    `results` is the folder of the run. Raises `LamoError` if a file is missing, or is one that this run itself writes,
+    or if something is to begin on latents that a new Midway Network makes.
     """
     found: dict[str, list[str]] = {}
     for key, (path, place) in given_paths(config).items():
@@ -46,7 +48,26 @@ def start_files(config: "Config", results: str) -> dict[str, list[str]]:
             found[key] = checked_files(key, Path(path), [Path(path)], "statistics.safetensors of a run", folder)
         else:
             found[key] = checked_files(key, Path(path), saved_files(Path(path)), SAVED, folder)
+    anew = not (config.midway.checkpoint or found["midway.training.start"] or "midway" in config.share.stages)
+    for key, files in found.items():
+        if files and anew:
+            raise LamoError(
+                f"config: {key}: found {files[0]}, but the Midway Network is trained anew, and its latents are others; "
+                "set midway.training.start or midway.checkpoint, or share the stage midway"
+            )
     return found
+
+
+def differences(theirs: Mapping[str, Any], ours: Mapping[str, Any], place: str = "") -> list[str]:
+    """What of the settings `theirs` of a saved model is other than `ours`: a text for each key, however deep."""
+    texts = []
+    for key in dict.fromkeys([*ours, *theirs]):
+        one, other = theirs.get(key), ours.get(key)
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            texts += differences(one, other, f"{place}{key}.")
+        elif one != other:
+            texts.append(f"{place}{key} {one} for {other}")
+    return texts
 
 
 def saved_files(folder: Path) -> list[Path]:

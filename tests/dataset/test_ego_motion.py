@@ -1,8 +1,11 @@
 """The true motion of the camera: of the world's drives, and of videos with a table of poses."""
 
+import gzip
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.integrate import cumulative_trapezoid
 
 from lamo.dataset.ego_motion import motion_of_drives, motion_of_poses
 from lamo.dataset.poses import Poses, poses_file
@@ -13,6 +16,7 @@ from lamo.world.labels import labels
 from lamo.world.simulation import WorldConfig, simulate
 
 FPS, FRAMES = 20, 60
+DAMAGED = gzip.compress(b"file,frame,x,y,z,dx,dy,dz\n" * 99, mtime=0)[:10] + b"\xff" * 40
 CLIPS = pd.DataFrame(
     {"id": ["a"], "path": ["/videos/train/a.mp4"], "source_fps": [FPS], "duration_s": [FRAMES / FPS], "frames": [15]}
 )
@@ -39,7 +43,7 @@ def circle(speed: float = 12.0, yaw_rate: float = 0.8) -> pd.DataFrame:
 def motion_of(poses: pd.DataFrame, folder, name="poses.csv.gz", clips=CLIPS) -> EgoMotion:
     path = folder / name
     poses.to_parquet(path) if name.endswith("parquet") else poses.to_csv(path, index=False)
-    write_table(folder / "motion.parquet", motion_of_poses(Poses(path), clips, "/videos"))
+    write_table(folder / "motion.parquet", motion_of_poses(Poses(path), clips, clips, "/videos"))
     return EgoMotion(folder / "motion.parquet")
 
 
@@ -50,6 +54,9 @@ def test_mean_speed_of_a_drive_is_its_way_over_its_time(tmp_path):
     write_table(tmp_path / "motion.parquet", motion_of_drives([tmp_path / "labels.parquet"], found))
     true = EgoMotion(tmp_path / "motion.parquet").of("train/one", np.arange(0, 4, 0.2))
     np.testing.assert_allclose(true[:, 0] * 0.2, np.diff(world.position[::6]), atol=1e-9)
+    turned = cumulative_trapezoid(world.yaw_rate, world.t, initial=0)
+    np.testing.assert_allclose(true[:, 1] * 0.2, np.diff(turned[::6]), atol=1e-9)
+    assert np.ptp(true[:, 1]) > 0.01
     with pytest.raises(LamoError, match="clip train/two: the world's labels name no drive two"):
         motion_of_drives([tmp_path / "labels.parquet"], pd.DataFrame({"id": ["train/two"], "path": ["two.mov"]}))
 
@@ -58,7 +65,7 @@ def test_mean_speed_of_a_drive_is_its_way_over_its_time(tmp_path):
 def test_speed_and_turning_are_read_from_poses_in_any_order(tmp_path, name):
     shuffled = circle().sample(frac=1, random_state=0)
     true = motion_of(shuffled, tmp_path, name).of("a", np.arange(0, 2.9, 0.2))
-    # Chords are a little shorter than arcs. The camera turns once around and more, to the right.
+    # Chords are a little shorter than arcs.
     np.testing.assert_allclose(true[:, 0], 12.0, rtol=1e-3)
     np.testing.assert_allclose(true[:, 1], 0.8, rtol=1e-6)
     left = circle()
@@ -120,7 +127,8 @@ def test_poses_that_do_not_fit_are_refused(tmp_path, spoil, message):
 
 
 @pytest.mark.parametrize(
-    ("name", "content"), [("poses.csv", b"\xff\xfe\x00"), ("poses.csv.gz", b"text"), ("poses.parquet", b"")]
+    ("name", "content"),
+    [("poses.csv", b"\xff\xfe\x00"), ("poses.csv.gz", b"text"), ("poses.csv.gz", DAMAGED), ("poses.parquet", b"")],
 )
 def test_what_is_no_table_is_refused(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)

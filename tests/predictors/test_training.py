@@ -26,7 +26,7 @@ def quick(config: PredictorsConfig, name: str, **settings: Any) -> PredictorConf
 
 def train(config, geometry, latents, folder, seed=0):
     windows = LatentWindows([latents], geometry.history, compute_statistics([latents]))
-    return train_predictor(config, geometry, windows, windows, seed, folder, Session())
+    return train_predictor(config, geometry, windows, windows, seed, folder, Session(), rate_hz=5.0)
 
 
 @pytest.mark.parametrize("name", ["flow", "gmm", "state"])

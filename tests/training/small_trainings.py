@@ -106,7 +106,7 @@ def predictor(name: str, session: Session) -> None:
     config = PredictorsConfig.model_validate({"backbone": backbone, "entries": {name: entry}}).of(name)
     windows = LatentWindows([store], config.history, compute_statistics([store]))
     with tempfile.TemporaryDirectory() as folder:
-        train_predictor(config, geometry_of([store], 3), windows, windows, 3, folder, session)
+        train_predictor(config, geometry_of([store], 3), windows, windows, 3, folder, session, rate_hz=5.0)
 
 
 def features(session: Session) -> None:

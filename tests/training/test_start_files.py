@@ -7,7 +7,7 @@ import pytest
 
 from lamo.config import load_config
 from lamo.errors import LamoError
-from lamo.training.start import start_files
+from lamo.training.start import differences, start_files
 
 OF_FLOW = "predictors.entries.flow.training.start"
 
@@ -53,6 +53,21 @@ def test_every_stage_begins_with_the_files_of_another_run(other, tmp_path):
         OF_FLOW.replace("flow", "gmm"): [],
         OF_FLOW.replace("flow", "state"): [],
     }
+
+
+def test_nothing_begins_on_the_latents_of_a_new_network(other, tmp_path):
+    for key in ("latents", "decoder", "predictors"):
+        with pytest.raises(LamoError, match=rf"config: {key}\..*: found .*, but the Midway Network is trained anew"):
+            start_files(load_config({key: settings(other)[key]}), str(tmp_path / "own"))
+    # One that is given, or shared, makes the latents that they know.
+    shared = {"run": "other", "stages": ["frames", "midway"]}
+    for midway in ({"midway": {"checkpoint": "anything"}}, {"share": shared}):
+        assert start_files(load_config({"decoder": settings(other)["decoder"], **midway}), str(tmp_path / "own"))
+
+
+def test_differences_are_named_by_their_keys():
+    ours, theirs = {"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": 1, "c": 4}, "e": 5}
+    assert differences(theirs, ours) == ["a.c 4 for 2", "d None for 3", "e 5 for None"]
 
 
 def test_an_imported_network_is_not_trained_and_begins_with_nothing(other, tmp_path):

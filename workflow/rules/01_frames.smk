@@ -64,7 +64,7 @@ rule frames_find:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        videos=section("videos", exclude={"info", "stills"}),
+        videos=section("videos", exclude={"info", "stills", "poses"}),
         shards=CONFIG.frames.shards.counts(),
         listing=VIDEOS.digest,
         listed=lambda wildcards, input: VIDEOS.path,

@@ -8,5 +8,5 @@ with job(snakemake):
     use_threads(snakemake.threads)
     stores = open_latents(snakemake.input.stores, snakemake.input.manifests)
     carried = snakemake.input.carried
-    statistics = carried_statistics(carried, stores) if carried else compute_statistics(stores)
+    statistics = carried_statistics(carried[0], stores) if carried else compute_statistics(stores)
     statistics.save(snakemake.output[0])

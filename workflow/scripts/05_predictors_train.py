@@ -26,7 +26,7 @@ def main(files, output, params, session, seed, entry):
         Path(output.model).parent,
         session,
         entry,
-        params.rate_hz,
+        rate_hz=params.rate_hz,
     )
 
 

@@ -72,11 +72,12 @@ def _weights(workload: Workload) -> list[Store]:
     trained = {(entry, seed) for entry, _, seed in sizes.rows}
     each = {entry: weight_bytes(partial(sizes.make_predictor, entry)) for entry in {entry for entry, _ in trained}}
     # While it trains, the last good state lies beside the Midway Network.
-    midway = weight_bytes(sizes.make_midway) * (1 if sizes.config.midway.checkpoint else 2)
+    midway, decoder = weight_bytes(sizes.make_midway), weight_bytes(sizes.make_decoder)
     return [
-        Store("02_midway", "weights", midway),
-        Store("04_decoder", "weights", weight_bytes(sizes.make_decoder)),
+        Store("02_midway", "weights", midway * (1 if sizes.config.midway.checkpoint else 2)),
+        Store("04_decoder", "weights", decoder),
         Store("05_predictors", "weights", sum(each[entry] for entry, _ in trained)),
+        Store("model", "weights", midway + decoder + sum(each.values())),
     ]
 
 

@@ -19,6 +19,7 @@ from lamo.section import lay_over
 from lamo.stages import CONFIG_FILE, STAGES, check_shared, keep_config
 from lamo.stores.atomic import read_json
 from lamo.tools.dry_run import Job, dry_run
+from lamo.training.start import given_paths
 
 # More than any rule asks for, so that the dry run shows what each one asks for.
 CORES = "1000"
@@ -66,13 +67,16 @@ def _stand_in(run: Path, copy: Path, changed: Mapping[str, Any]) -> None:
 
 def _elsewhere(config: Config, place: Path) -> dict[str, Any]:
     """What differs in the dry run's configuration: videos that stand for others, and paths that hold in any folder."""
+    given = {
+        "midway.checkpoint": config.midway.checkpoint,
+        "metrics.fid.weights": config.metrics.fid.weights,
+        "videos.poses": config.videos.poses,
+        **{key: path for key, (path, _) in given_paths(config).items()},
+    }
     changed: dict[str, Any] = {}
-    if config.midway.checkpoint:
-        changed["midway"] = {"checkpoint": _absolute(config.midway.checkpoint)}
-    elif config.midway.training.start:
-        changed["midway"] = {"training": {"start": _absolute(config.midway.training.start)}}
-    if config.metrics.fid.weights:
-        changed["metrics"] = {"fid": {"weights": _absolute(config.metrics.fid.weights)}}
+    for key, path in given.items():
+        if path:
+            changed = lay_over(changed, _nested(key.split("."), _absolute(path)))
     videos = config.videos
     if videos.root is None:
         return changed
@@ -81,10 +85,15 @@ def _elsewhere(config: Config, place: Path) -> dict[str, Any]:
         clip.parent.mkdir(parents=True)
         clip.touch()
     beside = {"info": (videos.info, INFO_PLACES), "stills": (videos.stills, STILL_PLACES)}
-    found = {name: companion_folder(f"videos.{name}", given, videos.root, places)
-             for name, (given, places) in beside.items()}  # fmt: skip
+    found = {name: companion_folder(f"videos.{name}", path, videos.root, places)
+             for name, (path, places) in beside.items()}  # fmt: skip
     root = {"root": str(place / "videos"), "split": "folders"}
-    return {**changed, "videos": {**root, **{name: path and _absolute(path) for name, path in found.items()}}}
+    return lay_over(changed, {"videos": {**root, **{name: path and _absolute(path) for name, path in found.items()}}})
+
+
+def _nested(keys: list[str], value: str) -> dict[str, Any]:
+    """`value` under keys within keys."""
+    return {keys[0]: _nested(keys[1:], value) if keys[1:] else value}
 
 
 def _absolute(path: str) -> str:

@@ -35,7 +35,7 @@ def test_sizes_by_hand(config_of):
 def test_shared_stages_take_no_room(config_of):
     share = {"run": "base", "stages": ["frames", "midway", "latents"]}
     stages = {stage for stage, _ in stores_of(config_of("tiny.yaml", share=share))}
-    assert stages == {"04_decoder", "05_predictors", "06_rollouts"}
+    assert stages == {"04_decoder", "05_predictors", "06_rollouts", "model"}
 
 
 def test_stores_by_hand(tiny):

@@ -61,6 +61,12 @@ def test_weights_to_begin_with_are_found_by_a_relative_path(tmp_path, monkeypatc
     rules = {job.rule for job in jobs_of(None, midway={"training": {"start": "weights"}})}
     assert "midway_train" in rules
     assert "midway_import" not in rules
+    midway = {"checkpoint": "weights"}
+    shutil.copyfile("weights/model.safetensors", "statistics.safetensors")
+    entries = {"flow": {"training": {"start": "weights"}}}
+    given = {"latents": {"statistics": "statistics.safetensors"}, "predictors": {"entries": entries}}
+    rules = {job.rule for job in jobs_of(None, midway=midway, decoder={"training": {"start": "weights"}}, **given)}
+    assert {"midway_import", "latents_statistics", "decoder_train", "predictors_train"} <= rules
 
 
 @pytest.fixture
@@ -98,7 +104,7 @@ def test_shared_stages_have_no_jobs_and_their_run_stays_as_it_is(base):
     before = {path: (path.lstat().st_mtime_ns, path.is_symlink()) for path in results.rglob("*")}
     raw = sharing(raw, "frames", "midway", "latents", "decoder", predictors={"entries": {"gmm": None}})
     rules = {job.rule for job in planned_jobs(raw, load_config(raw), results)}
-    assert {rule for rule in rules if not rule.startswith(("predictors_", "rollouts_", "metrics_"))} == set()
+    assert {rule for rule in rules if not rule.startswith(("predictors_", "rollouts_", "metrics_", "model_"))} == set()
     assert {"predictors_train", "rollouts_predict", "metrics_features"} <= rules
     assert {path: (path.lstat().st_mtime_ns, path.is_symlink()) for path in results.rglob("*")} == before
 
