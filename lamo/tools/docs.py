@@ -12,7 +12,7 @@ PARTS = {
     "rulegraph": ("lamo.tools.rulegraph", "draw the rules of the workflow: docs/images/rulegraph.svg; needs Graphviz"),
     "bench": (
         "lamo.tools.bench_document",
-        "show results/bench: the table and the picture in README.md, the claims in docs/results.md",
+        "show results/bench: tables and claims in README.md and docs/results.md, and a picture",
     ),
 }
 

@@ -12,14 +12,28 @@ def replace_between(path: Path, name: str, text: str) -> None:
     Raises:
         LamoError: a mark is missing or stands there more than once.
     """
-    begin = f"<!-- {name}: begin -->"
-    end = f"<!-- {name}: end -->"
+    before, after = _around(path, name)
+    begin, end = _marks(name)
+    with replacing(path) as temporary:
+        temporary.write_text(f"{before}{begin}\n{text.rstrip()}\n{end}{after}", encoding="utf-8")
+
+
+def check_marks(path: Path, name: str) -> None:
+    """Raise `LamoError` where `replace_between` would, so that of several documents none is changed or all are."""
+    _around(path, name)
+
+
+def _marks(name: str) -> tuple[str, str]:
+    return f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+
+
+def _around(path: Path, name: str) -> tuple[str, str]:
+    """What stands before and after the marks of `name`."""
+    begin, end = _marks(name)
     document = path.read_text(encoding="utf-8")
     if document.count(begin) != 1 or document.count(end) != 1:
         raise LamoError(
             f"{path}: found no place for the table, expected the lines {begin} and {end} once each; add them"
         )
     before, _, rest = document.partition(begin)
-    after = rest.partition(end)[2]
-    with replacing(path) as temporary:
-        temporary.write_text(f"{before}{begin}\n{text.rstrip()}\n{end}{after}", encoding="utf-8")
+    return before, rest.partition(end)[2]

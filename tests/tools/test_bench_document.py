@@ -1,10 +1,11 @@
-"""README.md shows the table of results/bench as it is."""
+"""README.md and docs/results.md show the tables of results/bench as they are."""
 
 import csv
 import math
 
 import pytest
 
+from lamo.errors import LamoError
 from lamo.metrics.catalogue import metric as metric_of
 from lamo.rollout.control_names import CONTROLS, IDEAL
 from lamo.statistics.intervals import Interval
@@ -15,15 +16,23 @@ from lamo.tools.overlay import read_config
 README = bench.DOCUMENT.read_text(encoding="utf-8")
 
 
-def test_the_table_is_that_of_the_results():
-    written = README.partition("<!-- bench: begin -->\n")[2].partition("\n<!-- bench: end -->")[0]
-    assert written == bench.table(), "run `make bench-science`"
+RESULTS = bench.CLAIMS_DOCUMENT.read_text(encoding="utf-8")
+
+
+def marked(text: str, name: str) -> str:
+    """What a document holds between the marks of that name."""
+    return text.partition(f"<!-- {name}: begin -->\n")[2].partition(f"\n<!-- {name}: end -->")[0]
+
+
+def test_the_tables_are_those_of_the_results():
+    assert marked(RESULTS, "table") == bench.table(), "run `make bench-science`"
+    short = bench.table(columns=bench.SHORT_COLUMNS, rows_shown=bench.SHORT_ROWS)
+    assert marked(README, "bench") == short, "run `make bench-science`"
+    assert len(short.splitlines()) == 2 + len(bench.SHORT_ROWS)
 
 
 def test_the_claims_are_those_of_the_results():
-    text = bench.CLAIMS_DOCUMENT.read_text(encoding="utf-8")
-    written = text.partition("<!-- claims: begin -->\n")[2].partition("\n<!-- claims: end -->")[0]
-    assert written == claims_table(bench.RESULTS), "run `make bench-science`"
+    assert marked(RESULTS, "claims") == claims_table(bench.RESULTS), "run `make bench-science`"
 
 
 @pytest.mark.parametrize(
@@ -72,6 +81,15 @@ def test_claims_about_rows_that_are_not_there_are_left_out(tmp_path):
         ["gmm is ahead of the linear model by 2 %", "energy, gmm over gmm-linear", "below -2 %",
          "-0.0020 ±0.0004, -2.5 %", "holds"],
     ]  # fmt: skip
+
+
+def test_a_table_that_is_missing_is_named(tmp_path):
+    with pytest.raises(
+        LamoError, match=r"table\.csv: found no file, expected a published table; run make bench-science"
+    ):
+        claims_table(tmp_path)
+    with pytest.raises(LamoError, match=r"nowhere\.csv: found no file"):
+        bench.table(tmp_path / "nowhere.csv")
 
 
 def test_a_cell_is_the_mean_with_half_its_interval(tmp_path):
