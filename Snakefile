@@ -1,5 +1,5 @@
 # LaMo: from video files to the table of metrics. The stages stand below in their order; each rule file has the scripts of
-# the same number in workflow/scripts/ and writes to the folder of the same number in results/<run>/.
+# the same number in workflow/scripts/ and writes to the folder of the same number in results/<run>/ (the last one to model/).
 from snakemake.utils import min_version
 
 min_version("9.25")
@@ -22,6 +22,7 @@ include: "workflow/rules/06_rollouts.smk"
 include: "workflow/rules/07_metrics.smk"
 include: "workflow/rules/07_metrics_probe.smk"
 include: "workflow/rules/07_metrics_forks.smk"
+include: "workflow/rules/08_model.smk"
 
 
 rule all:
@@ -40,3 +41,4 @@ rule all:
         "<metrics>/contact_sheet.png",
         "<metrics>/videos",
         PROBE,
+        "<model>/model.json",

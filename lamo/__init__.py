@@ -9,6 +9,8 @@ LAZY = {
     "Midway": "lamo.midway.network",
     "PixelDecoder": "lamo.decoder.pixel_decoder",
     "Predictor": "lamo.predictors.interface",
+    "WorldModel": "lamo.model.world_model",
+    "load": "lamo.model.world_model",
     "load_predictor": "lamo.predictors.build",
 }
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from lamo.decoder.pixel_decoder import PixelDecoder as PixelDecoder
     from lamo.errors import LamoError as LamoError
     from lamo.midway.network import Midway as Midway
+    from lamo.model.world_model import WorldModel as WorldModel
+    from lamo.model.world_model import load as load
     from lamo.predictors.build import load_predictor as load_predictor
     from lamo.predictors.interface import Predictor as Predictor
 else:

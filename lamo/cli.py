@@ -32,6 +32,7 @@ class Program:
 
 
 PROGRAMS = {
+    "predict": Program("lamo.tools.predict", "predict several futures of a video"),
     "plan": Program("lamo.tools.plan.command", "estimate time, disk and memory of a run before it is started"),
     "explain": Program("lamo.tools.explain", "say in words why Snakemake would run each job"),
     "results": Program("lamo.tools.results", "show the table of a finished run and where its files lie"),
@@ -43,6 +44,7 @@ PROGRAMS = {
 
 EXAMPLES = """\
 examples:
+  lamo predict drive.mp4 -o futures.mp4 --model results/demo
   lamo plan --config config/bdd100k.yaml --videos path/to/bdd100k
   lamo config check config/bdd100k.yaml
   lamo verify results/demo

@@ -55,6 +55,7 @@ STAGES = {
     "predictors": Stage("05_predictors", "05_predictors/predictors_train", ("latents",), ("predictors",)),
     "rollouts": Stage("06_rollouts", "06_rollouts/"),
     "metrics": Stage("07_metrics", "07_metrics/"),
+    "model": Stage("model", "08_model/"),
     "features": Stage(
         "07_metrics/features",
         "07_metrics/metrics_features",

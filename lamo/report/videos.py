@@ -1,7 +1,7 @@
-"""MP4s of rollouts side by side with the truth."""
+"""Videos of rollouts side by side with the truth: frames in tiles with a label each."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -43,36 +43,39 @@ def rollout_video(
         tiles_now = [context[i] if step < 0 else tile[step] for tile in tiles.values()]
         seconds = (step + 1) / rate_hz
         caption = f"context, {seconds:+.1f} s" if step < 0 else f"prediction, {seconds:+.1f} s"
-        pictures.append(_compose(np.stack(tiles_now), list(tiles), caption, step >= 0, tile_width))
-    with replacing(path) as temporary:
-        _encode(temporary, pictures, rate_hz)
+        pictures.append(tiled(np.stack(tiles_now), list(tiles), caption, step >= 0, tile_width))
+    write_mp4(path, pictures, rate_hz)
 
 
-def _compose(frames: np.ndarray, labels: list[str], caption: str, predicted: bool, tile_width: int) -> np.ndarray:
-    """One picture of the video: tiles in a grid of at most three columns, a label above each, sides multiples of 32.
+def tiled(
+    frames: np.ndarray, labels: Sequence[str], caption: str, predicted: bool, tile_width: int, columns: int = 3
+) -> np.ndarray:
+    """One picture of a video: frames [n, H, W, 3] as tiles in a grid, a label above each, sides multiples of 32.
 
-    Other sides leave row padding that the conversion to YUV may read: about one file in a hundred then differed.
+    The first tile is the truth. Under the others is a red line if they are `predicted`. Other sides leave row padding
+    that the conversion to YUV may read: about one file in a hundred then differed.
     """
     tiles = enlarge(frames, tile_width)
     height, width = tiles.shape[1:3]
-    columns = min(3, len(tiles))
+    columns = min(columns, len(tiles))
     rows = math.ceil(len(tiles) / columns)
     cell_w, cell_h = width + _GAP, _BAR + height + _GAP
     size = _GAP + columns * cell_w, rows * cell_h + _FOOT
     canvas = Image.new("RGB", (size[0] + -size[0] % _ALIGNMENT, size[1] + -size[1] % _ALIGNMENT), _PAPER)
     for i, (tile, label) in enumerate(zip(tiles, labels, strict=True)):
         x, y = _GAP + (i % columns) * cell_w, (i // columns) * cell_h
-        text, points = fit_name(readable(label), 15, width, bold=label == "truth")
-        draw_text(canvas, (x, y + _BAR // 2), text, points, "lm", bold=label == "truth")
+        text, points = fit_name(readable(label), 15, width, bold=i == 0)
+        draw_text(canvas, (x, y + _BAR // 2), text, points, "lm", bold=i == 0)
         canvas.paste(Image.fromarray(tile), (x, y + _BAR))
-        if predicted and label != "truth":
+        if predicted and i > 0:
             canvas.paste(_PREDICTED, (x, y + _BAR + height, x + width, y + _BAR + height + 3))
     draw_text(canvas, (_GAP, size[1] - _FOOT // 2), caption, 14, "lm", _PREDICTED if predicted else "#666666")
     return np.asarray(canvas)
 
 
-def _encode(path: Path, pictures: list[np.ndarray], rate_hz: float) -> None:
-    with av.open(str(path), mode="w", format="mp4") as container:
+def write_mp4(path: str | Path, pictures: Sequence[np.ndarray], rate_hz: float) -> None:
+    """Write pictures uint8 [H, W, 3] of even sides as H.264, atomically."""
+    with replacing(path) as temporary, av.open(str(temporary), mode="w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=Fraction(rate_hz).limit_denominator(1000))
         stream.height, stream.width = pictures[0].shape[:2]
         stream.pix_fmt = "yuv420p"

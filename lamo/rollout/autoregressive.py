@@ -5,8 +5,9 @@ Shapes: W windows, B of them in a batch, S samples, T steps, K history, P patche
 
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from tqdm import tqdm
 
 from lamo.errors import LamoError
 from lamo.predictors.interface import Context, Predictor, Sampler
-from lamo.rollout.frozen_models import FrozenModels, Scene
+from lamo.rollout.frozen_models import FrozenModels, Scene, Start
 from lamo.rollout.latent_scores import LatentScores, latent_scores, no_latent_scores
 from lamo.rollout.windows import ClipFrames
 from lamo.stores.rollouts import Rollouts, Window
@@ -114,37 +115,50 @@ def last_of(context: Context, history: int) -> Context:
     return Context(context.motion[:, observed - history :], context.states[:, observed - history :])
 
 
-def roll_motion(scene: Scene, predictor: Predictor, sampler: Sampler, generators: list[Generator]) -> list[Tensor]:
-    """Samples m_t, advances z_{t+1} = f_fwd(z_t, m_t), slides the window: T normalised states [B, P, D_z]."""
-    models = scene.models
-    context = last_of(scene.context(), predictor.geometry.history)
-    z = scene.z(scene.history)
-    states = []
-    for _ in range(scene.steps):
+def roll_motion(
+    models: FrozenModels, start: Start, predictor: Predictor, sampler: Sampler, generators: list[Generator]
+) -> Iterator[Tensor]:
+    """Samples m_t, advances z_{t+1} = f_fwd(z_t, m_t), slides the window: normalised states [B, P, D_z] without end."""
+    context = last_of(start.context, predictor.geometry.history)
+    z = start.z
+    while True:
         motion = predictor.sample(context, sampler, generators)
         z = models.advance(z, motion)
-        states.append(models.state(z))
-        context = Context(_append(context.motion, motion), _append(context.states, states[-1]))
-    return states
+        state = models.state(z)
+        yield state
+        context = Context(_append(context.motion, motion), _append(context.states, state))
 
 
-def roll_state(scene: Scene, predictor: Predictor, sampler: Sampler, generators: list[Generator]) -> list[Tensor]:
+def roll_state(
+    models: FrozenModels, start: Start, predictor: Predictor, sampler: Sampler, generators: list[Generator]
+) -> Iterator[Tensor]:
     """The baseline: samples z_{t+1} and appends it to its window; f_fwd is never called."""
-    context = last_of(scene.context(), predictor.geometry.history)
-    states = []
-    for _ in range(scene.steps):
-        states.append(predictor.sample(context, sampler, generators))
-        context = Context(context.motion, _append(context.states, states[-1]))
-    return states
+    context = last_of(start.context, predictor.geometry.history)
+    while True:
+        state = predictor.sample(context, sampler, generators)
+        yield state
+        context = Context(context.motion, _append(context.states, state))
+
+
+def roll(
+    models: FrozenModels, start: Start, predictor: Predictor, sampler: Sampler, generators: list[Generator]
+) -> Iterator[Tensor]:
+    """One future of each of B windows, step by step and without end: normalised states [B, P, D_z].
+
+    Raises:
+        LamoError: the predictor reads more than was observed, or does not know the sampler.
+    """
+    method = roll_motion if predictor.predicts == "motion" else roll_state
+    return method(models, start, predictor, sampler, generators)
 
 
 def predictor_method(predictor: Predictor, sampler: Sampler, seed: int) -> Method:
     """The rollout of a trained predictor as a `Method`."""
-    roll = roll_motion if predictor.predicts == "motion" else roll_state
 
     def method(scene: Scene, sample: int) -> Future:
         generators = [window_generator(seed, window, sample) for window in scene.windows]
-        return decode_states(scene, roll(scene, predictor, sampler, generators), sampler.label)
+        states = roll(scene.models, scene.start(), predictor, sampler, generators)
+        return decode_states(scene, list(islice(states, scene.steps)), sampler.label)
 
     return method
 

@@ -66,21 +66,29 @@ class FrozenModels:
         return to_uint8(self.decoder(self.statistics.restore_state(state)))
 
 
-class Scene:
-    """A batch of windows: their frames, and on demand their encoding.
+@dataclass(frozen=True)
+class Start:
+    """What a rollout begins with: what was observed, and the pyramid of the last observed frame, of B windows."""
+
+    context: Context
+    z: Pyramid
+
+    def repeated(self, samples: int) -> "Start":
+        """Each window `samples` times in a row."""
+        motion, states = (value.repeat_interleave(samples, 0) for value in (self.context.motion, self.context.states))
+        return Start(Context(motion, states), tuple(level.repeat_interleave(samples, 0) for level in self.z))
+
+
+class Observation:
+    """Frames of B windows and, on demand, their encoding.
 
     Attributes:
         frames: uint8 [B, F, H, W, 3], frame K being the last observed one.
-        windows: the windows, B of them.
         history: K.
     """
 
-    def __init__(
-        self, models: FrozenModels, clips: ClipFrames, windows: Sequence[Window], history: int, steps: int
-    ) -> None:
-        self.models, self.clips, self.windows = models, clips, list(windows)
-        self.history, self.steps = history, steps
-        self.frames = clips.read(windows, 0, history + 1 + steps)
+    def __init__(self, models: FrozenModels, frames: np.ndarray, history: int) -> None:
+        self.models, self.frames, self.history = models, frames, history
         self._pyramids: Pyramid | None = None
         self._motion: dict[int, Tensor] = {}
 
@@ -111,6 +119,25 @@ class Scene:
             (len(states), 0, *self.models.statistics.motion_mean.shape)
         )
         return Context(empty, states)
+
+    def start(self) -> Start:
+        """What a rollout begins with."""
+        return Start(self.context(), self.z(self.history))
+
+
+class Scene(Observation):
+    """A batch of windows of clips, whose frames to predict are known too.
+
+    Attributes:
+        windows: the windows, B of them.
+        steps: frames to predict, T.
+    """
+
+    def __init__(
+        self, models: FrozenModels, clips: ClipFrames, windows: Sequence[Window], history: int, steps: int
+    ) -> None:
+        super().__init__(models, clips.read(windows, 0, history + 1 + steps), history)
+        self.clips, self.windows, self.steps = clips, list(windows), steps
 
     def true_states(self) -> Tensor:
         """Normalised states of the frames to predict, [B, T, P, D_z]."""

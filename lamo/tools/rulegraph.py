@@ -16,7 +16,7 @@ from lamo.jobs.code_hash import ROOT
 from lamo.stores.atomic import replacing
 
 PICTURE = ROOT / "docs" / "images" / "rulegraph.svg"
-COLOURS = ("#fdf3d0", "#dcebfa", "#e2f3df", "#fbe3d6", "#ece3f7", "#d9f1f1", "#f8dfe8")
+COLOURS = ("#fdf3d0", "#dcebfa", "#e2f3df", "#fbe3d6", "#ece3f7", "#d9f1f1", "#f8dfe8", "#e8e8e8")
 Edges = set[tuple[str, str]]
 
 

@@ -4,6 +4,7 @@ import re
 
 from rerun_files import FILES
 from rerun_jobs import (
+    BUNDLE,
     COLLECTED,
     COMPARED,
     CONTROLS,
@@ -17,6 +18,7 @@ from rerun_jobs import (
     GROUPS,
     MATCHED,
     MIDWAY,
+    MOTION,
     NOTHING,
     PREDICTED,
     PROBE,
@@ -151,6 +153,9 @@ CODE = [
     line_in("lamo/metrics/features/imagenet.py", SCORED),
     line_in("lamo/rollout/latent_scores.py", ROLLED | GROUPS),
     line_in("lamo/probing/probe.py", PROBE),
+    line_in("lamo/dataset/ego_motion.py", MOTION),
+    line_in("lamo/model/card.py", BUNDLE),
+    line_in("lamo/model/world_model.py", NOTHING),
     line_in("lamo/metrics/features/world.py", FEATURES | SCORED),
     line_in("lamo/dataset/summary.py", COLLECTED),
     line_in("lamo/dataset/bdd100k/info.py", COLLECTED),

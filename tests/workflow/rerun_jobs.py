@@ -39,14 +39,16 @@ def changed(name: str, change: Callable[[Path], None], expected: set[str]) -> Ca
 
 
 # ---- The jobs of the tiny run, from the last to the first ------------------------------------------------------------
-TABLE = {"the table"}
+BUNDLE = {"the world model as one folder"}
+TABLE = {"the table"} | BUNDLE
 CURVES = {"curves of metrics and losses"}
 COMPARED = {"comparisons on the same windows"}
 MATCHED = {"what every method was given and what it costs"}
 SUMMARY = {"means, distances and intervals of all rows", *TABLE, *COMPARED, *CURVES}
 SHEET = {"contact sheet and videos of rollouts"}
 GROUPS = {"which patches move when a group of motion tokens is swapped"}
-PROBE = {"reading the world's true motion from motion tokens"}
+PROBE = {"reading the true motion from motion tokens"}
+MOTION = {"how the camera moved in each clip"} | PROBE
 FEATURES = {"training the features that stand in for Inception's"}
 FLOW = {f"rollouts of flow, seed 0, sampler flow-{steps}" for steps in (2, 4)}
 GMM = {"rollouts of gmm, seed 0, sampler gmm"}
@@ -79,9 +81,9 @@ STATISTICS = {"statistics of latents and motion tokens"} | TRAINED | ROLLED | GR
 SHARDS = {"train shard 0", "train shard 1", "val shard 0"}
 ENCODED = {f"latents and motion tokens of {shard}" for shard in SHARDS} | STATISTICS | DECODER | PROBE
 MIDWAY = {"training the Midway Network"} | ENCODED
-COLLECTED = {"accounting for every video found"}
+COLLECTED = {"accounting for every video found"} | BUNDLE
 FRAMES_SHEET = {"contact sheet of decoded frames"}
-FRAMES = {f"decoding {shard}" for shard in SHARDS} | COLLECTED | FRAMES_SHEET | MIDWAY
+FRAMES = {f"decoding {shard}" for shard in SHARDS} | COLLECTED | FRAMES_SHEET | MOTION | MIDWAY
 FOUND = {"finding the videos"} | FRAMES
 RENDERED = {f"rendering the synthetic driving world, {split}" for split in ("train", "val")} | FOUND
 EVERYTHING = RENDERED | FEATURES

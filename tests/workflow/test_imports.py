@@ -21,6 +21,7 @@ FLOORS = [
     {"metrics"},
     {"probing"},
     {"report"},
+    {"model"},
     {"config"},
     {"tools", "cli"},
     {"__main__"},

@@ -112,7 +112,7 @@ def test_an_input_that_was_changed_is_named(copy):
     then(older(labels), forget)(copy.results)
     record.unlink()
     lines = explained(copy)
-    assert f"metrics_probe: content of an input changed: results/tiny/{labels}" in lines
+    assert f"frames_motion: content of an input changed: results/tiny/{labels}" in lines
     assert any(
         line.startswith("It is not known whether") and line.endswith("--forcerun world_render") for line in lines
     )
@@ -130,7 +130,7 @@ def test_what_no_record_describes_is_said_in_one_line(copy):
     shutil.rmtree(copy.results / "provenance")
     output = copy.run("--dry-run")
     (line,) = [line for line in output.splitlines() if "not known" in line]
-    assert "It is not known whether 133 outputs are up to date" in line
+    assert "It is not known whether 146 outputs are up to date" in line
     assert "--forcerun decoder_train frames_collect" in line
     lines = explained(copy)
     assert lines[0] == "Nothing would run"

@@ -59,6 +59,7 @@ def test_only_what_differs_is_computed_and_the_base_run_stays_as_it_is(variants)
         "06_rollouts/rollouts_predict.without.seed0.without-2",
         "06_rollouts/rollouts_controls",
         "06_rollouts/rollouts_ideal",
+        "08_model/model_bundle",
     }
     assert "07_metrics/metrics_table" in logs
     assert "07_metrics/metrics_features" not in logs

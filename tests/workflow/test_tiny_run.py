@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+import lamo
 from lamo.metrics.catalogue import METRICS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -210,6 +212,17 @@ def test_catalogue_finds_the_same_workflow(new_workflow):
     command[command.index(str(ROOT / "Snakefile"))] = str(ROOT / "workflow" / "Snakefile")
     done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=True)
     assert "metrics_table" in done.stdout + done.stderr
+
+
+def test_the_model_of_the_run_predicts_without_its_run(tiny, tmp_path):
+    model = lamo.load(shutil.copytree(tiny.results / "model", tmp_path / "model"), "flow", "4", "cpu")
+    size = model.facts.frames
+    frames = np.random.default_rng(0).integers(0, 256, (4, size.height, size.width, 3), dtype=np.uint8)
+    assert model.rollout(frames, seconds=0.4, samples=2).frames.shape == (2, 2, size.height, size.width, 3)
+    card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
+    assert card.startswith("# World model of the run tiny\n")
+    assert (tiny.results / "07_metrics" / "table.md").read_text(encoding="utf-8").strip() in card
+    assert "| val | 2 |" in card
 
 
 def test_report_shows_table_pictures_and_videos(tiny, tmp_path):

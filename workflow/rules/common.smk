@@ -78,7 +78,7 @@ ignore_stop_requests()
 
 
 # Memory and time grow with each attempt (resources of the rules); threads and GPUs do not, since results depend on their
-# number in the last bits. What only lists, collects or draws stays where Snakemake runs and never queues on a cluster.
+# number in the last bits. What only lists, collects, copies or draws stays where Snakemake runs and never queues on a cluster.
 localrules:
     frames_find,
     frames_collect,
@@ -86,6 +86,7 @@ localrules:
     metrics_table,
     metrics_comparisons,
     metrics_figures,
+    model_bundle,
 
 
 pathvars:

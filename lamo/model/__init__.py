@@ -1,0 +1,1 @@
+"""A trained world model as one folder, for programs and for `lamo predict`."""

@@ -1,0 +1,81 @@
+"""The folder of a trained world model: `results/<run>/model/`, which can be copied and needs nothing of its run.
+
+model.json               what its frames are, which predictors it has
+midway/, decoder/        the Midway Network and the pixel decoder, as the stages save them
+predictors/<entry>/      the predictors of the first training seed
+statistics.safetensors   means and deviations that normalise motion tokens and states
+README.md                the card: where it comes from, what it scored, what it cannot do
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from lamo.errors import LamoError
+from lamo.section import Section
+from lamo.stores.atomic import read_json, write_json
+
+FACTS, STATISTICS, MIDWAY, DECODER, PREDICTORS, CARD = (
+    "model.json", "statistics.safetensors", "midway", "decoder", "predictors", "README.md",
+)  # fmt: skip
+
+
+class FrameFormat(Section):
+    """The frames that a model sees and makes."""
+
+    height: int = Field(description="pixels")
+    width: int = Field(description="pixels")
+    rate_hz: float = Field(description="frames per second")
+    fit: Literal["crop", "stretch"] = Field(description="how frames of another aspect ratio are fitted")
+
+
+class ModelFacts(Section):
+    """What model.json says."""
+
+    format: Literal[1] = Field(1, description="version of the layout of the folder")
+    run: str = Field(description="name of the run that trained it")
+    frames: FrameFormat = Field(description="the frames that it sees and makes")
+    origin: str = Field(description="how its Midway Network was made: trained, begun with another one, or imported")
+    levels: tuple[int, ...] = Field(description="pyramid levels of the latent state")
+    predictors: dict[str, tuple[str, ...]] = Field(
+        min_length=1, description="samplers of each predictor by the name of its entry, the one to use by default first"
+    )
+    predictor: str = Field(description="the predictor to use by default")
+
+
+def write_facts(folder: str | Path, facts: ModelFacts) -> None:
+    """Write model.json."""
+    write_json(Path(folder) / FACTS, facts.model_dump(mode="json"))
+
+
+def read_facts(folder: str | Path) -> ModelFacts:
+    """What the model in `folder` is.
+
+    Raises:
+        LamoError: model.json is missing, damaged or of another version.
+    """
+    path = Path(folder) / FACTS
+    try:
+        return ModelFacts.model_validate(read_json(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise LamoError(
+            f"{path}: found {first['input']!r} for {place} ({first['msg']}), expected a model of this version; make it "
+            "again with its run"
+        ) from None
+
+
+def model_folder(path: str | Path) -> Path:
+    """The folder of the model that `path` names: it, or model/ in the folder of a run.
+
+    Raises:
+        LamoError: there is none.
+    """
+    path = Path(path)
+    for folder in (path, path / "model"):
+        if (folder / FACTS).is_file():
+            return folder
+    found = "no such folder" if not path.exists() else "a file" if path.is_file() else f"no {FACTS} in it or in model/"
+    raise LamoError(f"{path}: found {found}, expected the folder of a model or of a finished run; give results/<run>")

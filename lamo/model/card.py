@@ -1,0 +1,57 @@
+"""The card of a trained world model: what it is, where it comes from, what it scored, what it cannot do."""
+
+import pandas as pd
+
+from lamo.model.bundle import ModelFacts
+
+LIMITS = """\
+- It continues what is like its training videos. Of other footage its futures may keep their looks and lose their sense.
+- Its futures are drawn from a distribution. None of them is a promise of what happens; steer nothing by them.
+- The farther ahead, the less a future knows. The table ends where the run was scored, and says nothing of later.
+"""
+
+
+def card(facts: ModelFacts, clips: pd.DataFrame, table: str) -> str:
+    """The card as Markdown, from the table of clips and the table of scores of the run."""
+    frames = facts.frames
+    rows = "\n".join(_split_row(clips, split, frames.rate_hz) for split in ("train", "val"))
+    samplers = "; ".join(f"`{name}` ({', '.join(names)})" for name, names in facts.predictors.items())
+    return f"""# World model of the run {facts.run}
+
+It predicts how a video goes on: a Midway Network encodes frames and advances a latent state given motion tokens, a
+predictor draws the next motion tokens (a baseline: the next state), and a decoder makes frames of the states. Frames
+are {frames.height} x {frames.width} pixels, {frames.rate_hz:g} per second.
+
+```
+lamo predict drive.mp4 -o futures.mp4 --model {{this folder}}
+```
+
+```python
+import lamo
+
+model = lamo.load("{{this folder}}")
+futures = model.rollout(frames, seconds=3, samples=6).frames  # frames uint8 [F, {frames.height}, {frames.width}, 3]
+```
+
+Predictors, with the samplers that were scored: {samplers}. By default `{facts.predictor}` is used.
+
+## What it was trained on
+
+The Midway Network was {facts.origin}.
+
+| split | clips | hours of frames |
+|---|---:|---:|
+{rows}
+
+## What it scored on held-out clips
+
+{table.strip()}
+
+## Limits
+
+{LIMITS}"""
+
+
+def _split_row(clips: pd.DataFrame, split: str, rate_hz: float) -> str:
+    used = clips[(clips["split"] == split) & (clips["frames"] > 0)]
+    return f"| {split} | {len(used)} | {used['frames'].sum() / rate_hz / 3600:.2f} |"

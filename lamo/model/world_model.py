@@ -1,0 +1,213 @@
+"""A trained world model in Python: frames in, futures out.
+
+Shapes: B clips, F observed frames, S samples, T steps, H and W height and width, P patches, D_z state width.
+
+    model = lamo.load("results/demo", predictor="flow")
+    futures = model.rollout(frames, seconds=3, samples=6)  # frames uint8 [F, H, W, 3]
+    futures.frames                                         # uint8 [6, 15, H, W, 3]
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from lamo.errors import LamoError
+from lamo.model.bundle import DECODER, MIDWAY, PREDICTORS, STATISTICS, ModelFacts, model_folder, read_facts
+from lamo.predictors.build import load_predictor, load_sampler
+from lamo.predictors.interface import Predictor
+from lamo.predictors.sampler import Sampler, row_label
+from lamo.rollout.autoregressive import roll
+from lamo.rollout.frozen_models import FrozenModels, Observation
+from lamo.rollout.loading import load_models
+from lamo.training.device import pick_device
+
+OnStep = Callable[[int, Tensor], None]
+
+
+@dataclass(frozen=True)
+class Futures:
+    """What may come after the observed frames.
+
+    Attributes:
+        frames: uint8 [B, S, T, H, W, 3]; without B if one clip was given without it.
+        states: normalised latent states [B, S, T, P, D_z], likewise.
+        times_s: of the T frames after the last observed one; s.
+    """
+
+    frames: np.ndarray
+    states: Tensor
+    times_s: np.ndarray
+
+
+class WorldModel:
+    """Frozen Midway Network, decoder and one predictor.
+
+    Attributes:
+        facts: size and rate of the frames, and which predictors its folder has.
+        predictor: the predictor.
+        sampler: how it is sampled.
+    """
+
+    def __init__(self, facts: ModelFacts, models: FrozenModels, predictor: Predictor, sampler: Sampler) -> None:
+        self.facts = facts
+        self.models = models
+        self.predictor = predictor
+        self.sampler = sampler
+
+    @property
+    def frames_needed(self) -> int:
+        """The fewest frames that a rollout can observe: one more than the predictor's context has motion tokens."""
+        return self.predictor.geometry.history + 1
+
+    def encode(self, frames: np.ndarray | Tensor) -> Tensor:
+        """Normalised latent states of frames uint8 [..., H, W, 3]: [..., P, D_z].
+
+        Raises:
+            LamoError: the frames have another type or size.
+        """
+        found = self._checked(frames)
+        with torch.inference_mode():
+            observed = Observation(self.models, found.reshape(-1, 1, *found.shape[-3:]), 0)
+            state = observed.state(0)
+        return state.reshape(*found.shape[:-3], *state.shape[1:])
+
+    def decode(self, states: Tensor) -> np.ndarray:
+        """Frames of normalised latent states: [..., P, D_z] -> uint8 [..., H, W, 3].
+
+        Raises:
+            LamoError: the states have other sizes.
+        """
+        size = (self.predictor.geometry.patches, self.predictor.geometry.state_width)
+        if tuple(states.shape[-2:]) != size or not states.numel():
+            raise LamoError(f"found states {tuple(states.shape)}, expected [..., {size[0]}, {size[1]}]")
+        with torch.inference_mode():
+            frames = self.models.pixels(states.reshape(-1, *size).to(self.models.device))
+        return frames.reshape(*states.shape[:-2], *frames.shape[1:])
+
+    def rollout(
+        self,
+        frames: np.ndarray | Tensor,
+        seconds: float = 1.6,
+        samples: int = 1,
+        generator: Generator | None = None,
+        on_step: OnStep | None = None,
+    ) -> Futures:
+        """Futures of one clip uint8 [F, H, W, 3] or of several [B, F, H, W, 3], from their last frame on.
+
+        Of the F frames, `facts.frames.rate_hz` a second, the last `frames_needed` are read. `generator` is the only
+        source of randomness (by default one of seed 0): each future gets random numbers of its own, so that it does not
+        depend on the futures beside it. `on_step` is called after every step with its number, from 1, and the states
+        [B * S, P, D_z]. All futures are computed at once: for less memory, ask for fewer.
+
+        Raises:
+            LamoError: the frames have another type or size or are too few, seconds is less than a step, samples is less
+                than 1, or more where the sampler leaves nothing to chance, or a state is not finite.
+        """
+        steps, futures = self._steps(seconds), self._samples(samples)
+        found = self._checked(frames)
+        clips = found if found.ndim == 5 else found[None]
+        if clips.ndim != 5 or clips.shape[1] < self.frames_needed or not len(clips):
+            raise LamoError(
+                f"rollout: found frames {found.shape}, expected one clip [F, H, W, 3] or several [B, F, H, W, 3] of at "
+                f"least {self.frames_needed} frames, {self.facts.frames.rate_hz:g} a second"
+            )
+        with torch.inference_mode():
+            observed = Observation(self.models, clips[:, -self.frames_needed :], self.frames_needed - 1)
+            states = self._roll(observed, futures, steps, generator or Generator().manual_seed(0), on_step)
+            pictures = np.stack([self.models.pixels(state) for state in states], axis=1)
+        shape = (len(clips), futures) if found.ndim == 5 else (futures,)
+        times_s = np.arange(1, steps + 1) / self.facts.frames.rate_hz
+        stacked = torch.stack(states, dim=1)
+        return Futures(pictures.reshape(*shape, *pictures.shape[1:]), stacked.unflatten(0, shape), times_s)
+
+    def _roll(
+        self, observed: Observation, samples: int, steps: int, generator: Generator, on_step: OnStep | None
+    ) -> list[Tensor]:
+        """T states of B * S futures, [B * S, P, D_z] each."""
+        start = observed.start().repeated(samples)
+        seeds = torch.randint(2**62, (len(start.context.states),), generator=generator, device=generator.device)
+        generators = [Generator().manual_seed(int(seed)) for seed in seeds]
+        states = []
+        future = roll(self.models, start, self.predictor, self.sampler, generators)
+        for step, state in enumerate(islice(future, steps), start=1):
+            if not state.isfinite().all():
+                raise LamoError(
+                    f"rollout: found a state at step {step} that is not finite, the model diverged; give it frames "
+                    "like those that it was trained on, or fewer seconds"
+                )
+            states.append(state)
+            if on_step is not None:
+                on_step(step, state)
+        return states
+
+    def _steps(self, seconds: float) -> int:
+        """Whole steps nearest to `seconds`."""
+        steps = round(seconds * self.facts.frames.rate_hz) if math.isfinite(seconds) else 0
+        if steps < 1:
+            raise LamoError(
+                f"rollout: found {seconds:g} s, expected a step of {1 / self.facts.frames.rate_hz:g} s or more"
+            )
+        return steps
+
+    def _samples(self, samples: int) -> int:
+        if samples < 1:
+            raise LamoError(f"rollout: found {samples} samples, expected at least 1")
+        if samples > 1 and self.sampler.deterministic:
+            raise LamoError(
+                f"rollout: found {samples} samples of {self.sampler.label}, which leaves nothing to chance; ask for 1"
+            )
+        return samples
+
+    def _checked(self, frames: np.ndarray | Tensor) -> np.ndarray:
+        found = frames.cpu().numpy() if isinstance(frames, Tensor) else np.asarray(frames)
+        size = (self.facts.frames.height, self.facts.frames.width, 3)
+        if found.dtype != np.uint8 or found.shape[-3:] != size or not found.size:
+            raise LamoError(
+                f"found frames {found.dtype} {found.shape}, expected uint8 [..., {', '.join(map(str, size))}]; resize "
+                "them, or read a video with lamo.model.video.read_video"
+            )
+        return found
+
+
+def load(
+    path: str | Path,
+    predictor: str | None = None,
+    sampler: str | None = None,
+    device: str | torch.device | None = None,
+) -> WorldModel:
+    """The world model in `path`: the folder of a model, or of a finished run.
+
+    `predictor` is the name of an entry, by default the model's choice, and `sampler` one of its samplers, by default
+    its first. `device` is by default a GPU if there is one.
+
+    Raises:
+        LamoError: there is no such model, predictor or sampler, or a file is missing or damaged.
+    """
+    folder = model_folder(path)
+    facts = read_facts(folder)
+    name = facts.predictor if predictor is None else predictor
+    if name not in facts.predictors:
+        raise LamoError(f"{folder}: found no predictor {name!r}, expected one of {', '.join(facts.predictors)}")
+    chosen = _device(device)
+    models = load_models(folder / MIDWAY, folder / DECODER, folder / STATISTICS, facts.levels, chosen)
+    label = row_label(name, sampler or facts.predictors[name][0])
+    trained = load_predictor(folder / PREDICTORS / name).to(chosen)
+    return WorldModel(facts, models, trained, load_sampler(folder / PREDICTORS / name, name, label))
+
+
+def _device(name: str | torch.device | None) -> torch.device:
+    """The device of that name, if this machine has it."""
+    if name is None:
+        return pick_device()
+    try:
+        # Names that are not known and devices that are not there both fail at the first tensor.
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise LamoError(f"device: found {name} ({reason}), expected cpu, or cuda where there is a GPU") from None

@@ -1,0 +1,70 @@
+# Stage 08: the trained world model as one folder that can be copied, with the predictors of the first training seed.
+from lamo.predictors.kinds import find_kind
+
+MOTION_ENTRIES = [
+    name for name, entry in CONFIG.predictors.entries.items() if find_kind(entry.kind).predicts == "motion"
+]
+
+
+ORIGIN = "trained from scratch"
+if CONFIG.midway.checkpoint:
+    ORIGIN = f"imported from {CONFIG.midway.checkpoint}"
+elif CONFIG.midway.training.start:
+    ORIGIN = f"trained on from {CONFIG.midway.training.start}"
+
+
+def samplers_of(entry):
+    """The samplers of an entry, those that leave something to chance first."""
+    return sorted(entry.samplers, key=lambda name: find_kind(entry.kind).parse(name).deterministic)
+
+
+def saved_model(folder):
+    """The files of a saved model."""
+    return [f"{folder}/model.safetensors", f"{folder}/config.json"]
+
+
+rule model_bundle:
+    input:
+        midway=saved_model("<midway>"),
+        decoder=saved_model("<decoder>"),
+        predictors=[
+            file
+            for entry in CONFIG.predictors.entries
+            for file in saved_model(f"<predictors>/{entry}/seed{CONFIG.predictors.seeds[0]}")
+        ],
+        statistics="<latents>/statistics.safetensors",
+        clips="<frames>/clips.parquet",
+        table="<metrics>/table.md",
+    output:
+        midway=saved_model("<model>/midway"),
+        decoder=saved_model("<model>/decoder"),
+        predictors=[
+            file for entry in CONFIG.predictors.entries for file in saved_model(f"<model>/predictors/{entry}")
+        ],
+        statistics="<model>/statistics.safetensors",
+        facts="<model>/model.json",
+        card="<model>/README.md",
+    log:
+        "<model_logs>/model_bundle.log",
+    benchmark:
+        "<model_benchmarks>/model_bundle.tsv"
+    conda:
+        "../../envs/models.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
+    params:
+        facts={
+            "run": CONFIG.run,
+            "frames": section("frames", include={"height", "width", "rate_hz", "fit"}),
+            "origin": ORIGIN,
+            "levels": list(CONFIG.latents.levels),
+            "predictors": {name: samplers_of(entry) for name, entry in CONFIG.predictors.entries.items()},
+            "predictor": (MOTION_ENTRIES or list(CONFIG.predictors.entries))[0],
+        },
+        code=code("08_model_bundle.py"),
+    message:
+        "Stage 08: the world model as one folder"
+    script:
+        "../scripts/08_model_bundle.py"

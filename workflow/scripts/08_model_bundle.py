@@ -1,0 +1,36 @@
+"""Put the trained world model into one folder."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from lamo.jobs.job import job
+from lamo.model.bundle import PREDICTORS, ModelFacts, write_facts
+from lamo.model.card import card
+from lamo.stores.atomic import replacing
+
+
+def main(files, output, params):
+    facts = ModelFacts.model_validate(params.facts)
+    folder = Path(output.facts).parent
+    for left in (folder / PREDICTORS).glob("*"):
+        if left.name not in facts.predictors:
+            shutil.rmtree(left)
+    for part in ("midway", "decoder", "predictors"):
+        for source, target in zip(files[part], output[part], strict=True):
+            copy(source, target)
+    copy(files.statistics, output.statistics)
+    text = card(facts, pd.read_parquet(files.clips), Path(files.table).read_text(encoding="utf-8"))
+    with replacing(output.card) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    write_facts(folder, facts)
+
+
+def copy(source, target):
+    with replacing(target) as temporary:
+        shutil.copyfile(source, temporary)
+
+
+with job(snakemake):
+    main(snakemake.input, snakemake.output, snakemake.params)
