@@ -106,7 +106,7 @@ def test_all_mistakes_are_named_at_once():
         ({"midway": {"form": "published", "forward": {"lateral_heads": 5}}}, "midway.forward.lateral_heads: found 5"),
         ({"latents": {"levels": [7]}}, "latents.levels: found [7], expected numbers of pyramid levels, 0 to"),
         (
-            {"predictors": {"history": 0, "entries": {"flow": {"guess": "none"}, "gmm": {"guess": "none"}}}},
+            {"predictors": {"history": 0, "entries": {"flow": {"guess": "none"}, "gmm": None}}},
             "predictors.history: found 0, expected at least 1",
         ),
         ({"decoder": {"width": 50}}, "decoder.width: found 50, expected a multiple of 4"),

@@ -6,6 +6,7 @@ Shapes: C observed frames, S futures, T steps, G true frames after the observed 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import zarr
@@ -114,7 +115,7 @@ def _write_zarr(path: Path, shown: Shown, tile_width: int) -> None:
             group.create_array(name, data=values)
 
 
-def _arrays(shown: Shown) -> dict[str, np.ndarray]:
+def _arrays(shown: Shown) -> dict[str, Any]:
     times_s = np.arange(1, shown.futures.shape[1] + 1) / shown.rate_hz
     return dict(zip(NAMES, (shown.observed, shown.futures, shown.truth, times_s), strict=True))
 

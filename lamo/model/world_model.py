@@ -27,7 +27,7 @@ from lamo.rollout.frozen_models import FrozenModels, Observation
 from lamo.rollout.loading import load_models
 from lamo.training.device import pick_device
 
-OnStep = Callable[[int, Tensor], None]
+OnStep = Callable[[int, Tensor], object]
 
 
 @dataclass(frozen=True)

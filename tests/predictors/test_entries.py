@@ -79,8 +79,15 @@ def test_a_kind_has_no_settings_of_an_entry_or_of_the_training(monkeypatch):
 def test_rows_are_in_the_order_of_the_entries_and_called_after_them():
     entries = {"flow": {"samplers": [5, "2-heun"]}, "state": None, "flow-k1": {"kind": "flow", "samplers": [20]}}
     config = load_config({"predictors": {"entries": entries}}).predictors
-    assert [row.label for row in config.rows()] == ["flow-5", "flow-2-heun", "gmm", "gmm-mean", "flow-k1-20"]
-    assert [row.sampler for row in config.rows()] == ["5", "2-heun", "sample", "mean", "20"]
+    assert [row.label for row in config.rows()] == [
+        "flow-5",
+        "flow-2-heun",
+        "gmm",
+        "gmm-mean",
+        "gmm-linear",
+        "flow-k1-20",
+    ]
+    assert [row.sampler for row in config.rows()] == ["5", "2-heun", "sample", "mean", "linear", "20"]
 
 
 @pytest.mark.parametrize(
@@ -168,12 +175,12 @@ def test_keys_of_earlier_versions_say_where_they_stand_now(raw, message):
 @pytest.mark.parametrize(
     ("section", "message"),
     [
-        ({"comparisons": ["flw-20 over gmm"]}, "metrics.comparisons: found 'flw-20', .* did you mean flow-20?"),
+        ({"comparisons": ["flw-50 over gmm"]}, "metrics.comparisons: found 'flw-50', .* did you mean flow-50?"),
         (
             {"comparisons": ["learned over gmm-maen"]},
             "found 'gmm-maen', .* did you mean gmm-mean?",
         ),
-        ({"sheet": {"rows": ["stat-20"]}}, "metrics.sheet.rows: found 'stat-20', .* did you mean state-20?"),
+        ({"sheet": {"rows": ["stat-4"]}}, "metrics.sheet.rows: found 'stat-4', .* did you mean state-4?"),
         (
             {"videos": {"rows": ["qqq"]}},
             "metrics.videos.rows: found 'qqq', .*; known rows: ideal_futures, decoder_ceiling, ",

@@ -15,6 +15,7 @@ from rerun_jobs import (
     MIDWAY,
     NOTHING,
     ROLLED,
+    TABLE,
     TRAINED_FLOW,
     TRAINED_GMM,
     Case,
@@ -116,7 +117,7 @@ LOST = [
     ),
     lost(
         "all, an incomplete job",
-        {"the table"},
+        TABLE,
         change=then(lambda results: (results / "07_metrics/table.csv").unlink(), forget),
     ),
 ]

@@ -160,7 +160,7 @@ def test_every_job_has_a_log_a_benchmark_and_a_record(tiny):
         for folder in (tiny.results / name for name in ("logs", "benchmarks", "provenance"))
     )
     assert logs == benchmarks == records
-    assert len(logs) == 38
+    assert len(logs) == 40
 
 
 def test_stores_stand_beside_their_manifests_and_nothing_partial_is_left(tiny):
@@ -186,6 +186,7 @@ def test_missing_manifest_means_an_unfinished_store(tiny, tmp_path):
         "rollouts_ideal",
         *SCORED,
         *PICTURES,
+        "model_bundle",
     }
 
 

@@ -1,6 +1,4 @@
 # Stage 08: the trained world model as one folder that can be copied, with the predictors of the first training seed.
-from lamo.predictors.kinds import find_kind
-
 MOTION_ENTRIES = [
     name for name, entry in CONFIG.predictors.entries.items() if find_kind(entry.kind).predicts == "motion"
 ]
@@ -11,16 +9,6 @@ if CONFIG.midway.checkpoint:
     ORIGIN = f"imported from {CONFIG.midway.checkpoint}"
 elif CONFIG.midway.training.start:
     ORIGIN = f"trained on from {CONFIG.midway.training.start}"
-
-
-def samplers_of(entry):
-    """The samplers of an entry, those that leave something to chance first."""
-    return sorted(entry.samplers, key=lambda name: find_kind(entry.kind).parse(name).deterministic)
-
-
-def saved_model(folder):
-    """The files of a saved model."""
-    return [f"{folder}/model.safetensors", f"{folder}/config.json"]
 
 
 rule model_bundle:
@@ -38,9 +26,7 @@ rule model_bundle:
     output:
         midway=saved_model("<model>/midway"),
         decoder=saved_model("<model>/decoder"),
-        predictors=[
-            file for entry in CONFIG.predictors.entries for file in saved_model(f"<model>/predictors/{entry}")
-        ],
+        predictors=[file for entry in CONFIG.predictors.entries for file in saved_model(f"<model>/predictors/{entry}")],
         statistics="<model>/statistics.safetensors",
         facts="<model>/model.json",
         card="<model>/README.md",

@@ -17,7 +17,7 @@ from lamo.jobs.code_hash import code_hash
 from lamo.jobs.launch import ignore_stop_requests
 from lamo.jobs.limits import check_inputs, check_names, check_python, quote_python
 from lamo.midway.upstream.files import checkpoint_files
-from lamo.predictors.kinds import kind_module
+from lamo.predictors.kinds import find_kind, kind_module
 from lamo.stages import WORLD_AMOUNT, check_shared, keep_config, path_variables
 from lamo.tools.config_text import check_entries, check_files, check_options
 from lamo.tools.results import show_results
@@ -128,6 +128,16 @@ def code_of_predictor(script):
 def code_of_predictors(script):
     """As `code`, with that of the kinds of all predictors."""
     return code_hash(ROOT / "workflow" / "scripts" / script, kind_modules(*CONFIG.predictors.entries))
+
+
+def samplers_of(entry):
+    """The samplers of an entry of predictors.entries, those that leave something to chance first."""
+    return sorted(entry.samplers, key=lambda name: find_kind(entry.kind).parse(name).deterministic)
+
+
+def saved_model(folder):
+    """The files of a saved model."""
+    return [f"{folder}/model.safetensors", f"{folder}/config.json"]
 
 
 def shards(pattern, split):
