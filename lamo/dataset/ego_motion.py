@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from scipy.integrate import cumulative_trapezoid
 
 from lamo.dataset.poses import Poses
 from lamo.dataset.tables import column
@@ -41,7 +42,8 @@ def motion_of_drives(labels: Iterable[str | Path], found: pd.DataFrame) -> pa.Ta
         if drive is None:
             raise LamoError(f"clip {clip}: the world's labels name no drive {names.name(clip)}; {REMEDY}")
         times = drive["time_s"].to_numpy()
-        parts.append(_part(clip, times, *(_integral(times, drive[name].to_numpy()) for name in ("speed", "yaw_rate"))))
+        way_m, heading_rad = (cumulative_trapezoid(drive[name], times, initial=0) for name in ("speed", "yaw_rate"))
+        parts.append(_part(clip, times, way_m, heading_rad))
     return _joined(parts)
 
 
@@ -75,10 +77,6 @@ def _check_length(poses: Poses, found: int, clip: dict[Hashable, Any]) -> None:
             f"videos.poses {poses.path}: found {found} poses of {clip['path']}, expected one per frame, {expected:.0f} "
             f"({duration:g} s at {rate:g} frames per second); give every frame its pose"
         )
-
-
-def _integral(times: np.ndarray, values: np.ndarray) -> np.ndarray:
-    return np.concatenate([[0.0], np.cumsum(0.5 * (values[1:] + values[:-1]) * np.diff(times))])
 
 
 def _part(clip: str, times: np.ndarray, way_m: np.ndarray, heading_rad: np.ndarray) -> pd.DataFrame:

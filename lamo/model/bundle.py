@@ -16,9 +16,8 @@ from lamo.errors import LamoError
 from lamo.section import Section
 from lamo.stores.atomic import read_json, write_json
 
-FACTS, STATISTICS, MIDWAY, DECODER, PREDICTORS, CARD = (
-    "model.json", "statistics.safetensors", "midway", "decoder", "predictors", "README.md",
-)  # fmt: skip
+FACTS, STATISTICS = "model.json", "statistics.safetensors"
+MIDWAY, DECODER, PREDICTORS = "midway", "decoder", "predictors"
 
 
 class FrameFormat(Section):

@@ -20,6 +20,7 @@ from lamo.stores.windows import ShardArray, Windows
 from lamo.training.fit import fit
 from lamo.training.loop import TrainingLog
 from lamo.training.session import Session
+from lamo.training.start import differences
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,9 @@ def begin_with(model: Midway, folder: str) -> None:
     """
     given = Midway.load(folder)
     ours, theirs = ({"image": list(one.image)} | _network(one.config) for one in (model, given))
-    differences = [f"{key} {theirs[key]} for {ours[key]}" for key in ours if ours[key] != theirs[key]]
-    if differences:
+    if found := differences(theirs, ours):
         raise LamoError(
-            f"midway.training.start: the network in {folder} has {'; '.join(differences)}; set these keys of midway "
+            f"midway.training.start: the network in {folder} has {'; '.join(found)}; set these keys of midway "
             "(image is frames.height and frames.width) as there, or leave midway.training.start out"
         )
     model.load_state_dict(given.state_dict())
