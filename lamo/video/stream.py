@@ -189,6 +189,10 @@ def _decoded(
             yield from frames
             # What the conversion of frames reports is no damage.
             reported.clear()
+            if not packet.buffer_ptr:
+                # The last packet, which empties the decoder. PyAV goes on to streams that appeared in the middle of the
+                # file, which it does not know, and fails on them.
+                return
     except MemoryError as error:
         # PyAV's own is an FFmpegError too, which would be taken for damage of the packet or for the end of the file.
         raise MemoryError(str(error)) from None

@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 from av.stream import Disposition
-from made_videos import nearest, shown
+from made_videos import encode, nearest, shown
 
 from lamo.video.config import FramesConfig
 from lamo.video.decode import decode_clip
@@ -162,3 +162,21 @@ def test_a_length_of_many_digits(tmp_path, length):
 def test_one_stream_is_as_before(tmp_path):
     decoded = decode_clip(video(tmp_path / "a.mp4", MAIN), CONFIG)
     assert (decoded.status, decoded.source.stream, decoded.source.other_streams) == ("ok", 0, None)
+
+
+NOTHING = b"\x47\x1f\xff\x10" + b"\xff" * 184
+"""A packet of a transport stream that carries nothing."""
+
+
+def test_a_sound_track_that_begins_in_the_middle_of_a_recording(tmp_path):
+    """A receiver writes on into one file while the programme changes: neither head nor tail tell of the sound."""
+    size, times = (48, 64), np.arange(60) / 15
+    silent = encode(tmp_path / "silent.ts", times, size=size, ticks=90000).read_bytes()
+    sounding = encode(tmp_path / "sounding.ts", times[:15], size=size, ticks=90000, audio_s=1.0).read_bytes()
+    path = tmp_path / "recorded.ts"
+    path.write_bytes(silent + 60_000 * NOTHING + sounding + 20_000 * NOTHING + silent)
+    with av.open(str(path)) as container:
+        assert [stream.type for stream in container.streams] == ["video"]
+    clip = decode_clip(path, CONFIG)
+    # The second programme sets the clock back, so that the first one alone is used.
+    assert shown(clip.frames) == nearest(times, 15.0)
