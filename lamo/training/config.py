@@ -21,7 +21,7 @@ class OptimisationConfig(Section):
     clip_gradient: float = Field(
         1.0, ge=0, description="norm of all gradients above which they are scaled down; 0: never"
     )
-    mixed_precision: bool = Field(True, description="bfloat16 autocast in training")
+    mixed_precision: bool = Field(True, description="bfloat16 autocast in training, on devices with units for it")
 
 
 class ValidatedConfig(OptimisationConfig):

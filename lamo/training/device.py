@@ -2,6 +2,9 @@
 
 import torch
 
+BFLOAT16_UNITS = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
+"""Of x86 and ARM CPUs, as `torch.cpu.get_capabilities` names them."""
+
 
 def pick_device(local_rank: int = 0) -> torch.device:
     """The GPU of the process `local_rank` of this machine if GPUs are visible, else the CPU.
@@ -16,10 +19,16 @@ def pick_device(local_rank: int = 0) -> torch.device:
 
 
 def mixed_precision(device: torch.device, enabled: bool = True) -> torch.autocast:
-    """Autocast to bfloat16, in which CPUs and GPUs with bfloat16 units multiply matrices several times faster.
+    """Autocast to bfloat16 where `has_bfloat16`; elsewhere all stays in float32."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled and has_bfloat16(device))
 
-    GPUs older than Ampere only emulate bfloat16, which is slow: there all stays in float32.
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies matrices faster in bfloat16 than in float32.
+
+    CPUs and GPUs that have no units for it (GPUs before Ampere, CPUs with AVX2 alone) compute the same numbers, but
+    slowly: on a CPU up to eighty times slower.
     """
-    if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
-        enabled = False
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return any(torch.cpu.get_capabilities().get(name, False) for name in BFLOAT16_UNITS)

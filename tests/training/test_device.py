@@ -7,10 +7,13 @@ from lamo.training.device import mixed_precision
 
 
 @pytest.mark.parametrize("enabled", [True, False])
-def test_on_the_cpu_matrix_products_are_in_bfloat16_if_asked(enabled):
+@pytest.mark.parametrize("units", [{"avx512_bf16": True}, {"bf16": True, "neon": True}, {"avx2": True}, {}])
+def test_on_a_cpu_with_units_for_it_matrix_products_are_in_bfloat16_if_asked(monkeypatch, units, enabled):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: units)
     one = torch.ones(2, 2)
     with mixed_precision(torch.device("cpu"), enabled):
-        assert (one @ one).dtype == (torch.bfloat16 if enabled else torch.float32)
+        rounded = enabled and bool(units.keys() & {"avx512_bf16", "bf16"})
+        assert (one @ one).dtype == (torch.bfloat16 if rounded else torch.float32)
 
 
 @pytest.mark.parametrize("has", [True, False])

@@ -8,6 +8,7 @@ from functools import cached_property
 import torch
 
 from lamo.nn.flops import Make, count_flops
+from lamo.training.device import has_bfloat16
 
 MATRIX = 1024
 # A piece is timed if it is done within this time at the full speed of matrix products, and is then as large as fits.
@@ -59,8 +60,8 @@ class Piece:
 
 
 def cpu_matmul() -> float:
-    """bfloat16 operations per second of one core in the product of two large matrices."""
-    a, b = torch.randn(2, MATRIX, MATRIX).bfloat16()
+    """Operations per second of one core in the product of two large matrices, in bfloat16 where it has units for it."""
+    a, b = torch.randn(2, MATRIX, MATRIX).to(torch.bfloat16 if has_bfloat16(torch.device("cpu")) else torch.float32)
     a @ b
     start = time.process_time()
     done = 0
