@@ -27,8 +27,8 @@ class Companions:
         return dict(counts.most_common())
 
 
-def companion_folder(key: str, given: str | None, root: str | Path, places: Iterable[str]) -> str | None:
-    """The folder of the files that belong to the videos at `root`; None if there is none.
+def companion_folder(key: str, given: str | None, root: str | Path | None, places: Iterable[str]) -> str | None:
+    """The folder of the files that belong to the videos at `root`; None if there is none, or no single root.
 
     It is `given`, the value of the config key `key`, or the first of `places` that exists in the folder that holds
     videos/, as BDD100K is unpacked; `root` may be that folder, videos/ or videos/100k/.
@@ -41,6 +41,8 @@ def companion_folder(key: str, given: str | None, root: str | Path, places: Iter
                 f"config: {key}: found {found} at {given}, expected a folder; correct the path or set it to null"
             )
         return given
+    if root is None:
+        return None
     # Relative stays relative: results that are moved along with their videos stay up to date.
     root = Path(root) if Path(root).name else Path(root).absolute()
     bases = [root]

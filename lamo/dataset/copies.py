@@ -34,19 +34,34 @@ def keep_together(config: VideosConfig, clips: Sequence[Clip], fingerprints: Map
     """
     if config.root is None:  # the drives of the synthetic world are different ones
         return list(clips)
+    copies = _copies(clips, fingerprints)
+    if copies and config.split == "by_video":
+        return _drawn_once(config, clips, copies)
+    _refuse([pair for group in copies for pair in _torn(group)])
+    return list(clips)
+
+
+def refuse_torn(clips: Sequence[Clip], fingerprints: Mapping[str, str]) -> list[Clip]:
+    """`clips` of several folders, as they are. A warning names the copies.
+
+    Raises:
+        LamoError: the same content is in two splits.
+    """
+    _refuse([pair for group in _copies(clips, fingerprints) for pair in _torn(group)])
+    return list(clips)
+
+
+def _copies(clips: Sequence[Clip], fingerprints: Mapping[str, str]) -> list[list[Clip]]:
+    """Clips of files of the same content, in groups, the shortest name first. A warning names them."""
     groups: dict[str, list[Clip]] = defaultdict(list)
     for clip in clips:
         value = fingerprints[clip.file.path]
         if is_hash(value) and clip.file.size:
             groups[value].append(clip)
     copies = [sorted(group, key=_by_length) for group in groups.values() if len({clip.file.path for clip in group}) > 1]
-    if not copies:
-        return list(clips)
-    log.warning("%s", sentence([list(dict.fromkeys(shown(clip.file.path) for clip in group)) for group in copies]))
-    if config.split == "by_video":
-        return _drawn_once(config, clips, copies)
-    _refuse([pair for group in copies for pair in _torn(group)])
-    return list(clips)
+    if copies:
+        log.warning("%s", sentence([list(dict.fromkeys(shown(clip.file.path) for clip in group)) for group in copies]))
+    return copies
 
 
 def copies_of(found: pd.DataFrame) -> list[list[str]]:

@@ -69,21 +69,22 @@ def look_at_videos(
     found of the content is kept in `results` if `keep`. Raises `LamoError` as `find_videos` and `fingerprint` do, if
     the videos lie in `results`, and if LaMo itself lies among them.
     """
-    if config.root is None:
+    if not config.folders:
         raise LamoError("videos.root: found null, expected a folder of videos; there is nothing to list")
     own, stage = Path(results).resolve(), Path(results) / "01_frames"
-    if Path(config.root).resolve().is_relative_to(own):
-        raise LamoError(
-            f"videos.root {config.root}: lies in {results}, where this run itself writes; "
-            "move the videos, or give another name as run"
-        )
-    if ROOT.is_relative_to(Path(config.root).resolve()):
-        raise LamoError(
-            f"videos.root {config.root}: found LaMo itself in it ({ROOT}), expected a folder of videos alone; "
-            "name the folder in which the videos lie"
-        )
-    look = partial(fingerprints, cache=stage / CACHE, root=config.root, keep=keep)
-    return find_videos(config, config.root, shards, look, [str(own)])
+    for root in config.folders.values():
+        if Path(root).resolve().is_relative_to(own):
+            raise LamoError(
+                f"videos.root {root}: lies in {results}, where this run itself writes; "
+                "move the videos, or give another name as run"
+            )
+        if ROOT.is_relative_to(Path(root).resolve()):
+            raise LamoError(
+                f"videos.root {root}: found LaMo itself in it ({ROOT}), expected a folder of videos alone; "
+                "name the folder in which the videos lie"
+            )
+    look = partial(fingerprints, cache=stage / CACHE, root=config.folders.get("", ""), keep=keep)
+    return find_videos(config, config.folders, shards, look, [str(own)])
 
 
 def shard_hashes(found: pd.DataFrame) -> dict[tuple[str, int], str]:

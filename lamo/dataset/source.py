@@ -4,7 +4,8 @@ A rule file asks the source for what it needs and never which source it is. The 
 are two sources; how the videos of a folder are divided is a setting (`lamo.dataset.division`).
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from lamo.dataset.companions import INFO_PLACES, STILL_PLACES, companion_folder
 from lamo.dataset.config import VideosConfig
@@ -20,7 +21,7 @@ class Source:
     """A source of videos.
 
     Attributes:
-        root: the folder of the videos; None if the run renders them.
+        folders: the folders of the videos by name (`VideosConfig.folders`); empty if the run renders them.
         videos: folders that rules of the run fill with videos, with a manifest each; empty if the videos are there.
         manifests: these manifests.
         labels: tables of the true state of each drive of the world (see `lamo.world.labels`); empty for other videos.
@@ -29,7 +30,7 @@ class Source:
         stills: the folder of BDD100K's stills of the videos; None if there is none.
     """
 
-    root: str | None = None
+    folders: Mapping[str, str] = field(default_factory=dict)
     videos: tuple[str, ...] = ()
     manifests: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
@@ -48,15 +49,16 @@ def source_of(config: VideosConfig) -> Source:
 
     Raises `LamoError` if videos.info or videos.stills is no folder, or videos.poses no file of a table.
     """
-    if config.root is None:
+    folders = config.folders
+    if not folders:
         return Source(
             videos=tuple(f"{WORLD}/videos/{split}" for split in SPLITS),
             manifests=tuple(f"{WORLD}/videos/{split}.manifest.json" for split in SPLITS),
             labels=tuple(f"{WORLD}/labels/{split}.parquet" for split in SPLITS),
         )
     return Source(
-        root=config.root,
+        folders=folders,
         poses=None if config.poses is None else poses_file(config.poses),
-        info=companion_folder("videos.info", config.info, config.root, INFO_PLACES),
-        stills=companion_folder("videos.stills", config.stills, config.root, STILL_PLACES),
+        info=companion_folder("videos.info", config.info, folders.get(""), INFO_PLACES),
+        stills=companion_folder("videos.stills", config.stills, folders.get(""), STILL_PLACES),
     )

@@ -24,15 +24,16 @@ def clips_summary(
     info: dict[str, Any] | None = None,
     stills: dict[str, Any] | None = None,
     copies: Sequence[Sequence[str]] = (),
+    folders: Sequence[str] = (),
 ) -> str:
     """The table of clips as Markdown.
 
     `info` and `stills` are `companion_facts`, None where there is no such folder; `copies` the paths of files of the
-    same content, in groups.
+    same content, in groups; `folders` the names of the folders that the videos lie in, where there are several.
     """
     parts = [
         "# Clips",
-        _counts(clips, rate_hz),
+        _counts(clips, rate_hz, folders),
         *_group(clips, QUARANTINED, "Quarantined: not used"),
         *_group(clips, REPAIRED, "Repaired: used, and what was done"),
         *_copies(copies),
@@ -76,18 +77,22 @@ def reasons(texts: pd.Series) -> list[tuple[str, list[Any]]]:
     return sorted(named, key=lambda item: (-len(item[1]), item[0]))
 
 
-def _counts(clips: pd.DataFrame, rate_hz: float) -> str:
+def _counts(clips: pd.DataFrame, rate_hz: float, folders: Sequence[str]) -> str:
+    """Clips and hours of each split and, where there are several, of each folder."""
+    of_folders = [(name, clips[clips["id"].str.startswith(f"{name}/")]) for name in folders]
+    groups = [(f"{name}: {split}", rows) for name, part in of_folders for split, rows in part.groupby("split")]
     lines = [
-        "| split | clips | ok | repaired | quarantined | hours of video | frames | hours of frames |",
+        f"| {'folder: ' if folders else ''}split | clips | ok | repaired | quarantined | hours of video | frames | "
+        "hours of frames |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    for split, rows in [*clips.groupby("split"), ("all", clips)]:
+    for label, rows in [*groups, *clips.groupby("split"), ("all", clips)]:
         status, frames = rows["status"].value_counts(), int(rows["frames"].sum())
         # The parts of a video that is divided by time are clips of one file.
         hours = rows.drop_duplicates("path")["duration_s"].sum() / 3600
         numbers = [f"{len(rows):,}", *(f"{status.get(name, 0):,}" for name in (OK, REPAIRED, QUARANTINED))]
         numbers += [f"{hours:,.2f}", f"{frames:,}", f"{frames / rate_hz / 3600:,.2f}"]
-        lines.append(f"| {split} | {' | '.join(numbers)} |")
+        lines.append(f"| {label} | {' | '.join(numbers)} |")
     return "\n".join(lines)
 
 

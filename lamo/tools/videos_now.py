@@ -36,8 +36,9 @@ class VideosNow:
             config = load_config(raw)
             # Paths of a configuration are seen from the folder in which results/ lies.
             # Not resolved: results/ may be a link to another disk.
-            root = Path(os.path.abspath(home)).parents[1] / str(config.videos.root)
-            videos = config.videos.model_copy(update={"root": str(root)})
+            place = Path(os.path.abspath(home)).parents[1]
+            roots = {name: str(place / root) for name, root in config.videos.folders.items()}
+            videos = config.videos.model_copy(update={"root": roots.get("", roots)})
             found = look_at_videos(videos, config.frames.shards.counts(), home, keep=False)
             return shard_hashes(found)
         except LamoError as error:

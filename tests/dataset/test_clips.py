@@ -155,3 +155,13 @@ def test_every_column_stands_in_the_documentation_as_in_the_schema(schema):
         f"| `{field.name}` | {field.type} | {field.metadata[b'description'].decode()} |" for field in schema
     )
     assert table in DOCS.read_text(encoding="utf-8"), f"docs/clips.md has to hold this table:\n{table}"
+
+
+def test_several_folders_are_counted_each(tmp_path):
+    rows = [_row("one/a", "train"), _row("one/v", "val"), _row("two/b", "train"), _row("two/v", "val", "quarantined")]
+    parts, _ = _parts(tmp_path, rows)
+    text = clips_summary(join_clips(parts).to_pandas(), 5.0, folders=["one", "two"])
+    assert "| folder: split | clips |" in text
+    for line in ("one: train | 1 | 1 |", "one: val | 1 | 1 |", "two: train | 1 | 1 |", "two: val | 1 | 0 |"):
+        assert f"| {line}" in text
+    assert "| all | 4 | 3 |" in text

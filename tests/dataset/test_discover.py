@@ -148,8 +148,8 @@ def test_folders_beside_train_and_val_are_counted(tmp_path):
     _touch(tmp_path, "videos/notes/read.me", "images/f.mov")
     (tmp_path / "videos" / "link").symlink_to("train")
     assert list(find_videos(VideosConfig(), tmp_path, SHARDS)["id"]) == ["a", "b"]
-    assert unused_videos(VideosConfig(), tmp_path) == {str(tmp_path / "videos" / "test"): 2}
-    assert unused_videos(VideosConfig(split="by_time"), tmp_path) == {}
+    assert unused_videos(VideosConfig(root=str(tmp_path))) == {str(tmp_path / "videos" / "test"): 2}
+    assert unused_videos(VideosConfig(root=str(tmp_path), split="by_time")) == {}
 
 
 def test_folders_outside_are_not_looked_into(tmp_path):

@@ -38,13 +38,13 @@ def folder(tmp_path, monkeypatch):
 
 def test_the_world_is_rendered_and_labelled():
     source = source_of(VideosConfig())
-    assert source.root is None
+    assert source.folders == {}
     assert source.videos == ("<frames>/world/videos/train", "<frames>/world/videos/val")
     assert len(source.manifests) == len(source.labels) == 2
 
 
 def test_a_folder_is_there_and_may_have_companions(folder):
-    assert source_of(VideosConfig(root=str(folder))) == Source(root=str(folder))
+    assert source_of(VideosConfig(root=str(folder))) == Source(folders={"": str(folder)})
     (folder / "info").mkdir()
     assert source_of(VideosConfig(root=str(folder))).info == str(folder / "info")
     with pytest.raises(LamoError, match=r"videos\.stills: found nothing at"):

@@ -11,8 +11,8 @@ FOUND = "<frames>/found.parquet"
 
 # Each shard depends on the content of its own videos alone: by a hash among the parameters of its job, not through a
 # file of which all shards would be made. Which jobs run is decided in the main process; what it found it hands on.
-VIDEOS = Listing(path=os.environ.get("LAMO_LISTING") if SOURCE.root else None)
-if SOURCE.root and (workflow.is_main_process or VIDEOS.path is None):
+VIDEOS = Listing(path=os.environ.get("LAMO_LISTING") if SOURCE.folders else None)
+if SOURCE.folders and (workflow.is_main_process or VIDEOS.path is None):
     try:
         VIDEOS = list_videos(CONFIG.videos, CONFIG.frames.shards.counts(), CONFIG.share.folder("frames", RESULTS))
     except LamoError as error:
@@ -79,7 +79,7 @@ rule frames_decode:
     input:
         ancient(SOURCE.videos),
         SOURCE.manifests,
-        found=[] if SOURCE.root else FOUND,
+        found=[] if SOURCE.folders else FOUND,
     output:
         store=directory("<frames>/frames/{split}/{shard}.zarr"),
         manifest="<frames>/frames/{split}/{shard}.manifest.json",
@@ -128,6 +128,7 @@ rule frames_collect:
     params:
         max_quarantined_share=CONFIG.frames.max_quarantined_share,
         rate_hz=CONFIG.frames.rate_hz,
+        folders=[name for name in SOURCE.folders if name],
         code=code("01_frames_collect.py"),
     message:
         "Stage 01: accounting for every video found"

@@ -34,7 +34,7 @@ if SOURCE.motion:
             runtime=lambda wildcards, attempt: 30 * attempt,
         params:
             # A function, since a path may have braces.
-            root=lambda wildcards: SOURCE.root,
+            root=lambda wildcards: SOURCE.folders.get(""),
             code=code("01_frames_motion.py"),
         message:
             "Stage 01: how the camera moved in each clip"

@@ -17,7 +17,7 @@ def main(files, output, params):
     clips = table.to_pandas()
     info = read_json(files.info[1]) if files.info else None
     stills = read_json(files.stills[0]) if files.stills else None
-    summary = clips_summary(clips, params.rate_hz, info, stills, copies_of(found))
+    summary = clips_summary(clips, params.rate_hz, info, stills, copies_of(found), params.folders)
     write_clips_table(output.table, table, summary, found, params.max_quarantined_share)
     counts = clips.groupby(["split", "status"], observed=True).size()
     logging.getLogger("lamo").info("clips: %s", ", ".join(f"{n} {s} {k}" for (s, k), n in counts.items()))

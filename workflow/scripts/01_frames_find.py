@@ -16,16 +16,15 @@ from lamo.stores.atomic import replacing
 def main(files, output, params):
     config, log = VideosConfig.model_validate(params.videos), logging.getLogger("lamo")
     if params.listed is None:
-        root = Path(files[0]).parents[1]
-        found = find_videos(config, root, params.shards, fingerprints)
+        found = find_videos(config, Path(files[0]).parents[1], params.shards, fingerprints)
     else:  # when the workflow was started, as the jobs that decode know them
-        root, found = config.root, pd.read_parquet(params.listed)
+        found = pd.read_parquet(params.listed)
         if copies := copies_of(found):
             log.info("%s", sentence(copies))
     with replacing(output) as temporary:
         found.to_parquet(temporary, index=False)
     log.info("clips found: %s", ", ".join(f"{count} {split}" for split, count in found["split"].value_counts().items()))
-    for folder, count in unused_videos(config, root).items():
+    for folder, count in unused_videos(config).items():
         log.info("%s: %d videos that are not used; videos.split: folders uses train and val", folder, count)
 
 

@@ -113,7 +113,7 @@ def plan_clips(config: Config, options: dict[str, int] | None, seconds: float | 
         counts = {split: world.videos(split) for split in SPLITS}
         return _alike("world", config, counts, world.seconds, float(world.fps * world.height * world.width))
     try:
-        found = find_videos(config.videos, config.videos.root, config.frames.shards.counts())
+        found = find_videos(config.videos, config.videos.folders, config.frames.shards.counts())
     except LamoError as error:
         raise LamoError(
             f"{error}; name the folder with --videos FOLDER, or plan without videos: "

@@ -85,7 +85,7 @@ def _elsewhere(config: Config, place: Path) -> dict[str, Any]:
         clip.parent.mkdir(parents=True)
         clip.touch()
     beside = {"info": (videos.info, INFO_PLACES), "stills": (videos.stills, STILL_PLACES)}
-    found = {name: companion_folder(f"videos.{name}", path, videos.root, places)
+    found = {name: companion_folder(f"videos.{name}", path, videos.folders.get(""), places)
              for name, (path, places) in beside.items()}  # fmt: skip
     root = {"root": str(place / "videos"), "split": "folders"}
     return lay_over(changed, {"videos": {**root, **{name: path and _absolute(path) for name, path in found.items()}}})
