@@ -22,6 +22,7 @@ from lamo.midway.config import MidwayConfig
 from lamo.midway.contradictions import encoder_contradictions, forward_contradictions
 from lamo.midway.learning.config import VALIDATED_STEPS
 from lamo.midway.network_config import EncoderConfig, InverseConfig
+from lamo.model.config import ModelConfig
 from lamo.predictors.entries import DEFAULTS, Entry, PredictorsConfig, default_entries, entry_model, over_defaults
 from lamo.predictors.kinds import find_kind
 from lamo.predictors.sampler import sampler_name
@@ -57,6 +58,7 @@ class Config(Section):
     )
     rollouts: RolloutsConfig = Field(RolloutsConfig(), description="stage 06: rollouts and controls")
     metrics: MetricsConfig = Field(MetricsConfig(), description="stage 07: metrics, tables and pictures")
+    model: ModelConfig = Field(ModelConfig(), description="stage 08: the trained world model as one folder")
 
 
 def load_config(raw: Mapping[str, Any]) -> Config:
@@ -200,6 +202,10 @@ def contradictions(config: Config) -> Iterator[str]:
             f"expected at least frames.min_frames, {least}"
         )
     yield from unknown_rows(config)
+    for name in config.model.predictors or ():
+        if name not in config.predictors.entries:
+            known = ", ".join(config.predictors.entries)
+            yield f"model.predictors: found {name!r}, expected one of predictors.entries: {known}"
     if config.midway.checkpoint is None:
         yield from encoder_contradictions(config.midway, config.frames, config.latents)
         yield from forward_contradictions(config.midway)

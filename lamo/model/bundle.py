@@ -10,11 +10,13 @@ README.md                the card: where it comes from, what it scored, what it 
 from pathlib import Path
 from typing import Literal
 
+import torch
 from pydantic import Field, ValidationError
+from safetensors.torch import load_file, save_file
 
 from lamo.errors import LamoError
 from lamo.section import Section
-from lamo.stores.atomic import read_json, write_json
+from lamo.stores.atomic import read_json, replacing, write_json
 
 FACTS, STATISTICS = "model.json", "statistics.safetensors"
 MIDWAY, DECODER, PREDICTORS = "midway", "decoder", "predictors"
@@ -64,6 +66,25 @@ def read_facts(folder: str | Path) -> ModelFacts:
             f"{path}: found {first['input']!r} for {place} ({first['msg']}), expected a model of this version; make it "
             "again with its run"
         ) from None
+
+
+def write_half(source: str | Path, target: str | Path) -> None:
+    """Write the weights of `source`, a file of safetensors, to `target`, those in float32 as float16.
+
+    Raises:
+        LamoError: a weight is too large for that.
+    """
+    weights = load_file(source)
+    halved = {name: one.half() if one.dtype == torch.float32 else one for name, one in weights.items()}
+    for name, one in halved.items():
+        if not one.isfinite().all():
+            largest = float(weights[name].abs().max())
+            raise LamoError(
+                f"{source}: {name}: found {largest:g}, expected at most 65504, the most of float16; set "
+                "model.half_precision to false"
+            )
+    with replacing(target) as temporary:
+        save_file(halved, temporary)
 
 
 def model_folder(path: str | Path) -> Path:

@@ -1,5 +1,7 @@
 """The card of a trained world model: what it is, where it comes from, what it scored, what it cannot do."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from lamo.model.bundle import ModelFacts
@@ -11,10 +13,19 @@ LIMITS = """\
 """
 
 
-def card(facts: ModelFacts, clips: pd.DataFrame, table: str) -> str:
-    """The card as Markdown, from the table of clips and the table of scores of the run."""
+def card(facts: ModelFacts, clips: pd.DataFrame, table: str, folders: Sequence[str] = ()) -> str:
+    """The card as Markdown, from the table of clips and the table of scores of the run.
+
+    `folders`: the names of the folders of videos, where there are several.
+    """
     frames = facts.frames
-    rows = "\n".join(_split_row(clips, split, frames.rate_hz) for split in ("train", "val"))
+    used = clips[clips["frames"] > 0]
+    groups = [(f"{name}, ", used[used["id"].str.startswith(f"{name}/")]) for name in folders] or [("", used)]
+    rows = "\n".join(
+        _row(f"{name}{split}", part[part["split"] == split], frames.rate_hz)
+        for name, part in groups
+        for split in ("train", "val")
+    )
     samplers = "; ".join(f"`{name}` ({', '.join(names)})" for name, names in facts.predictors.items())
     return f"""# World model of the run {facts.run}
 
@@ -39,7 +50,7 @@ Predictors, with the samplers that were scored: {samplers}. By default `{facts.p
 
 The Midway Network was {facts.origin}.
 
-| split | clips | hours of frames |
+| {'folder, ' if folders else ''}split | clips | hours of frames |
 |---|---:|---:|
 {rows}
 
@@ -52,6 +63,5 @@ The Midway Network was {facts.origin}.
 {LIMITS}"""
 
 
-def _split_row(clips: pd.DataFrame, split: str, rate_hz: float) -> str:
-    used = clips[(clips["split"] == split) & (clips["frames"] > 0)]
-    return f"| {split} | {len(used)} | {used['frames'].sum() / rate_hz / 3600:.2f} |"
+def _row(label: str, clips: pd.DataFrame, rate_hz: float) -> str:
+    return f"| {label} | {len(clips)} | {clips['frames'].sum() / rate_hz / 3600:.2f} |"

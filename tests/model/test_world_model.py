@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 from model.conftest import HEIGHT, WIDTH
+from safetensors.torch import load_file, save_file
 
 import lamo
 from lamo.errors import LamoError
+from lamo.model.bundle import write_half
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +134,26 @@ def test_no_future_at_all_is_refused(model, frames):
 def test_states_of_another_size_are_refused(model):
     with pytest.raises(LamoError, match=r"found states \(24, 15\), expected \[\.\.\., 24, 16\]"):
         model.decode(torch.zeros(24, 15))
+
+
+def test_half_the_bytes_give_the_same_futures_but_for_rounding(model_dir, frames, tmp_path):
+    shutil.copytree(model_dir, tmp_path / "half")
+    for path in (model_dir / "model").rglob("model.safetensors"):
+        half = tmp_path / "half" / path.relative_to(model_dir)
+        write_half(path, half)
+        assert half.stat().st_size < 0.6 * path.stat().st_size
+        assert all(one.dtype == torch.float16 for one in load_file(half).values() if one.is_floating_point())
+    whole, half = (lamo.load(folder, "flow", device="cpu") for folder in (model_dir, tmp_path / "half"))
+    one, other = (each.rollout(frames, 0.6, 2, seeded(3)).frames.astype(int) for each in (whole, half))
+    assert np.abs(one - other).max() <= 2
+    assert np.abs(one - other).mean() < 0.5
+
+
+def test_weights_too_large_for_half_precision_are_refused(tmp_path):
+    save_file({"small": torch.ones(3), "count": torch.arange(3)}, tmp_path / "a.safetensors")
+    write_half(tmp_path / "a.safetensors", tmp_path / "b.safetensors")
+    assert load_file(tmp_path / "b.safetensors")["count"].dtype == torch.int64
+    save_file({"large": torch.tensor([1.0, -7e4])}, tmp_path / "a.safetensors")
+    with pytest.raises(LamoError, match="large: found 70000, expected at most 65504"):
+        write_half(tmp_path / "a.safetensors", tmp_path / "c.safetensors")
+    assert not (tmp_path / "c.safetensors").exists()

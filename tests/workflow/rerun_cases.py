@@ -110,6 +110,8 @@ VALUES = [
     configured("metrics={comparisons: [gmm over flow-4]}", COMPARED),
     configured("metrics={probe: {windows: 5}}", GROUPS),
     configured("metrics={world_features: {training: {steps: 5}}}", FEATURES | SCORED),
+    configured("model={half_precision: true}", BUNDLE),
+    configured("model={predictors: [flow]}", BUNDLE),
 ]
 
 CODE = [

@@ -1,7 +1,6 @@
 # Stage 08: the trained world model as one folder that can be copied, with the predictors of the first training seed.
-MOTION_ENTRIES = [
-    name for name, entry in CONFIG.predictors.entries.items() if find_kind(entry.kind).predicts == "motion"
-]
+BUNDLED = CONFIG.model.predictors or tuple(CONFIG.predictors.entries)
+MOTION_ENTRIES = [name for name in BUNDLED if find_kind(CONFIG.predictors.entries[name].kind).predicts == "motion"]
 
 
 ORIGIN = "trained from scratch"
@@ -17,7 +16,7 @@ rule model_bundle:
         decoder=saved_model("<decoder>"),
         predictors=[
             file
-            for entry in CONFIG.predictors.entries
+            for entry in BUNDLED
             for file in saved_model(f"<predictors>/{entry}/seed{CONFIG.predictors.seeds[0]}")
         ],
         statistics="<latents>/statistics.safetensors",
@@ -26,7 +25,7 @@ rule model_bundle:
     output:
         midway=saved_model("<model>/midway"),
         decoder=saved_model("<model>/decoder"),
-        predictors=[file for entry in CONFIG.predictors.entries for file in saved_model(f"<model>/predictors/{entry}")],
+        predictors=[file for entry in BUNDLED for file in saved_model(f"<model>/predictors/{entry}")],
         statistics="<model>/statistics.safetensors",
         facts="<model>/model.json",
         card="<model>/README.md",
@@ -46,9 +45,11 @@ rule model_bundle:
             "frames": section("frames", include={"height", "width", "rate_hz", "fit"}),
             "origin": ORIGIN,
             "levels": list(CONFIG.latents.levels),
-            "predictors": {name: samplers_of(entry) for name, entry in CONFIG.predictors.entries.items()},
-            "predictor": (MOTION_ENTRIES or list(CONFIG.predictors.entries))[0],
+            "predictors": {name: samplers_of(CONFIG.predictors.entries[name]) for name in BUNDLED},
+            "predictor": (*MOTION_ENTRIES, *BUNDLED)[0],
         },
+        half_precision=CONFIG.model.half_precision,
+        folders=[name for name in SOURCE.folders if name],
         code=code("08_model_bundle.py"),
     message:
         "Stage 08: the world model as one folder"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from lamo.jobs.job import job
-from lamo.model.bundle import PREDICTORS, ModelFacts, write_facts
+from lamo.model.bundle import PREDICTORS, ModelFacts, write_facts, write_half
 from lamo.model.card import card
 from lamo.stores.atomic import replacing
 
@@ -19,9 +19,12 @@ def main(files, output, params):
             shutil.rmtree(left)
     for part in ("midway", "decoder", "predictors"):
         for source, target in zip(files[part], output[part], strict=True):
-            copy(source, target)
+            if params.half_precision and Path(source).suffix == ".safetensors":
+                write_half(source, target)
+            else:
+                copy(source, target)
     copy(files.statistics, output.statistics)
-    text = card(facts, pd.read_parquet(files.clips), Path(files.table).read_text(encoding="utf-8"))
+    text = card(facts, pd.read_parquet(files.clips), Path(files.table).read_text(encoding="utf-8"), params.folders)
     with replacing(output.card) as temporary:
         temporary.write_text(text, encoding="utf-8")
     write_facts(folder, facts)
