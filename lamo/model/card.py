@@ -50,7 +50,7 @@ Predictors, with the samplers that were scored: {samplers}. By default `{facts.p
 
 The Midway Network was {facts.origin}.
 
-| {'folder, ' if folders else ''}split | clips | hours of frames |
+| {"folder, " if folders else ""}split | clips | hours of frames |
 |---|---:|---:|
 {rows}
 
