@@ -12,6 +12,8 @@
 # make explain say in words why each job would run: CONFIG=config/bdd100k.yaml, ARGS="further arguments of snakemake"
 # make bench-science  the paper's claims on the synthetic world, three seeds, two hours on two cores: results/bench; GPU=1: larger, for one GPU
 # make bench-dashcam  the same table on real footage: VIDEOS=folder; half an hour: results/bench-dashcam
+# make bench-torcs  the same table on a racing simulator that nobody here made: VIDEOS=folder; two hours or more: results/bench-torcs
+# make roads   train the published world model again, on the synthetic world and TORCS: VIDEOS=folder; an hour: results/weights/roads
 # make ablations  what each choice of the paper buys, on a finished run: RUN=bench-science CONFIG=config/bench.yaml GROUP=history (or all): docs/ablations.md
 # make bench-data  speed of decoding, stores and reading beside references; VIDEOS=folder adds the codecs; a quarter of an hour
 # make bench-neighbour  what a busy process of somebody else costs each training on CPUs; ten minutes, and nothing else may run: docs/runs.md
@@ -25,16 +27,17 @@ RUN ?= demo
 
 BIN := .venv/bin
 STAMP := .venv/.installed
+DEMO := config/demo.yaml
 SNAKEFILES := Snakefile workflow/Snakefile workflow/rules
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test test-slow test-slurm lint format config verify report plan explain rulegraph sizes
-.PHONY: bench-science bench-dashcam ablations bench-data bench-neighbour install clean
+.PHONY: bench-science bench-dashcam bench-torcs roads ablations bench-data bench-neighbour install clean
 .DEFAULT_GOAL := install
 
 # The table is printed below, also when there was nothing left to do.
 demo: install
-	LAMO_QUIET=1 $(BIN)/snakemake --cores $(CORES)
+	LAMO_QUIET=1 $(BIN)/snakemake --cores $(CORES) --configfile $(DEMO)
 	@$(BIN)/lamo results results/demo
 
 test: install
@@ -71,7 +74,7 @@ sizes: install
 	$(BIN)/lamo docs sizes
 
 report: install
-	$(BIN)/snakemake --report results/demo/report.html
+	$(BIN)/snakemake --configfile $(DEMO) --report results/demo/report.html
 
 # Starts nothing. CONFIG may be several files, each laid over those before it: CONFIG="config/bench.yaml config/bench-long.yaml".
 # JSON=file writes the same for programs, GPU_TFLOPS=990 names another GPU by its peak in bfloat16.
@@ -82,13 +85,13 @@ plan: install
 
 # Runs nothing. CONFIG may be several files, as above; they stand last, since they would take a target for one more file.
 explain: install
-	@$(BIN)/lamo explain --cores $(CORES) $(ARGS) $(if $(CONFIG),--configfile $(CONFIG))
+	@$(BIN)/lamo explain --cores $(CORES) $(ARGS) --configfile $(or $(CONFIG),$(DEMO))
 
 # All groups of config/ablations, or one: GROUP=history. Each is a run over the stages of the finished run RUN.
 GROUP ?= $(patsubst config/ablations/%.yaml,%,$(wildcard config/ablations/*.yaml))
 ablations: install
 	failed=; for group in $(GROUP); do \
-	  LAMO_QUIET=1 $(BIN)/snakemake --cores $(CORES) --configfile $(or $(CONFIG),config/config.yaml) \
+	  LAMO_QUIET=1 $(BIN)/snakemake --cores $(CORES) --configfile $(or $(CONFIG),$(DEMO)) \
 	    config/ablations/$$group.yaml --config run='$(RUN)'-$$group share='{run: $(RUN)}' \
 	    || failed="$$failed $$group"; \
 	done; test -z "$$failed" || { echo "not finished:$$failed; why stands above" >&2; exit 1; }
@@ -117,6 +120,28 @@ bench-dashcam: install
 	$(PUBLISH) $(DASHCAM_PAGE) --check
 	LAMO_QUIET=1 $(BIN)/snakemake --cores $(CORES) --configfile config/bench-dashcam.yaml --config videos='{root: $(VIDEOS)}'
 	$(PUBLISH) $(DASHCAM_PAGE)
+
+# The poses of the camera lie beside the videos.
+TORCS_PAGE := results/bench-torcs-science results/bench-torcs --command 'make bench-torcs VIDEOS=path/to/torcs' \
+  --config config/bench.yaml config/bench-torcs.yaml
+bench-torcs: install
+	$(if $(VIDEOS),,$(error VIDEOS is not set; name the folder of the videos: make bench-torcs VIDEOS=path/to/torcs))
+	$(PUBLISH) $(TORCS_PAGE) --check
+	LAMO_QUIET=1 $(BIN)/snakemake --cores $(CORES) --configfile config/bench.yaml config/bench-torcs.yaml \
+	  --config videos='{root: $(VIDEOS), poses: $(VIDEOS)/poses.csv.gz}'
+	$(PUBLISH) $(TORCS_PAGE)
+
+# A run looks into no folder of another one; so the rendered drives are copied out of it.
+ROADS := results/weights/roads
+roads: install
+	$(if $(VIDEOS),,$(error VIDEOS is not set; name the folder of TORCS videos: make roads VIDEOS=path/to/torcs))
+	LAMO_QUIET=1 $(BIN)/snakemake --cores $(CORES) --configfile config/bench.yaml --until world_render
+	rm -rf results/forks && cp -r results/bench-science/01_frames/world/videos results/forks
+	LAMO_QUIET=1 $(BIN)/snakemake --cores $(CORES) --configfile config/roads.yaml \
+	  --config videos='{root: {forks: results/forks, torcs: $(VIDEOS)}}'
+	rm -rf $(ROADS) && cp -r results/roads/model $(ROADS)
+	cp results/roads/02_midway/log.parquet $(ROADS)/midway/
+	$(PUBLISH) results/roads $(ROADS)/scores --command 'make roads VIDEOS=path/to/torcs' --config config/roads.yaml
 
 bench-data: install
 	$(BIN)/python -m benchmarks --docs docs/stores.md $(if $(VIDEOS),--videos $(VIDEOS))

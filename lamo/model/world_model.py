@@ -5,20 +5,25 @@ Shapes: B clips, F observed frames, S samples, T steps, H and W height and width
     model = lamo.load("results/demo", predictor="flow")
     futures = model.rollout(frames, seconds=3, samples=6)  # frames uint8 [F, H, W, 3]
     futures.frames                                         # uint8 [6, 15, H, W, 3]
+
+With the Hugging Face hub: `WorldModel.from_pretrained("somebody/name")`, `model.push_to_hub("somebody/name")`.
 """
 
 import math
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from huggingface_hub import ModelHubMixin, snapshot_download
 from torch import Generator, Tensor
 
 from lamo.errors import LamoError
-from lamo.model.bundle import DECODER, MIDWAY, PREDICTORS, STATISTICS, ModelFacts, model_folder, read_facts
+from lamo.model.bundle import DECODER, MIDWAY, PREDICTORS, PUBLISHED, STATISTICS, ModelFacts, model_folder, read_facts
 from lamo.predictors.build import load_predictor, load_sampler
 from lamo.predictors.interface import Predictor
 from lamo.predictors.sampler import Sampler, row_label
@@ -45,20 +50,58 @@ class Futures:
     times_s: np.ndarray
 
 
-class WorldModel:
+class WorldModel(ModelHubMixin, library_name="lamo"):
     """Frozen Midway Network, decoder and one predictor.
 
     Attributes:
+        folder: where it was loaded from.
         facts: size and rate of the frames, and which predictors its folder has.
         predictor: the predictor.
         sampler: how it is sampled.
     """
 
-    def __init__(self, facts: ModelFacts, models: FrozenModels, predictor: Predictor, sampler: Sampler) -> None:
+    def __init__(
+        self, folder: Path, facts: ModelFacts, models: FrozenModels, predictor: Predictor, sampler: Sampler
+    ) -> None:
+        self.folder = folder
         self.facts = facts
         self.models = models
         self.predictor = predictor
         self.sampler = sampler
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **options: Any) -> "WorldModel":
+        """The world model in a folder or, if there is no such folder, of that name on the Hugging Face hub.
+
+        `options`: those of `load`, and for the hub revision, cache_dir, local_files_only, token and force_download.
+        Raises as `load`, or an error of huggingface_hub if the hub has no such model or cannot be reached.
+        """
+        # The mixin asks for a config.json, which the folders of models do not have.
+        return cls._from_pretrained(model_id=str(pretrained_model_name_or_path), **options)
+
+    @classmethod
+    def _from_pretrained(
+        cls,
+        *,
+        model_id: str,
+        predictor: str | None = None,
+        sampler: str | None = None,
+        device: str | torch.device | None = None,
+        **hub: Any,
+    ) -> "WorldModel":
+        folder = model_id if Path(model_id).exists() else snapshot_download(model_id, **hub)
+        return load(folder, predictor, sampler, device)
+
+    def save_pretrained(self, save_directory: str | Path, **options: Any) -> str | None:
+        """Copy the model's folder, with all of its predictors; `options` are those of huggingface_hub's mixin.
+
+        `push_to_hub` does the same and uploads it. The hub counts downloads of config.json, which repeats model.json.
+        """
+        config = options.pop("config", None) or self.facts.model_dump(mode="json")
+        return super().save_pretrained(save_directory, config=config, **options)
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        shutil.copytree(self.folder, save_directory, dirs_exist_ok=True)
 
     @property
     def frames_needed(self) -> int:
@@ -176,12 +219,12 @@ class WorldModel:
 
 
 def load(
-    path: str | Path,
+    path: str | Path | None = None,
     predictor: str | None = None,
     sampler: str | None = None,
     device: str | torch.device | None = None,
 ) -> WorldModel:
-    """The world model in `path`: the folder of a model, or of a finished run.
+    """The world model in `path`: the folder of a model, or of a finished run; by default the published one.
 
     `predictor` is the name of an entry, by default the model's choice, and `sampler` one of its samplers, by default
     its first. `device` is by default a GPU if there is one.
@@ -189,7 +232,7 @@ def load(
     Raises:
         LamoError: there is no such model, predictor or sampler, or a file is missing or damaged.
     """
-    folder = model_folder(path)
+    folder = model_folder(PUBLISHED if path is None else path)
     facts = read_facts(folder)
     name = facts.predictor if predictor is None else predictor
     if name not in facts.predictors:
@@ -198,7 +241,7 @@ def load(
     models = load_models(folder / MIDWAY, folder / DECODER, folder / STATISTICS, facts.levels, chosen)
     label = row_label(name, sampler or facts.predictors[name][0])
     trained = load_predictor(folder / PREDICTORS / name).to(chosen)
-    return WorldModel(facts, models, trained, load_sampler(folder / PREDICTORS / name, name, label))
+    return WorldModel(folder, facts, models, trained, load_sampler(folder / PREDICTORS / name, name, label))
 
 
 def _device(name: str | torch.device | None) -> torch.device:

@@ -16,8 +16,9 @@ README = """# Configuration
 
 Written by `make config` from the config models in `lamo/`; a test fails when it is out of date.
 
-`config.yaml` holds every key with its default, which is the demo. A run of your own needs a file with only the keys
-that differ, laid over the default by `--configfile`; a single value can be given on the command line, laid over both:
+`config.yaml` holds every key with its default: a run on small synthetic driving videos. A run of your own needs a file
+with only the keys that differ, laid over the default by `--configfile`; a single value can be given on the command
+line, laid over both:
 
 ```
 snakemake --cores 8 --configfile config/videos.yaml --config run=mine videos='{root: path/to/videos}'
@@ -31,13 +32,15 @@ has stands in `workflow/profiles/`.
 
 | file | run |
 |---|---|
-| `config.yaml` | `demo`: small synthetic driving videos, two CPU cores, minutes |
+| `config.yaml` | the default: small synthetic driving videos, all trained from scratch, two CPU cores |
+| `demo.yaml` | `make demo`: the default, whose Midway Network begins with the published one |
 | `tiny.yaml` | every rule in about a minute, for tests |
 | `videos.yaml` | any folder of videos: set `videos.root` |
 | `bdd100k.yaml` | the paper's run on BDD100K |
 | `published.yaml` | the published form and recipe of the Midway Network at small sizes, on the synthetic world |
 | `compact*.yaml` | the weights in `results/weights`: `compact`, then `compact-forks` over it, then `compact-noise` |
-| `bench*.yaml` | the benchmarks: `make bench-science`, `make bench-dashcam` |
+| `roads.yaml` | the published world model in `results/weights/roads`: `make roads` |
+| `bench*.yaml` | the benchmarks: `make bench-science`, `make bench-dashcam`, `make bench-torcs` |
 | `ablations/*.yaml` | variants of single choices, laid over a finished run, whose stages they share: `make ablations` |
 
 | key | type | default | meaning; unit; source |
@@ -48,7 +51,7 @@ ROWS"""
 def default_text() -> str:
     """config/config.yaml: every key with its default and, above it, its description."""
     lines = [
-        "# The default configuration: the demo on small synthetic driving videos.",
+        "# The default configuration: a run on small synthetic driving videos.",
         "# Written by `make config` from the config models in lamo/. For a run of your own write a file with the keys",
         "# that differ and name it with --configfile; config/README.md lists all keys.",
     ]

@@ -157,3 +157,30 @@ def test_weights_too_large_for_half_precision_are_refused(tmp_path):
     with pytest.raises(LamoError, match="large: found 70000, expected at most 65504"):
         write_half(tmp_path / "a.safetensors", tmp_path / "c.safetensors")
     assert not (tmp_path / "c.safetensors").exists()
+
+
+def test_a_model_is_saved_and_found_as_on_the_hugging_face_hub(model, frames, tmp_path, caplog):
+    model.save_pretrained(tmp_path / "saved")
+    again = lamo.WorldModel.from_pretrained(tmp_path / "saved", predictor="flow", device="cpu")
+    assert again.predictor is not model.predictor
+    there = {path.relative_to(tmp_path / "saved") for path in (tmp_path / "saved").rglob("*") if path.is_file()}
+    assert there >= {path.relative_to(model.folder) for path in model.folder.rglob("*") if path.is_file()}
+    first, second = (
+        lamo.WorldModel.from_pretrained(str(folder), device="cpu").rollout(frames, 0.4, 2, seeded(1)).frames
+        for folder in (model.folder, tmp_path / "saved")
+    )
+    np.testing.assert_array_equal(first, second)
+    assert not caplog.messages
+
+
+def test_a_name_that_is_no_folder_is_looked_for_on_the_hub(model, monkeypatch):
+    asked = {}
+
+    def download(name, **options):
+        asked.update(name=name, **options)
+        return model.folder
+
+    monkeypatch.setattr("lamo.model.world_model.snapshot_download", download)
+    found = lamo.WorldModel.from_pretrained("somebody/roads", predictor="gmm", device="cpu", revision="v1")
+    assert found.facts == model.facts
+    assert asked == {"name": "somebody/roads", "revision": "v1"}
