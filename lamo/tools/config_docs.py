@@ -36,6 +36,7 @@ has stands in `workflow/profiles/`.
 | `demo.yaml` | `make demo`: the default, whose Midway Network begins with the published one |
 | `tiny.yaml` | every rule in about a minute, for tests |
 | `videos.yaml` | any folder of videos: set `videos.root` |
+| `finetune.yaml` | a few videos of your own, beginning with the published world model |
 | `bdd100k.yaml` | the paper's run on BDD100K |
 | `published.yaml` | the published form and recipe of the Midway Network at small sizes, on the synthetic world |
 | `compact*.yaml` | the weights in `results/weights`: `compact`, then `compact-forks` over it, then `compact-noise` |
