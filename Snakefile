@@ -21,6 +21,7 @@ include: "workflow/rules/05_predictors.smk"
 include: "workflow/rules/06_rollouts.smk"
 include: "workflow/rules/07_metrics.smk"
 include: "workflow/rules/07_metrics_probe.smk"
+include: "workflow/rules/07_metrics_groups.smk"
 include: "workflow/rules/07_metrics_forks.smk"
 include: "workflow/rules/08_model.smk"
 
@@ -36,6 +37,7 @@ rule all:
         "<metrics>/table.csv",
         "<metrics>/table.md",
         "<metrics>/comparisons.md",
+        GROUPS,
         FORKS,
         FIGURES,
         "<metrics>/contact_sheet.png",

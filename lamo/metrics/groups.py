@@ -1,4 +1,4 @@
-"""Means of the table's rows over groups of windows: those that start shortly before a fork, and all others."""
+"""Means of the table's rows over groups of windows: by the fork that comes shortly, or by the folder of the video."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +13,13 @@ from lamo.rollout.fork_windows import ELSEWHERE
 from lamo.statistics.intervals import ClipBootstrap, Interval
 from lamo.stores.rollouts import Window
 from lamo.world.forks import WAYS
+
+BY_FORK = (
+    "by what the windows start shortly before (0.1 to 1 s): a junction, a traffic light, a leading car that may brake; "
+    "elsewhere: none of these in that time. These windows, of which some were chosen for their fork, are not those of "
+    "the main table"
+)
+BY_FOLDER = "by the folder of the videos. The main table has the mean over all of these windows"
 
 
 @dataclass(frozen=True)
@@ -37,10 +44,13 @@ def group_means(
 ) -> list[GroupMean]:
     """Means of the metrics by which rows are compared, but for distances between sets, which have no windows.
 
-    `values` and `replicates` are those of `Scores`; `groups` names the group of every window, the kind of a fork or
-    `ELSEWHERE`, in which order they stand; rows stand in the table's. Raises `LamoError` if a window has no group.
+    `values` and `replicates` are those of `Scores`; `groups` names the group of every window. Kinds of forks stand
+    first, then `ELSEWHERE`, then other names by the alphabet; rows stand in the table's order. Raises `LamoError` if a
+    window has no group.
     """
     found = []
+    names = [*WAYS, ELSEWHERE]
+    names += sorted(set(groups.values()) - set(names))
     for horizon in horizons_s:
         scored = Scored(values, replicates, horizon, every_window=True)
         for label in _labels(scored):
@@ -49,7 +59,7 @@ def group_means(
             if missing:
                 raise LamoError(f"metrics: the group of {missing[0]} is not known; run stages 06 and 07 again")
             own = np.array([groups[window] for window in windows])
-            for group in (*WAYS, ELSEWHERE):
+            for group in names:
                 chosen = np.flatnonzero(own == group)
                 if len(chosen):
                     clips = [windows[index].clip_id for index in chosen]
@@ -60,6 +70,16 @@ def group_means(
                         size = len(chosen), bootstrap.clips
                         found.append(GroupMean(group, label, horizon, name, interval, *size))
     return found
+
+
+def folders_of(windows: Sequence[Window], names: Sequence[str]) -> list[str]:
+    """The folder of videos that each window's clip lies in, of folders with these names."""
+    folders = [window.clip_id.partition("/")[0] for window in windows]
+    if unknown := sorted(set(folders) - set(names)):
+        raise LamoError(
+            f"metrics: found clips of {unknown[0]}, expected those of {', '.join(names)}; run stage 06 again"
+        )
+    return folders
 
 
 def _labels(scored: Scored) -> list[str]:

@@ -19,8 +19,8 @@ def groups_csv(found: Sequence[GroupMean]) -> str:
     return csv_table(COLUMNS, lines)
 
 
-def groups_markdown(found: Sequence[GroupMean], run: str) -> str:
-    """A table for each group at the longest horizon, a row for each method; and a caption."""
+def groups_markdown(found: Sequence[GroupMean], run: str, grouping: str) -> str:
+    """A table for each group at the longest horizon, a row for each method; and a caption, that says the `grouping`."""
     horizon = max((one.horizon_s for one in found), default=0.0)
     last = [one for one in found if one.horizon_s == horizon]
     lines = []
@@ -36,10 +36,8 @@ def groups_markdown(found: Sequence[GroupMean], run: str) -> str:
         size = f"{group}, {counted(cells[0].windows, 'window')} of {counted(cells[0].clips, 'clip')}"
         lines += [*markdown_table([size, *titles], rows), ""]
     caption = (
-        f"{run}: after {horizon:g} s, by what the windows start shortly before (0.1 to 1 s): a junction, a traffic "
-        "light, a leading car that may brake; elsewhere: none of these in that time. These windows, of which some were "
-        "chosen for their fork, are not those of the main table. Means over samples; ± is half the 95 % interval over "
-        "clips and training seeds."
+        f"{run}: after {horizon:g} s, {grouping}. Means over samples; ± is half the 95 % interval over clips and "
+        "training seeds."
     )
     return "\n".join([*lines, caption, ""])
 

@@ -11,7 +11,7 @@ from scored_run import part
 
 from lamo.errors import LamoError
 from lamo.metrics.comparisons import compare
-from lamo.metrics.groups import group_means
+from lamo.metrics.groups import BY_FORK, folders_of, group_means
 from lamo.report.groups_table import groups_csv, groups_markdown
 from lamo.stores.rollouts import Window
 
@@ -50,7 +50,7 @@ def test_tables_show_every_group_and_say_how_many_windows_it_has(found):
     lines = list(csv.DictReader(io.StringIO(groups_csv(found))))
     assert len(lines) == len(found)
     assert {line["group"] for line in lines} == {"junction", "elsewhere"}
-    text = groups_markdown(found, "test")
+    text = groups_markdown(found, "test", BY_FORK)
     assert "| junction, 8 windows of 8 clips | PSNR ↑ | SSIM ↑ |" in text
     assert "after 1.6 s" in text
     assert text.count("| flow-20 |") == 2
@@ -76,3 +76,16 @@ def test_windows_chosen_at_a_fork_count_in_their_group_alone(run, groups):
     assert repr(pairs[0]) == repr(pairs[1])
     found = group_means(marked.values, marked.replicates, groups, HORIZONS, 200)
     assert {one.group: one.windows for one in found} == {"junction": 8, "elsewhere": 8}
+
+
+def test_windows_are_grouped_by_the_folder_of_their_video():
+    windows = [Window("hills/a", 0), Window("city/b/c", 3), Window("hills/a", 5)]
+    assert folders_of(windows, ["city", "hills"]) == ["hills", "city", "hills"]
+    with pytest.raises(LamoError, match="found clips of hills, expected those of city"):
+        folders_of(windows, ["city"])
+
+
+def test_groups_of_other_names_stand_by_the_alphabet(scores, groups):
+    renamed = {window: {"junction": "hills", "elsewhere": "city"}[group] for window, group in groups.items()}
+    found = group_means(scores.values, scores.replicates, renamed, HORIZONS, 50)
+    assert list(dict.fromkeys(one.group for one in found if one.horizon_s == HORIZONS[0])) == ["city", "hills"]

@@ -72,7 +72,12 @@ def test_files_lie_over_the_default_and_values_over_the_files(tmp_path):
 
 
 # Files that are laid over another one.
-BELOW = {"bench-long": ["bench"], "bench-torcs": ["bench"], "compact-forks": ["compact"], "compact-noise": ["compact", "compact-forks"]}
+BELOW = {
+    "bench-long": ["bench"],
+    "bench-torcs": ["bench"],
+    "compact-forks": ["compact"],
+    "compact-noise": ["compact", "compact-forks"],
+}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "config").glob("*.yaml")), ids=lambda path: path.stem)

@@ -15,9 +15,7 @@ rule model_bundle:
         midway=saved_model("<midway>"),
         decoder=saved_model("<decoder>"),
         predictors=[
-            file
-            for entry in BUNDLED
-            for file in saved_model(f"<predictors>/{entry}/seed{CONFIG.predictors.seeds[0]}")
+            file for entry in BUNDLED for file in saved_model(f"<predictors>/{entry}/seed{CONFIG.predictors.seeds[0]}")
         ],
         statistics="<latents>/statistics.safetensors",
         clips="<frames>/clips.parquet",
