@@ -23,7 +23,7 @@ from huggingface_hub import ModelHubMixin, snapshot_download
 from torch import Generator, Tensor
 
 from lamo.errors import LamoError
-from lamo.model.bundle import DECODER, MIDWAY, PREDICTORS, PUBLISHED, STATISTICS, ModelFacts, model_folder, read_facts
+from lamo.model.bundle import DECODER, MIDWAY, PREDICTORS, STATISTICS, ModelFacts, model_folder, read_facts
 from lamo.predictors.build import load_predictor, load_sampler
 from lamo.predictors.interface import Predictor
 from lamo.predictors.sampler import Sampler, row_label
@@ -219,12 +219,12 @@ class WorldModel(ModelHubMixin, library_name="lamo"):
 
 
 def load(
-    path: str | Path | None = None,
+    path: str | Path,
     predictor: str | None = None,
     sampler: str | None = None,
     device: str | torch.device | None = None,
 ) -> WorldModel:
-    """The world model in `path`: the folder of a model, or of a finished run; by default the published one.
+    """The world model in `path`: the folder of a model, or of a finished run.
 
     `predictor` is the name of an entry, by default the model's choice, and `sampler` one of its samplers, by default
     its first. `device` is by default a GPU if there is one.
@@ -232,7 +232,7 @@ def load(
     Raises:
         LamoError: there is no such model, predictor or sampler, or a file is missing or damaged.
     """
-    folder = model_folder(PUBLISHED if path is None else path)
+    folder = model_folder(path)
     facts = read_facts(folder)
     name = facts.predictor if predictor is None else predictor
     if name not in facts.predictors:
