@@ -1,4 +1,4 @@
-"""The distances on ImageNet features on footage that nobody here drew: clips of TORCS, at the size of the demo's frames."""
+"""The distances on ImageNet features on footage that nobody here drew: clips of TORCS at 32 x 64 pixels."""
 
 from pathlib import Path
 
