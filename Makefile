@@ -79,7 +79,7 @@ report: install
 # Starts nothing. CONFIG may be several files, each laid over those before it: CONFIG="config/bench.yaml config/bench-long.yaml".
 # JSON=file writes the same for programs, GPU_TFLOPS=990 names another GPU by its peak in bfloat16.
 plan: install
-	@$(BIN)/lamo plan $(if $(CONFIG),--config $(CONFIG)) $(if $(VIDEOS),--videos '$(VIDEOS)') \
+	@$(BIN)/lamo plan --config $(or $(CONFIG),$(DEMO)) $(if $(VIDEOS),--videos '$(VIDEOS)') \
 	  $(if $(CLIPS),--clips $(CLIPS)) $(if $(SECONDS),--seconds $(SECONDS)) \
 	  $(if $(GPU_TFLOPS),--gpu-tflops $(GPU_TFLOPS)) $(if $(JSON),--json '$(JSON)')
 
@@ -133,15 +133,18 @@ bench-torcs: install
 
 # A run looks into no folder of another one; so the rendered drives are copied out of it.
 ROADS := results/weights/roads
+DRIVES := results/roads-world-videos
+ROADS_PAGE := results/roads $(ROADS)/scores --command 'make roads VIDEOS=path/to/torcs' --config config/roads.yaml
 roads: install
 	$(if $(VIDEOS),,$(error VIDEOS is not set; name the folder of TORCS videos: make roads VIDEOS=path/to/torcs))
-	LAMO_QUIET=1 $(BIN)/snakemake --cores $(CORES) --configfile config/bench.yaml --until world_render
-	rm -rf results/forks && cp -r results/bench-science/01_frames/world/videos results/forks
+	$(PUBLISH) $(ROADS_PAGE) --check
+	LAMO_QUIET=1 $(BIN)/snakemake --cores $(CORES) --configfile config/bench.yaml --config run=roads-world --until world_render
+	rm -rf $(DRIVES) && cp -r results/roads-world/01_frames/world/videos $(DRIVES)
 	LAMO_QUIET=1 $(BIN)/snakemake --cores $(CORES) --configfile config/roads.yaml \
-	  --config videos='{root: {forks: results/forks, torcs: $(VIDEOS)}}'
+	  --config videos='{root: {forks: $(DRIVES), torcs: $(VIDEOS)}}'
 	rm -rf $(ROADS) && cp -r results/roads/model $(ROADS)
 	cp results/roads/02_midway/log.parquet $(ROADS)/midway/
-	$(PUBLISH) results/roads $(ROADS)/scores --command 'make roads VIDEOS=path/to/torcs' --config config/roads.yaml
+	$(PUBLISH) $(ROADS_PAGE)
 
 bench-data: install
 	$(BIN)/python -m benchmarks --docs docs/stores.md $(if $(VIDEOS),--videos $(VIDEOS))

@@ -202,7 +202,10 @@ def contradictions(config: Config) -> Iterator[str]:
             f"expected at least frames.min_frames, {least}"
         )
     yield from unknown_rows(config)
-    for name in config.model.predictors or ():
+    bundled = config.model.predictors or ()
+    if len(set(bundled)) < len(bundled):
+        yield f"model.predictors: found {', '.join(bundled)}, expected each entry once"
+    for name in bundled:
         if name not in config.predictors.entries:
             known = ", ".join(config.predictors.entries)
             yield f"model.predictors: found {name!r}, expected one of predictors.entries: {known}"

@@ -69,6 +69,11 @@ class VideosConfig(Section):
     )
 
     @property
+    def names(self) -> list[str]:
+        """The names of the folders of videos, if they have some."""
+        return [name for name in self.folders if name]
+
+    @property
     def folders(self) -> dict[str, str]:
         """The folders of videos by name; a single one has no name, and the synthetic world has none."""
         if self.root is None:
@@ -86,16 +91,17 @@ class VideosConfig(Section):
     @model_validator(mode="after")
     def _of_one_folder(self) -> "VideosConfig":
         """Refuse what is said for each of several folders where these have other names, or there is one alone."""
-        names = set(self.folders) - {""}
+        names = set(self.names)
         if self.root is not None and not self.folders:
             raise ValueError("videos.root: found no folder, expected at least one: a path, or names with a path each")
         if isinstance(self.split, dict) and set(self.split) != names:
-            found, expected = (", ".join(sorted(each)) or "none" for each in (self.split, names))
-            raise ValueError(f"videos.split: found the names {found}, expected those of videos.root: {expected}")
+            found, expected = (", ".join(sorted(each)) for each in (self.split, names))
+            named = f"those of videos.root: {expected}" if names else "one word, since videos.root has no names"
+            raise ValueError(f"videos.split: found the names {found}, expected {named}")
         for key in ("poses", "info", "stills"):
             if names and (found := getattr(self, key)) is not None:
                 raise ValueError(
-                    f"videos.{key}: found {found} where videos.root has several folders, expected null; give it "
-                    "in a run of the folder that it belongs to"
+                    f"videos.{key}: found {found} where videos.root has named folders, expected null; give it "
+                    "in a run of the one folder that it belongs to"
                 )
         return self

@@ -35,6 +35,8 @@ def keep_together(config: VideosConfig, clips: Sequence[Clip], fingerprints: Map
     if config.root is None:  # the drives of the synthetic world are different ones
         return list(clips)
     copies = _copies(clips, fingerprints)
+    if copies:
+        log.warning("%s", sentence([list(dict.fromkeys(shown(clip.file.path) for clip in group)) for group in copies]))
     if copies and config.split == "by_video":
         return _drawn_once(config, clips, copies)
     _refuse([pair for group in copies for pair in _torn(group)])
@@ -42,7 +44,7 @@ def keep_together(config: VideosConfig, clips: Sequence[Clip], fingerprints: Map
 
 
 def refuse_torn(clips: Sequence[Clip], fingerprints: Mapping[str, str]) -> list[Clip]:
-    """`clips` of several folders, as they are. A warning names the copies.
+    """`clips` of several folders, in each of which copies are already kept together; as they are.
 
     Raises:
         LamoError: the same content is in two splits.
@@ -52,16 +54,13 @@ def refuse_torn(clips: Sequence[Clip], fingerprints: Mapping[str, str]) -> list[
 
 
 def _copies(clips: Sequence[Clip], fingerprints: Mapping[str, str]) -> list[list[Clip]]:
-    """Clips of files of the same content, in groups, the shortest name first. A warning names them."""
+    """Clips of files of the same content, in groups, the shortest name first."""
     groups: dict[str, list[Clip]] = defaultdict(list)
     for clip in clips:
         value = fingerprints[clip.file.path]
         if is_hash(value) and clip.file.size:
             groups[value].append(clip)
-    copies = [sorted(group, key=_by_length) for group in groups.values() if len({clip.file.path for clip in group}) > 1]
-    if copies:
-        log.warning("%s", sentence([list(dict.fromkeys(shown(clip.file.path) for clip in group)) for group in copies]))
-    return copies
+    return [sorted(group, key=_by_length) for group in groups.values() if len({clip.file.path for clip in group}) > 1]
 
 
 def copies_of(found: pd.DataFrame) -> list[list[str]]:

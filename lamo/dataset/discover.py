@@ -54,15 +54,14 @@ def find_videos(
 
 
 def _clips(config: VideosConfig, name: str, folder: str, outside: Collection[str]) -> list[Clip]:
-    """The clips of one folder; if it has a name, their ids begin with it."""
+    """The clips of one folder, without its name."""
     if not Path(folder).is_dir():
         what = "a file" if Path(folder).exists() else "nothing"
         hint = ", in which ~ and $ stand for themselves" if folder[:1] in ("~", "$") else ""
         key = f"videos.root.{name}" if name else "videos.root"
         raise LamoError(f"{key} {folder}: found {what}, expected a folder of videos; correct the path{hint}")
     one = config.of_folder(name)
-    clips = find_division(config.split_of(name))(one, Path(folder), outside)
-    return [clip._replace(id=f"{name}/{clip.id}", key=f"{name}/{clip.key}") for clip in clips] if name else clips
+    return find_division(config.split_of(name))(one, Path(folder), outside)
 
 
 def _together(
@@ -71,7 +70,10 @@ def _together(
     clips: Mapping[str, Sequence[Clip]],
     fingerprints: Mapping[str, str],
 ) -> list[Clip]:
-    """The clips of all folders: no video is in two splits, and every folder has clips in each."""
+    """The clips of all folders: no video is in two splits, every folder has clips in each, and ids begin with its name.
+
+    Splits are drawn by names without that of the folder, so that it decides nothing.
+    """
     together: list[Clip] = []
     for name, folder in folders.items():
         one = config.of_folder(name)
@@ -79,7 +81,8 @@ def _together(
         for split in SPLITS:
             if not any(clip.split == split for clip in kept):
                 raise LamoError(f"videos.split: {one.split} gave no clip of split {split}, expected some in {folder}")
-        together += kept
+        prefix = f"{name}/" if name else ""
+        together += [clip._replace(id=f"{prefix}{clip.id}", key=f"{prefix}{clip.key}") for clip in kept]
     # What lies in two folders is not drawn anew but refused.
     return refuse_torn(together, fingerprints) if len(folders) > 1 else together
 

@@ -12,10 +12,11 @@ import os
 import re
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tqdm import tqdm
@@ -125,19 +126,21 @@ def is_hash(value: str) -> bool:
 
 
 def fingerprints(
-    files: Sequence[VideoFile], cache: str | Path | None = None, root: str | Path = ".", *, keep: bool = True
+    files: Sequence[VideoFile],
+    cache: str | Path | None = None,
+    roots: Mapping[str, str] = MappingProxyType({"": "."}),
+    *,
+    keep: bool = True,
 ) -> list[str]:
     """Fingerprints of `files`. Those of unchanged files come from the file `cache`, which is updated if `keep`.
 
-    A file has changed when its path below `root`, its size or its time stamps have. A cache that is damaged is
-    written anew; of two processes that do so at once, either's stays.
+    A file has changed when its path below the one of `roots` (folders by name) that it lies in, its size or its time
+    stamps have. A cache that is damaged is written anew; of two processes that do so at once, either's stays.
     """
     now = time.time_ns()
     known = _read_cache(cache) if cache else {}
     keys = [[file.size, *file.times_ns] for file in files]
-    # Of the folder below which all of them lie: below train and val there may be files of the same name.
-    prefix = os.path.join(Path(root), "")
-    names = [file.path.removeprefix(prefix) for file in files]
+    names = _names_below(files, roots)
     entries = [known.get(name) for name in names]
     result = [entry[1] if entry and entry[0] == key else "" for entry, key in zip(entries, keys, strict=True)]
     new = [index for index, value in enumerate(result) if not value]
@@ -152,6 +155,19 @@ def fingerprints(
         if settled != known:
             _write_cache(cache, settled)
     return result
+
+
+def _names_below(files: Sequence[VideoFile], roots: Mapping[str, str]) -> list[str]:
+    """Paths below the folders of videos: below train and val there may be files of the same name."""
+    prefixes = {os.path.join(Path(root), ""): f"{name}/" if name else "" for name, root in roots.items()}
+
+    def name_of(path: str) -> str:
+        for prefix, name in prefixes.items():
+            if path.startswith(prefix):
+                return name + path.removeprefix(prefix)
+        return path
+
+    return [name_of(file.path) for file in files]
 
 
 def _read_all(files: list[VideoFile]) -> list[str]:

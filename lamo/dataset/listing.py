@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,7 @@ def look_at_videos(
     if not config.folders:
         raise LamoError("videos.root: found null, expected a folder of videos; there is nothing to list")
     own, stage = Path(results).resolve(), Path(results) / "01_frames"
+    _refuse_overlap(config.folders)
     for root in config.folders.values():
         if Path(root).resolve().is_relative_to(own):
             raise LamoError(
@@ -83,8 +85,19 @@ def look_at_videos(
                 f"videos.root {root}: found LaMo itself in it ({ROOT}), expected a folder of videos alone; "
                 "name the folder in which the videos lie"
             )
-    look = partial(fingerprints, cache=stage / CACHE, root=config.folders.get("", ""), keep=keep)
+    look = partial(fingerprints, cache=stage / CACHE, roots=config.folders, keep=keep)
     return find_videos(config, config.folders, shards, look, [str(own)])
+
+
+def _refuse_overlap(folders: Mapping[str, str]) -> None:
+    """Refuse folders of which one lies in another: its videos would be clips twice, and maybe of two splits."""
+    places = {name: Path(root).resolve() for name, root in folders.items()}
+    for inner, outer in permutations(places, 2):
+        if places[inner].is_relative_to(places[outer]):
+            raise LamoError(
+                f"videos.root: found {inner} ({folders[inner]}) in {outer} ({folders[outer]}), expected folders beside "
+                "each other; leave one of the two out"
+            )
 
 
 def shard_hashes(found: pd.DataFrame) -> dict[tuple[str, int], str]:

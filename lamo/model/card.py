@@ -27,7 +27,12 @@ def card(facts: ModelFacts, clips: pd.DataFrame, table: str, folders: Sequence[s
         for split in ("train", "val")
     )
     samplers = "; ".join(f"`{name}` ({', '.join(names)})" for name, names in facts.predictors.items())
-    return f"""# World model of the run {facts.run}
+    return f"""---
+library_name: lamo
+tags: [world-model, video-prediction]
+---
+
+# World model of the run {facts.run}
 
 It predicts how a video goes on: a Midway Network encodes frames and advances a latent state given motion tokens, a
 predictor draws the next motion tokens (a baseline: the next state), and a decoder makes frames of the states. Frames

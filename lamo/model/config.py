@@ -15,5 +15,6 @@ class ModelConfig(Section):
         "all of predictors.entries",
     )
     half_precision: bool = Field(
-        False, description="weights as float16: half the bytes, and frames that differ by less than one of 255 levels"
+        False,
+        description="weights as float16: half the bytes; a pixel changes by less than one of 255 levels on average",
     )

@@ -19,11 +19,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from huggingface_hub import ModelHubMixin, snapshot_download
+from huggingface_hub import ModelHubMixin
 from torch import Generator, Tensor
 
 from lamo.errors import LamoError
 from lamo.model.bundle import DECODER, MIDWAY, PREDICTORS, STATISTICS, ModelFacts, model_folder, read_facts
+from lamo.model.hub import fetched
 from lamo.predictors.build import load_predictor, load_sampler
 from lamo.predictors.interface import Predictor
 from lamo.predictors.sampler import Sampler, row_label
@@ -74,7 +75,9 @@ class WorldModel(ModelHubMixin, library_name="lamo"):
         """The world model in a folder or, if there is no such folder, of that name on the Hugging Face hub.
 
         `options`: those of `load`, and for the hub revision, cache_dir, local_files_only, token and force_download.
-        Raises as `load`, or an error of huggingface_hub if the hub has no such model or cannot be reached.
+
+        Raises:
+            LamoError: as `load`, or the hub has no such model or cannot be reached.
         """
         # The mixin asks for a config.json, which the folders of models do not have.
         return cls._from_pretrained(model_id=str(pretrained_model_name_or_path), **options)
@@ -89,14 +92,14 @@ class WorldModel(ModelHubMixin, library_name="lamo"):
         device: str | torch.device | None = None,
         **hub: Any,
     ) -> "WorldModel":
-        folder = model_id if Path(model_id).exists() else snapshot_download(model_id, **hub)
-        return load(folder, predictor, sampler, device)
+        return load(model_id if Path(model_id).exists() else fetched(model_id, **hub), predictor, sampler, device)
 
     def save_pretrained(self, save_directory: str | Path, **options: Any) -> str | None:
-        """Copy the model's folder, with all of its predictors; `options` are those of huggingface_hub's mixin.
-
-        `push_to_hub` does the same and uploads it. The hub counts downloads of config.json, which repeats model.json.
-        """
+        """Copy the model's folder, all of its predictors included; `options` are those of huggingface_hub's mixin."""
+        place, own = Path(save_directory).resolve(), self.folder.resolve()
+        if place.is_relative_to(own) or own.is_relative_to(place):
+            raise LamoError(f"{save_directory}: found the model's own folder, expected another one; give another name")
+        # The hub counts downloads of config.json. It repeats model.json.
         config = options.pop("config", None) or self.facts.model_dump(mode="json")
         return super().save_pretrained(save_directory, config=config, **options)
 

@@ -47,7 +47,9 @@ class PredictorTraining(ValidatedConfig):
     warmup_steps: int = Field(50, ge=0, description="steps in which the learning rate rises linearly to its peak")
     weight_decay: float = Field(0.01, ge=0, description="weight decay of AdamW, on matrices only; the paper is silent")
     mixed_precision: bool = Field(
-        True, description="bfloat16 autocast in training; for sampling see rollouts.mixed_precision"
+        True,
+        description="bfloat16 autocast in training, on devices with units for it; for sampling see "
+        "rollouts.mixed_precision",
     )
     validate_every: int = Field(200, ge=0, description="steps between two validations; 0: only at the end")
     context_noise_max: float = Field(

@@ -46,7 +46,10 @@ class RolloutsConfig(Section):
     blur_windows: int = Field(300, ge=1, description="windows of training clips on which the blur is fitted, at most")
     seed: int = Field(0, ge=0, description="seed of the sampling; the same noise for every method and training seed")
     batch: int = Field(32, ge=1, description="windows rolled out at once; changes nothing but rounding")
-    mixed_precision: bool = Field(True, description="bfloat16 autocast of encoding, dynamics, predictors and decoder")
+    mixed_precision: bool = Field(
+        True,
+        description="bfloat16 autocast of encoding, dynamics, predictors and decoder, on devices with units for it",
+    )
 
     @model_validator(mode="after")
     def _contains_no_blur(self) -> "RolloutsConfig":

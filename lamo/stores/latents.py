@@ -27,7 +27,9 @@ class LatentsConfig(Section):
         (0,), min_length=1, description="pyramid levels joined along channels into the latent state; 0 is the finest"
     )
     batch: int = Field(64, ge=1, description="frames encoded at once")
-    mixed_precision: bool = Field(True, description="bfloat16 autocast; the stores hold float16")
+    mixed_precision: bool = Field(
+        True, description="bfloat16 autocast, on devices with units for it; the stores hold float16"
+    )
     statistics: str | None = Field(
         None,
         description="statistics.safetensors of another run (03_latents/) to normalise the tokens with, as is needed by "

@@ -104,8 +104,9 @@ def _flow(value: Any) -> str:
 
 def _kind(schema: Mapping[str, Any]) -> str:
     """A field's JSON schema in words."""
-    if "anyOf" in schema:
-        return " or ".join(_kind(option) for option in schema["anyOf"])
+    for options in ("anyOf", "oneOf"):
+        if options in schema:
+            return " or ".join(_kind(option) for option in schema[options])
     if "enum" in schema or "const" in schema:
         return ", ".join(map(str, schema.get("enum", [schema.get("const")])))
     if schema.get("type") == "array":
@@ -113,7 +114,8 @@ def _kind(schema: Mapping[str, Any]) -> str:
         return f"list of {_kind(items)}"
     bounds = (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<"))
     limits = ", ".join(f"{sign} {schema[key]:g}" for key, sign in bounds if key in schema)
-    return f"{schema.get('type', 'mapping')} {limits}".strip()
+    kind = schema.get("type", "object")
+    return f"{'mapping' if kind == 'object' else kind} {limits}".strip()
 
 
 def _schema() -> dict[str, Any]:

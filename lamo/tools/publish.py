@@ -43,7 +43,7 @@ FILES = {
     "05_predictors/matched.csv": "matched.csv",
     "05_predictors/matched.md": "matched.md",
 }
-# What runs without a synthetic world, or without forks in it, do not have.
+# What runs without a synthetic world, without forks in it, or without several folders of videos do not have.
 OPTIONAL = {
     f"07_metrics/{name}"
     for name in ("probe.md", "table_groups.csv", "table_groups.md", "modes.csv", "modes.md", "fork_sheet.png")

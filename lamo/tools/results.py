@@ -13,7 +13,7 @@ TABLE = "table.txt"
 FILES = {
     "table.csv": "the table for programs; table.md and table.tex for people",
     "table_samples.md": "best and mean of several samples, spread, coverage, skill, other distances",
-    "table_groups.md": "the table for windows shortly before a fork of the synthetic world, and for the others",
+    "table_groups.md": "the table by groups of windows: shortly before a fork, or of each folder of videos",
     "modes.md": "which way the futures of each row go at forks of the synthetic world",
     "comparisons.md": "differences between methods on the same windows; comparisons.csv for programs",
     "probe.md": "what the motion tokens say of speed and yaw rate",

@@ -1,5 +1,6 @@
 """Where and how a training runs: choices that depend on the machine and do not change what is learned."""
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,11 +11,12 @@ from typing import Any
 import torch
 
 from lamo.training.checkpoint import Checkpoints
-from lamo.training.device import pick_device
+from lamo.training.device import has_bfloat16, pick_device
 from lamo.training.distributed import Processes, environment, joined
 from lamo.training.signals import StopRequest
 
 CHECKPOINT_MINUTES = 10
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ def training_session(resources: Mapping[str, Any], threads: int, folder: Path, k
     with stop.listening():
         torch.set_num_threads(max(1, threads // int(os.environ.get("LOCAL_WORLD_SIZE", 1))))
         device = pick_device(processes.local_rank)
+        if processes.main and not has_bfloat16(device):
+            logger.info("%s has no units for bfloat16: mixed precision is float32 here", device)
         with joined(processes, device):
             every_s = 60.0 * float(resources.get("checkpoint_minutes", CHECKPOINT_MINUTES))
             checkpoints = Checkpoints.keyed(Path(folder), key, every_s, processes, device)

@@ -118,10 +118,10 @@ def test_files_of_one_name_in_train_and_val_do_not_displace_each_other(tmp_path,
     write(tmp_path / "videos" / "val" / "a.mov", b"2")
     root = tmp_path / "videos"
     find = partial(find_videos, VideosConfig(), root, {"train": 1, "val": 1})
-    first = find(partial(fingerprints, cache=tmp_path / "cache.json", root=root))
+    first = find(partial(fingerprints, cache=tmp_path / "cache.json", roots={"": str(root)}))
     assert set(json.loads((tmp_path / "cache.json").read_text())["files"]) == {"train/a.mov", "val/a.mov"}
     reads.clear()
-    assert find(partial(fingerprints, cache=tmp_path / "cache.json", root=str(root) + "/")).equals(first)
+    assert find(partial(fingerprints, cache=tmp_path / "cache.json", roots={"": f"{root}/"})).equals(first)
     assert reads == []
 
 

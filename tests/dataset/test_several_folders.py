@@ -1,6 +1,8 @@
 """Videos of several folders in one run: named, each divided in its own way, and accounted for by folder."""
 
+import os
 import shutil
+from pathlib import Path
 
 import pytest
 from listed_files import write
@@ -9,7 +11,7 @@ from lamo.config import load_config
 from lamo.dataset.config import VideosConfig
 from lamo.dataset.discover import find_videos, unused_videos
 from lamo.dataset.fingerprints import fingerprints
-from lamo.dataset.listing import list_videos, shard_hashes
+from lamo.dataset.listing import list_videos, look_at_videos, shard_hashes
 from lamo.dataset.source import source_of
 from lamo.errors import LamoError
 
@@ -80,6 +82,40 @@ def test_a_video_of_two_folders_must_not_be_on_both_sides(roots, tmp_path):
         find_videos(config(roots), roots, SHARDS, fingerprints)
 
 
+def test_a_copy_that_is_added_to_a_named_folder_moves_no_clip(tmp_path):
+    names = [f"{index}.mov" for index in range(40)]
+    for name in names:
+        write(tmp_path / "hills" / name, name.encode())
+    root = {"hills": str(tmp_path / "hills")}
+    how = VideosConfig(root=root, split="by_video", val_fraction=0.3)
+    before = find_videos(how, root, SHARDS, fingerprints).set_index("id")
+    shutil.copy(tmp_path / "hills" / "3.mov", tmp_path / "hills" / "3 (1).mov")
+    after = find_videos(how, root, SHARDS, fingerprints).set_index("id")
+    assert after.loc[before.index, "split"].equals(before["split"])
+    assert after.loc["hills/3 (1)", "split"] == before.loc["hills/3", "split"]
+
+
+def test_folders_that_lie_in_each_other_are_refused(roots, tmp_path):
+    for inner in ("city/train", "city"):
+        overlapping = VideosConfig(root={**roots, "more": str(tmp_path / inner)}, split="by_time")
+        with pytest.raises(
+            LamoError, match=r"found (city|more) .* in (city|more) .*expected folders beside each other"
+        ):
+            list_videos(overlapping, SHARDS, tmp_path / "run")
+
+
+def test_the_second_look_opens_no_video(roots, tmp_path, monkeypatch):
+    """Also where the folders are named by other paths, as `lamo verify` does."""
+    for folder in roots.values():
+        for path in Path(folder).rglob("*.mov"):
+            os.utime(path, (1, 1))
+    look_at_videos(config(roots), SHARDS, tmp_path / "run")
+    monkeypatch.setattr("lamo.dataset.fingerprints.fingerprint", None)
+    monkeypatch.chdir(tmp_path)
+    relative = {name: os.path.relpath(root) for name, root in roots.items()}
+    look_at_videos(config(relative), SHARDS, tmp_path / "run", keep=False)
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [("empty", "no video found"), ("nowhere", r"videos\.root\.other .*nowhere: found nothing, expected a folder")],
@@ -100,10 +136,10 @@ def test_a_folder_without_videos_is_named(roots, tmp_path, name, message):
         ({"root": {"a": None}}, r"videos\.root\.a: found None, expected a valid string"),
         ({"root": ["a"]}, r"videos\.root: found \['a'\], expected a valid string"),
         ({"root": {"a": "x"}, "split": {"b": "folders"}}, r"split: found the names b, expected .* videos\.root: a"),
-        ({"root": "x", "split": {"b": "folders"}}, r"split: found the names b, expected .* videos\.root: none"),
+        ({"root": "x", "split": {"b": "folders"}}, r"split: found the names b, expected one word, since"),
         ({"root": {"a": "x"}, "split": {"a": "by_clip"}}, r"videos\.split\.a: found 'by_clip'"),
-        ({"root": {"a": "x"}, "poses": "poses.csv"}, r"videos\.poses: found poses\.csv where videos\.root has several"),
-        ({"root": {"a": "x"}, "info": "info"}, r"videos\.info: found info where videos\.root has several"),
+        ({"root": {"a": "x"}, "poses": "poses.csv"}, r"videos\.poses: found poses\.csv where videos\.root has named"),
+        ({"root": {"a": "x"}, "info": "info"}, r"videos\.info: found info where videos\.root has named"),
     ],
 )
 def test_contradictions_are_named(videos, message):

@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from huggingface_hub.errors import LocalEntryNotFoundError
 from model.conftest import HEIGHT, WIDTH
 from safetensors.torch import load_file, save_file
 
@@ -180,7 +181,24 @@ def test_a_name_that_is_no_folder_is_looked_for_on_the_hub(model, monkeypatch):
         asked.update(name=name, **options)
         return model.folder
 
-    monkeypatch.setattr("lamo.model.world_model.snapshot_download", download)
+    monkeypatch.setattr("lamo.model.hub.snapshot_download", download)
     found = lamo.WorldModel.from_pretrained("somebody/roads", predictor="gmm", device="cpu", revision="v1")
     assert found.facts == model.facts
     assert asked == {"name": "somebody/roads", "revision": "v1"}
+
+
+def test_a_name_that_nobody_has_is_said_in_one_line(monkeypatch):
+    def download(name, **options):
+        raise LocalEntryNotFoundError("cannot reach the hub\nand more")
+
+    monkeypatch.setattr("lamo.model.hub.snapshot_download", download)
+    with pytest.raises(
+        LamoError, match=r"results/dmeo: found no such folder, nor that model .* \(cannot reach the hub\)"
+    ):
+        lamo.WorldModel.from_pretrained("results/dmeo")
+
+
+def test_a_model_is_not_saved_into_itself(model):
+    for place in (model.folder, model.folder / "copy", model.folder.parent):
+        with pytest.raises(LamoError, match="found the model's own folder"):
+            model.save_pretrained(place)

@@ -221,7 +221,7 @@ def test_the_model_of_the_run_predicts_without_its_run(tiny, tmp_path):
     frames = np.random.default_rng(0).integers(0, 256, (4, size.height, size.width, 3), dtype=np.uint8)
     assert model.rollout(frames, seconds=0.4, samples=2).frames.shape == (2, 2, size.height, size.width, 3)
     card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
-    assert card.startswith("# World model of the run tiny\n")
+    assert "\n# World model of the run tiny\n" in card
     assert (tiny.results / "07_metrics" / "table.md").read_text(encoding="utf-8").strip() in card
     assert "| val | 2 |" in card
 

@@ -128,7 +128,7 @@ rule frames_collect:
     params:
         max_quarantined_share=CONFIG.frames.max_quarantined_share,
         rate_hz=CONFIG.frames.rate_hz,
-        folders=[name for name in SOURCE.folders if name],
+        folders=CONFIG.videos.names,
         code=code("01_frames_collect.py"),
     message:
         "Stage 01: accounting for every video found"

@@ -1,5 +1,5 @@
 # Stage 07: the table by groups of windows: those shortly before a fork of the synthetic world, or those of each folder of videos.
-FOLDERS = [name for name in SOURCE.folders if name]
+FOLDERS = CONFIG.videos.names
 GROUPS = []
 if FORK_LABELS or FOLDERS:
     GROUPS = ["<metrics>/table_groups.csv", "<metrics>/table_groups.md"]

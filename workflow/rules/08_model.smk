@@ -47,7 +47,7 @@ rule model_bundle:
             "predictor": (*MOTION_ENTRIES, *BUNDLED)[0],
         },
         half_precision=CONFIG.model.half_precision,
-        folders=[name for name in SOURCE.folders if name],
+        folders=CONFIG.videos.names,
         code=code("08_model_bundle.py"),
     message:
         "Stage 08: the world model as one folder"

@@ -115,9 +115,9 @@ def plan_clips(config: Config, options: dict[str, int] | None, seconds: float | 
     try:
         found = find_videos(config.videos, config.videos.folders, config.frames.shards.counts())
     except LamoError as error:
+        remedy = "correct videos.root" if config.videos.names else "name the folder with --videos FOLDER"
         raise LamoError(
-            f"{error}; name the folder with --videos FOLDER, or plan without videos: "
-            "--clips train=70000 val=10000 --seconds 40"
+            f"{error}; {remedy}, or plan without videos: --clips train=70000 val=10000 --seconds 40"
         ) from None
     return _from_files(config, found, sample)
 

@@ -80,14 +80,17 @@ def _elsewhere(config: Config, place: Path) -> dict[str, Any]:
     videos = config.videos
     if videos.root is None:
         return changed
-    for split in SPLITS:
-        clip = place / "videos" / split / f"clip{videos.extensions[0]}"
-        clip.parent.mkdir(parents=True)
-        clip.touch()
+    folders = {name: place / "videos" / name for name in videos.folders}
+    for folder in folders.values():
+        for split in SPLITS:
+            clip = folder / split / f"clip{videos.extensions[0]}"
+            clip.parent.mkdir(parents=True)
+            clip.touch()
     beside = {"info": (videos.info, INFO_PLACES), "stills": (videos.stills, STILL_PLACES)}
     found = {name: companion_folder(f"videos.{name}", path, videos.folders.get(""), places)
              for name, (path, places) in beside.items()}  # fmt: skip
-    root = {"root": str(place / "videos"), "split": "folders"}
+    roots = {name: str(folder) for name, folder in folders.items()}
+    root = {"root": roots.get("", roots), "split": "folders"}
     return lay_over(changed, {"videos": {**root, **{name: path and _absolute(path) for name, path in found.items()}}})
 
 

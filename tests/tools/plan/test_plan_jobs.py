@@ -40,6 +40,16 @@ def test_videos_that_are_not_there_yet():
     assert not {"world_render", "frames_info", "metrics_probe"} & set(count)
 
 
+def test_videos_of_several_folders_have_a_table_of_each():
+    videos = {
+        "root": {"city": "somewhere/city", "hills": "somewhere/hills"},
+        "split": {"city": "folders", "hills": "by_time"},
+    }
+    rules = {job.rule for job in jobs_of("bdd100k.yaml", videos=videos)}
+    assert "metrics_groups" in rules
+    assert "metrics_modes" not in rules
+
+
 def test_files_beside_the_videos_have_jobs(tmp_path):
     for part in ("videos/train", "videos/val", "info/100k", "images/100k"):
         (tmp_path / part).mkdir(parents=True)
