@@ -1,15 +1,15 @@
 """Images: conversion between stored frames and network inputs, and the measures of images that several stages use.
 
 Shapes: N images, H x W pixels. Stored frames are uint8 [..., H, W, 3], images float [N, 3, H, W] in 0..1.
+
+What takes a second or more to import is imported where it is used: every job imports this module.
 """
 
 import math
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter
 from torch import Tensor
-from torchvision.transforms.v2.functional import gaussian_blur
 
 from lamo.errors import LamoError
 
@@ -68,7 +68,6 @@ def ssim(predicted: Tensor, truth: Tensor) -> Tensor:
     with sigma in proportion: the standard window would average over its own reflection. Such values cannot be compared
     with others. Raises `LamoError` for frames under 3 pixels.
     """
-    # Imported here because it takes a second, and most that import this module do not need it.
     from torchmetrics.functional.image import structural_similarity_index_measure
 
     side = min(truth.shape[-2:])
@@ -110,6 +109,8 @@ def blur(images: Tensor, sigma: float) -> Tensor:
     The kernel ends at 2.5 sigma and edges are reflected. `blur_frames` is finer and slower; what is measured with one
     must not be compared with the other.
     """
+    from torchvision.transforms.v2.functional import gaussian_blur
+
     if sigma == 0:
         return images
     return gaussian_blur(images, [2 * math.ceil(2.5 * sigma) + 1] * 2, [sigma] * 2)
@@ -117,6 +118,8 @@ def blur(images: Tensor, sigma: float) -> Tensor:
 
 def blur_frames(frames: np.ndarray, sigma: float) -> np.ndarray:
     """Gaussian blur of frames uint8 [..., H, W, 3] with standard deviation `sigma` [pixels]; edges are repeated."""
+    from scipy.ndimage import gaussian_filter
+
     if sigma == 0:
         return frames.copy()
     spread = (*[0.0] * (frames.ndim - 3), sigma, sigma, 0.0)

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torchmetrics.image.kid import poly_kernel
 
 from lamo.metrics.frechet import checked_features
 
@@ -25,6 +24,9 @@ def weighted_kernel_distance(
     Raises:
         LamoError: there are fewer than two frames, or values that are not finite.
     """
+    # Imported here because it takes seconds, and all that know the metrics by name import this module.
+    from torchmetrics.image.kid import poly_kernel
+
     counts = torch.from_numpy(np.ascontiguousarray(weights, dtype=np.float64))
     members = torch.from_numpy(clip[None, :] == np.unique(clip)[:, None]).double()
     apart = 1 - members.T @ members

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 CONFIDENCE = 0.95
 MIN_UNITS = 6
@@ -181,7 +181,7 @@ class ClipBootstrap:
 
 def _expanded(levels: np.ndarray, clips: int) -> np.ndarray:
     """The level of the bootstrap distribution over `clips` clips that stands for each level of the error's."""
-    return np.asarray(stats.norm.cdf(stats.t.ppf(levels, clips - 1) * np.sqrt(clips / (clips - 1))))
+    return np.asarray(special.ndtr(special.stdtrit(clips - 1, levels) * np.sqrt(clips / (clips - 1))))
 
 
 def _levels() -> np.ndarray:
@@ -197,4 +197,4 @@ def _all_expanded(clips: int) -> np.ndarray:
 @cache
 def _student(seeds: int, seed: int) -> np.ndarray:
     """Draws of Student's t with `seeds` - 1 degrees of freedom in random order: independent of those over clips."""
-    return np.random.default_rng([seed, seeds]).permutation(stats.t.ppf(_levels(), seeds - 1))
+    return np.random.default_rng([seed, seeds]).permutation(special.stdtrit(seeds - 1, _levels()))
