@@ -30,7 +30,7 @@ from lamo.rollout.config import RolloutsConfig
 from lamo.rollout.control_names import ALL_CONTROLS
 from lamo.section import Section
 from lamo.stages import RUN_NAME, ShareConfig
-from lamo.stores.latents import LatentsConfig
+from lamo.stores.config import LatentsConfig
 from lamo.video.config import FramesConfig
 from lamo.world.simulation import WorldConfig
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from lamo.midway.config import MidwayConfig
-from lamo.stores.latents import LatentsConfig
+from lamo.stores.config import LatentsConfig
 from lamo.video.config import FramesConfig
 
 

@@ -8,8 +8,9 @@ from lamo.errors import LamoError
 from lamo.images import to_input
 from lamo.midway.network import Midway
 from lamo.midway.state import state_tokens
+from lamo.stores.config import LatentsConfig
 from lamo.stores.frames import FramesStore
-from lamo.stores.latents import LatentsConfig, LatentsWriter
+from lamo.stores.latents import LatentsWriter
 from lamo.training.device import mixed_precision
 
 

@@ -8,8 +8,9 @@ from lamo.errors import LamoError
 from lamo.images import to_input
 from lamo.midway.extraction import extract_latents
 from lamo.midway.state import state_tokens
+from lamo.stores.config import LatentsConfig
 from lamo.stores.frames import FramesStore, FramesWriter
-from lamo.stores.latents import LatentsConfig, LatentsStore, LatentsWriter
+from lamo.stores.latents import LatentsStore, LatentsWriter
 
 CPU = torch.device("cpu")
 LENGTHS = {"a": 5, "b": 2, "c": 7}

@@ -5,8 +5,9 @@ from pathlib import Path
 from lamo.jobs.job import job, use_threads
 from lamo.midway.extraction import extract_latents
 from lamo.midway.network import Midway
+from lamo.stores.config import LatentsConfig
 from lamo.stores.frames import FramesStore
-from lamo.stores.latents import LatentsConfig, LatentsWriter
+from lamo.stores.latents import LatentsWriter
 from lamo.training.device import pick_device
 
 
