@@ -110,8 +110,7 @@ VALUES = [
     configured("metrics={comparisons: [gmm over flow-4]}", COMPARED),
     configured("metrics={probe: {windows: 5}}", GROUPS),
     configured("metrics={world_features: {training: {steps: 5}}}", FEATURES | SCORED),
-    configured("model={half_precision: true}", BUNDLE),
-    configured("model={predictors: [flow]}", BUNDLE),
+    configured("model={predictors: [flow], half_precision: true}", BUNDLE),
 ]
 
 CODE = [
