@@ -36,6 +36,7 @@ PROGRAMS = {
     "plan": Program("lamo.tools.plan.command", "estimate time, disk and memory of a run before it is started"),
     "explain": Program("lamo.tools.explain", "say in words why Snakemake would run each job"),
     "results": Program("lamo.tools.results", "show the table of a finished run and where its files lie"),
+    "inspect": Program("lamo.tools.inspect", "say what a run, model, store or checkpoint is and what is in it"),
     "verify": Program("lamo.tools.verify", "check every file of a run against the record of how it was made"),
     "publish": Program("lamo.tools.publish", "copy tables and figures of a finished run to a folder with a page"),
     "config": Program("lamo.tools.config", "check or show a configuration; write the default and its reference"),
@@ -48,6 +49,7 @@ examples:
   lamo plan --config config/bdd100k.yaml --videos path/to/bdd100k
   lamo config check config/bdd100k.yaml
   lamo verify results/demo
+  lamo inspect results/demo/model
   lamo plan --help
 
 exit status: 0 fine; 1 something disagrees; 2 wrong arguments or bad input
