@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm import tqdm
 
 from lamo.dataset.world_drives import ForkLabels
 from lamo.errors import LamoError
 from lamo.images import blur_frames
 from lamo.metrics.rows import row_label, rows_in_order
+from lamo.progress import Bar
 from lamo.rollout.fork_windows import comes_shortly
 from lamo.rollout.ideal_futures import Branching
 from lamo.statistics.intervals import ClipBootstrap, Interval
@@ -74,7 +74,7 @@ def find_forks(windows: Sequence[Window], branching: Branching, labels: ForkLabe
     """
     found = []
     rate = branching.frames.rate_hz
-    for row, window in enumerate(tqdm(windows, desc="ways of true futures", unit="window", mininterval=2.0)):
+    for row, window in enumerate(Bar(windows, desc="ways of true futures", unit="window", mininterval=2.0)):
         ahead = labels.ahead(window.clip_id, np.array([(window.start + branching.history) / rate]))
         kind, wait, way = str(ahead.kind[0]), float(ahead.wait_s[0]), str(ahead.way[0])
         after = np.arange(1, branching.steps + 1) / rate - wait

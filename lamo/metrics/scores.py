@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm import tqdm
 
 from lamo.errors import LamoError
 from lamo.metrics.feature_scores import feature_scores
@@ -13,6 +12,7 @@ from lamo.metrics.pixel import score_frames
 from lamo.metrics.rows import horizon_steps, row_label
 from lamo.metrics.samples import energy_score, score_samples
 from lamo.metrics.scored import ScoredSet
+from lamo.progress import Bar
 from lamo.stores.rollouts import Rollouts
 
 
@@ -57,7 +57,7 @@ def score_row(
     steps = horizon_steps(horizons_s, rate_hz, truth.frames.shape[2])
     true_features = features_at(truth.frames, steps, extractors.windows)[:, 0]
     scored = []
-    for one in tqdm(sets, desc="scoring rollouts", unit="set"):
+    for one in Bar(sets, desc="scoring rollouts", unit="set"):
         _check_windows(f"{one.label}, seed {one.seed}", one.rollouts, truth)
         single, joint = _scores(one.rollouts, truth, oracle)
         found = features_at(one.rollouts.frames, steps, extractors.windows)

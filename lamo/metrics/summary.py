@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from tqdm import tqdm
 
 from lamo.errors import LamoError
 from lamo.metrics.config import BootstrapConfig
@@ -24,6 +23,7 @@ from lamo.metrics.long_form import (
 )
 from lamo.metrics.rows import REFERENCE, distance_names, horizon_steps, rows_in_order
 from lamo.metrics.scored import ScoredSet
+from lamo.progress import Bar
 from lamo.statistics.intervals import ClipBootstrap, Interval, Replicates
 from lamo.stores.rollouts import Rollouts, Window
 
@@ -234,7 +234,7 @@ def _distances(
             seeds = np.repeat(np.arange(len(row)), [len(one.windows) for one in row])[orders[-1]]
     sets = FrameSets(windows, seeds, settings)
     found = DistanceSummary(rows, sets, len({window.clip_id for window in windows}))
-    for index, step in enumerate(tqdm(steps, desc="distances of distributions", unit="step")):
+    for index, step in enumerate(Bar(steps, desc="distances of distributions", unit="step")):
         for metric, true in features.items():
             predicted = [
                 np.concatenate([one.features[metric][:, index] for one in row])[chosen]

@@ -2,12 +2,12 @@
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from lamo.errors import LamoError
 from lamo.images import to_input
 from lamo.midway.network import Midway
 from lamo.midway.state import state_tokens
+from lamo.progress import Bar
 from lamo.stores.config import LatentsConfig
 from lamo.stores.frames import FramesStore
 from lamo.stores.latents import LatentsWriter
@@ -27,7 +27,7 @@ def extract_latents(
         raise LamoError(
             f"latents.levels: found {list(config.levels)}, but the Midway Network has levels 0 to {model.levels}"
         )
-    for index, clip_id in enumerate(tqdm(frames.clip_ids, desc=f"latents {frames.path.name}", unit="clip")):
+    for index, clip_id in enumerate(Bar(frames.clip_ids, desc=f"latents {frames.path.name}", unit="clip")):
         states, motions = [], []
         clip, previous = frames.clip(index), None
         for begin in range(0, len(clip), config.batch):

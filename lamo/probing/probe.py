@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from tqdm import tqdm
 
 from lamo.metrics.config import BootstrapConfig
 from lamo.probing.clip_sample import open_enough
 from lamo.probing.ego_motion import TARGETS, EgoMotion
+from lamo.progress import Bar
 from lamo.rollout.windows import thin
 from lamo.statistics.intervals import ClipBootstrap, Interval
 from lamo.statistics.ridge import Linear, Summing, fit_chosen
@@ -114,7 +114,7 @@ class ProbeClips:
         return len(self._clips)
 
     def __iter__(self) -> Iterator[ClipSteps]:
-        for shard, index in tqdm(self._clips, desc=f"probe: {self._name}", unit="clip", mininterval=2.0):
+        for shard, index in Bar(self._clips, desc=f"probe: {self._name}", unit="clip", mininterval=2.0):
             clip_id, motion, state, times = shard.read(index)
             yield ClipSteps(clip_id, step_inputs(motion, state, shard.latents.grid), self._truth.of(clip_id, times))
 

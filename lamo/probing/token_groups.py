@@ -12,12 +12,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from tqdm import tqdm
 
 from lamo.errors import LamoError
 from lamo.midway.network import Midway
 from lamo.midway.places import region_bias
 from lamo.midway.state import state_tokens
+from lamo.progress import Bar
 from lamo.rollout.controls import shuffle_partners
 from lamo.rollout.frozen_models import FrozenModels, Scene
 from lamo.rollout.windows import ClipFrames, choose_windows, thin
@@ -133,7 +133,7 @@ def swap_groups(models: FrozenModels, clips: ClipFrames, windows: Sequence[Windo
     found: dict[tuple[Group, Measure], list[np.ndarray]] = {(group, "pixels"): [] for group in groups}
     found |= {(group, "features"): [] for group in groups if group.kind == "level"}
     frame = np.zeros(())
-    for begin in tqdm(range(0, len(windows), BATCH), desc="token groups", unit="batch", mininterval=2.0):
+    for begin in Bar(range(0, len(windows), BATCH), desc="token groups", unit="batch", mininterval=2.0):
         batch = windows[begin : begin + BATCH]
         scene, other = (Scene(models, clips, of, 0, 1) for of in (batch, [partners[w] for w in batch]))
         for key, values in _swap_batch(models, scene, other, groups):

@@ -12,10 +12,10 @@ from itertools import islice
 import numpy as np
 import torch
 from torch import Generator, Tensor
-from tqdm import tqdm
 
 from lamo.errors import LamoError
 from lamo.predictors.interface import Context, Predictor, Sampler
+from lamo.progress import Bar
 from lamo.rollout.frozen_models import FrozenModels, Scene, Start
 from lamo.rollout.latent_scores import LatentScores, latent_scores, no_latent_scores
 from lamo.rollout.windows import ClipFrames
@@ -179,7 +179,7 @@ def run_windows(
     """
     frames, scores = [], []
     samples = 1 if deterministic else plan.samples
-    with tqdm(total=len(windows), desc=name, unit="window", mininterval=2.0) as bar:
+    with Bar(total=len(windows), desc=name, unit="window", mininterval=2.0) as bar:
         for begin in range(0, len(windows), plan.batch):
             scene = Scene(models, clips, windows[begin : begin + plan.batch], plan.history, plan.steps)
             with mixed_precision(models.device, plan.mixed_precision):

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
-from tqdm import tqdm
 
 from lamo.dataset.world_drives import WorldDrives
+from lamo.progress import Bar
 from lamo.rollout.latent_scores import no_latent_scores
 from lamo.stores.rollouts import Rollouts, Window
 from lamo.video.colour import Colours
@@ -69,7 +69,7 @@ class Branching:
 def ideal_futures(windows: Sequence[Window], branching: Branching, samples: int) -> Rollouts:
     """As many other true futures of each window: frames [W, S, T, H, W, 3]; they have no latent states."""
     frames = []
-    for window in tqdm(windows, desc="ideal futures", unit="window", mininterval=2.0):
+    for window in Bar(windows, desc="ideal futures", unit="window", mininterval=2.0):
         drives = branching.futures(window, samples)
         frames.append(np.stack([branching.pictures(drive, window) for drive in drives]))
     scores = no_latent_scores(len(windows), samples, branching.steps)

@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from tqdm import tqdm
 
 from lamo.errors import LamoError
+from lamo.progress import Bar
 from lamo.stores.atomic import replacing
 from lamo.training.checkpoint import Stateful
 from lamo.training.heartbeat import doing
@@ -123,7 +123,7 @@ class Training:
             Stopped: the process was asked to stop; a last checkpoint is written before.
         """
         self._pace.restart(samples_per_step, waited)
-        bar = tqdm(
+        bar = Bar(
             range(self.first, self.steps), desc=self.description, unit="step", mininterval=2.0, initial=self.first,
             total=self.steps, disable=not self.session.processes.main,
         )  # fmt: skip

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from tqdm import tqdm
 
+from lamo.progress import Bar
 from lamo.stores.frames import FramesWriter
 from lamo.video.config import FramesConfig
 from lamo.video.decoded import OK, QUARANTINED, Part
@@ -33,7 +33,7 @@ def decode_shard(
     wanted = [(clip["path"], Part(clip["start_share"], clip["end_share"], clip["lead_s"])) for clip in clips]
     rows = []
     with FramesWriter(store, manifest, config.height, config.width) as writer, Sandbox(config) as sandbox:
-        shown = tqdm(clips, desc="decoding", unit="video")
+        shown = Bar(clips, desc="decoding", unit="video")
         for clip, decoded in zip(shown, sandbox.decode_all(wanted), strict=True):
             if decoded.status != OK:
                 check(clip["path"], clip["fingerprint"])

@@ -7,9 +7,9 @@ from pathlib import Path
 import av
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from lamo.errors import LamoError
+from lamo.progress import Bar
 from lamo.stores.atomic import replacing
 from lamo.world.labels import labels
 from lamo.world.render import render
@@ -62,7 +62,7 @@ def render_world(
     indices, tables = list(indices), []
     folder = Path(out_dir) / "videos" / split
     folder.mkdir(parents=True, exist_ok=True)
-    for index in tqdm(indices, desc=f"rendering {split}", unit="video"):
+    for index in Bar(indices, desc=f"rendering {split}", unit="video"):
         drive, name = simulate(config, clip_seed(config, split, index)), clip_id(split, index)
         write_video(folder / f"{name}.mov", render(drive, config), config.fps)
         tables.append(labels(drive, name))

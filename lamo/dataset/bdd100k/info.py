@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from tqdm import tqdm
 
 from lamo.dataset.companions import Companions
 from lamo.dataset.tables import column
+from lamo.progress import Bar
 
 JOINED, MISSING, UNREADABLE = "joined", "missing", "unreadable"
 # A file of 40 s is 0.3 MB; one that is much larger is something else, and could fill the memory.
@@ -109,10 +109,10 @@ def read_info(path: str | Path) -> dict[str, Any]:
 def _read_all(paths: list[Path], workers: int) -> list[dict[str, Any]]:
     bar: dict[str, Any] = {"total": len(paths), "desc": "info files", "unit": "file"}
     if workers < 2 or len(paths) < 100:
-        return [read_info(path) for path in tqdm(paths, **bar)]
+        return [read_info(path) for path in Bar(paths, **bar)]
     # Forked: a fresh interpreter would run the script of the rule again, which has no main guard.
     with ProcessPoolExecutor(workers, multiprocessing.get_context("fork")) as pool:
-        return list(tqdm(pool.map(read_info, paths, chunksize=32), **bar))
+        return list(Bar(pool.map(read_info, paths, chunksize=32), **bar))
 
 
 def _load(path: Path) -> dict[str, Any]:

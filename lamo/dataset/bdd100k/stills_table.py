@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from tqdm import tqdm
 
 from lamo.dataset.bdd100k.stills import (
     AROUND_S,
@@ -28,6 +27,7 @@ from lamo.dataset.companions import Companions
 from lamo.dataset.summary import cell
 from lamo.dataset.tables import column
 from lamo.dataset.walk import shown
+from lamo.progress import Bar
 from lamo.stores.frames import FramesStore
 
 VERDICTS = (MATCH, OFFSET, ORIENTATION, UNLIKE, NO_FRAME, UNREADABLE)
@@ -83,7 +83,7 @@ def stills_rows(matched: pd.DataFrame, store: FramesStore, rate_hz: float, fit: 
     """A row of `STILLS_SCHEMA` for every clip of one shard that has a still (rows of `MATCHED_SCHEMA`)."""
     places = {clip_id: index for index, clip_id in enumerate(store.clip_ids)}
     rows = []
-    for clip in tqdm(matched.to_dict("records"), desc="stills", unit="still"):
+    for clip in Bar(matched.to_dict("records"), desc="stills", unit="still"):
         path = Path(os.fsdecode(clip["still"]))
         likeness = _likeness(path, store, places.get(clip["id"]), rate_hz, fit)
         rows.append(

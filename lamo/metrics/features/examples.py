@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm import tqdm
 
 from lamo.metrics.config import WorldFeaturesConfig
+from lamo.progress import Bar
 from lamo.world.camera import HALF_ANGLE_TAN
 from lamo.world.labels import labels
 from lamo.world.render import render
@@ -39,7 +39,7 @@ def render_examples(world: WorldConfig, config: WorldFeaturesConfig, part: str, 
     frames = {"train": config.frames, "held_out": config.held_out_frames}[part]
     world = world.model_copy(update={"seconds": DRIVE_SECONDS})
     drives = -(-frames // config.frames_per_drive)
-    for index in tqdm(range(drives), desc=f"rendering {part} frames", unit="drive", mininterval=2.0):
+    for index in Bar(range(drives), desc=f"rendering {part} frames", unit="drive", mininterval=2.0):
         drive = simulate(world, clip_seed(world, f"features-{part}", index))
         chosen = np.linspace(0, len(drive) - 1, config.frames_per_drive).round().astype(int)
         pictures.append(render(drive, world, chosen, height=height, width=width))
