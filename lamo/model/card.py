@@ -19,13 +19,6 @@ def card(facts: ModelFacts, clips: pd.DataFrame, table: str, folders: Sequence[s
     `folders`: the names of the folders of videos, where there are several.
     """
     frames = facts.frames
-    used = clips[clips["frames"] > 0]
-    groups = [(f"{name}, ", used[used["id"].str.startswith(f"{name}/")]) for name in folders] or [("", used)]
-    rows = "\n".join(
-        _row(f"{name}{split}", part[part["split"] == split], frames.rate_hz)
-        for name, part in groups
-        for split in ("train", "val")
-    )
     samplers = "; ".join(f"`{name}` ({', '.join(names)})" for name, names in facts.predictors.items())
     return f"""---
 library_name: lamo
@@ -55,9 +48,7 @@ Predictors, with the samplers that were scored: {samplers}. By default `{facts.p
 
 The Midway Network was {facts.origin}.
 
-| {"folder, " if folders else ""}split | clips | hours of frames |
-|---|---:|---:|
-{rows}
+{_clips_table(clips, folders, frames.rate_hz)}
 
 ## What it scored on held-out clips
 
@@ -66,6 +57,19 @@ The Midway Network was {facts.origin}.
 ## Limits
 
 {LIMITS}"""
+
+
+def _clips_table(clips: pd.DataFrame, folders: Sequence[str], rate_hz: float) -> str:
+    """How many clips and hours were seen, of each split and, where there are several, each folder."""
+    used = clips[clips["frames"] > 0]
+    groups = [(f"{name}, ", used[used["id"].str.startswith(f"{name}/")]) for name in folders] or [("", used)]
+    head = [f"| {'folder, ' if folders else ''}split | clips | hours of frames |", "|---|---:|---:|"]
+    rows = [
+        _row(f"{name}{split}", part[part["split"] == split], rate_hz)
+        for name, part in groups
+        for split in ("train", "val")
+    ]
+    return "\n".join([*head, *rows])
 
 
 def _row(label: str, clips: pd.DataFrame, rate_hz: float) -> str:
