@@ -42,7 +42,7 @@ def folder(tmp_path):
 
 def all_of(folder: Path, cache: Path | None) -> dict[str, str]:
     files = video_files(folder, [".mov"])
-    return dict(zip([file.name for file in files], fingerprints(files, cache, folder), strict=True))
+    return dict(zip([file.name for file in files], fingerprints(files, cache, {"": str(folder)}), strict=True))
 
 
 def test_only_what_changed_is_read_again(folder, tmp_path, reads):
