@@ -36,12 +36,16 @@ def found() -> dict[float, dict[str, tuple[float, ...]]]:
 
 
 @pytest.mark.parametrize("distance", [2, 3], ids=COLUMNS[2:])
-def test_distances_grow_with_the_error_and_most_with_confetti(found, distance):
+def test_distances_grow_with_an_error_of_any_kind(found, distance):
     small, large = ({name: values[distance] for name, values in found[size].items()} for size in (SMALL, LARGE))
     for name in (*BETWEEN, NOISE):
         assert small[BEST] < small[name] < large[name]
-    for each in (small, large):
-        assert each[NOISE] > max(each[name] for name in BETWEEN)
+
+
+@pytest.mark.parametrize("distance", [2, 3], ids=COLUMNS[2:])
+def test_of_large_errors_confetti_is_taken_for_the_best_which_people_would_not(found, distance):
+    """On the synthetic world it is the worst. Who finds that this has changed should say so in docs/scores.md."""
+    assert found[LARGE][NOISE][distance] < min(found[LARGE][name][distance] for name in BETWEEN)
 
 
 @pytest.mark.parametrize("distance", [2, 3], ids=COLUMNS[2:])
