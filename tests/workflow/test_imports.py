@@ -12,7 +12,7 @@ from lamo.jobs.python_source import read_source
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = (("lamo", ROOT),)
 FLOORS = [
-    {"earlier_keys", "errors", "lazy", "section"},
+    {"earlier_keys", "errors", "lazy", "progress", "section"},
     {"drawing", "images", "nn", "statistics", "stores"},
     {"jobs", "stages", "training", "video", "world"},
     {"dataset", "decoder", "midway"},
