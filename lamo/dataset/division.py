@@ -139,6 +139,11 @@ def _first_unique(names: list[str], otherwise: list[str]) -> list[str]:
     return [name if counts[name] == 1 else other for name, other in zip(names, otherwise, strict=True)]
 
 
+def folder_of(clip_id: str) -> str:
+    """The name of the folder of videos that a clip lies in, where folders have names: its id begins with it."""
+    return clip_id.partition("/")[0]
+
+
 def draw(*parts: str) -> int:
     """A random number of 64 bits that depends on the texts alone."""
     return int.from_bytes(hashlib.blake2b("\0".join(parts).encode(), digest_size=8).digest(), "little")

@@ -9,6 +9,7 @@ import pandas as pd
 
 from lamo.dataset.bdd100k.info import JOINED, MISSING, UNREADABLE
 from lamo.dataset.companions import Companions
+from lamo.dataset.division import folder_of
 from lamo.video.decoded import OK, QUARANTINED, REPAIRED
 
 EXAMPLES = 3
@@ -79,7 +80,7 @@ def reasons(texts: pd.Series) -> list[tuple[str, list[Any]]]:
 
 def _counts(clips: pd.DataFrame, rate_hz: float, folders: Sequence[str]) -> str:
     """Clips and hours of each split and, where there are several, of each folder."""
-    of_folders = [(name, clips[clips["id"].str.startswith(f"{name}/")]) for name in folders]
+    of_folders = [(name, clips[clips["id"].map(folder_of) == name]) for name in folders]
     groups = [(f"{name}: {split}", rows) for name, part in of_folders for split, rows in part.groupby("split")]
     lines = [
         f"| {'folder: ' if folders else ''}split | clips | ok | repaired | quarantined | hours of video | frames | "

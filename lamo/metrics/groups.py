@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from lamo.dataset.division import folder_of
 from lamo.errors import LamoError
 from lamo.metrics.comparisons import Scored
 from lamo.metrics.rows import rows_in_order
@@ -74,7 +75,7 @@ def group_means(
 
 def folders_of(windows: Sequence[Window], names: Sequence[str]) -> list[str]:
     """The folder of videos that each window's clip lies in, of folders with these names."""
-    folders = [window.clip_id.partition("/")[0] for window in windows]
+    folders = [folder_of(window.clip_id) for window in windows]
     if unknown := sorted(set(folders) - set(names)):
         raise LamoError(
             f"metrics: found clips of {unknown[0]}, expected those of {', '.join(names)}; run stage 06 again"

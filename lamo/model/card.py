@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from lamo.dataset.division import folder_of
 from lamo.model.bundle import ModelFacts
 
 LIMITS = """\
@@ -62,7 +63,7 @@ The Midway Network was {facts.origin}.
 def _clips_table(clips: pd.DataFrame, folders: Sequence[str], rate_hz: float) -> str:
     """How many clips and hours were seen, of each split and, where there are several, each folder."""
     used = clips[clips["frames"] > 0]
-    groups = [(f"{name}, ", used[used["id"].str.startswith(f"{name}/")]) for name in folders] or [("", used)]
+    groups = [(f"{name}, ", used[used["id"].map(folder_of) == name]) for name in folders] or [("", used)]
     head = [f"| {'folder, ' if folders else ''}split | clips | hours of frames |", "|---|---:|---:|"]
     rows = [
         _row(f"{name}{split}", part[part["split"] == split], rate_hz)

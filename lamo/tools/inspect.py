@@ -15,8 +15,10 @@ from lamo.errors import LamoError
 from lamo.stages import STAGES
 from lamo.stores.atomic import read_json
 from lamo.tools.arguments import program_parser
+from lamo.tools.plan.text import size
 
 Facts = dict[str, Any]
+# As lamo.training and lamo.model name them, whose modules import PyTorch: that takes seconds, for no value that is read.
 WEIGHTS, CONFIG, FACTS, STATE = "model.safetensors", "config.json", "model.json", "state.json"
 MANIFEST = ".manifest.json"
 STEPS = "step-*"
@@ -68,7 +70,7 @@ def inspect(path: Path) -> Facts:
 
 def _run(run: Path) -> Facts:
     config = read_json(run / CONFIG)
-    stages = {name: size_text(run / stage.folder) for name, stage in STAGES.items() if (run / stage.folder).is_dir()}
+    stages = {name: _size(run / stage.folder) for name, stage in STAGES.items() if (run / stage.folder).is_dir()}
     entries = config.get("predictors", {}).get("entries", {})
     tables = [name for name in ("table.md", "comparisons.md") if (run / "07_metrics" / name).exists()]
     return {
@@ -86,7 +88,7 @@ def _world_model(folder: Path) -> Facts:
     return {
         **read_json(folder / FACTS),
         "weights": {str(part.relative_to(folder)): _tensors(part / WEIGHTS)["values"] for part in parts},
-        "size": size_text(folder),
+        "size": _size(folder),
     }
 
 
@@ -104,7 +106,7 @@ def _store(path: Path) -> Facts:
         **content["facts"],
         "arrays": arrays,
         "files": len(content["files"]),
-        "size": size_text(store) if store.is_dir() else "the store is missing",
+        "size": _size(store) if store.is_dir() else "the store is missing",
     }
 
 
@@ -114,7 +116,7 @@ def _checkpoint(folder: Path) -> Facts:
 
 def _checkpoints(folder: Path) -> Facts:
     steps = sorted(int(path.name.rpartition("-")[2]) for path in folder.glob(STEPS))
-    return {"steps": steps, "size": size_text(folder)}
+    return {"steps": steps, "size": _size(folder)}
 
 
 def _tensors(path: Path) -> Facts:
@@ -128,18 +130,13 @@ def _tensors(path: Path) -> Facts:
     types: Counter[str] = Counter()
     for dtype, count in sizes.values():
         types[dtype] += count
-    return {"tensors": len(sizes), "values": sum(types.values()), "types": dict(types), "size": size_text(path)}
+    return {"tensors": len(sizes), "values": sum(types.values()), "types": dict(types), "size": _size(path)}
 
 
-def size_text(path: Path) -> str:
+def _size(path: Path) -> str:
     """Bytes of a file or of all files in a folder, for people."""
     files = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
-    size = float(sum(each.stat().st_size for each in files))
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:.3g} GB"
+    return size(sum(each.stat().st_size for each in files)).strip()
 
 
 def _is_store(path: Path) -> bool:

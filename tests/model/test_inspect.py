@@ -67,7 +67,7 @@ def test_a_store_by_its_folder_or_its_manifest(inspect, tmp_path):
         found = inspect(tmp_path / name)
         assert (found["kind"], found["holds"], found["clips"]) == ("store", "frames", 2)
         assert found["arrays"] == {"frames": "uint8 [7, 8, 16, 3]"}
-        assert found["size"] == "1.5 kB"
+        assert found["size"] == "1.50 kB"
 
 
 def test_a_checkpoint_and_the_folder_of_some(inspect, tmp_path):
