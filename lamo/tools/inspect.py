@@ -18,7 +18,7 @@ from lamo.tools.arguments import program_parser
 from lamo.tools.plan.text import size
 
 Facts = dict[str, Any]
-# As lamo.training and lamo.model name them. Their modules import PyTorch, which takes seconds, and no value is read here.
+# As lamo.training and lamo.model name them. Their modules import PyTorch, which takes seconds and is not needed here.
 WEIGHTS, CONFIG, FACTS, STATE = "model.safetensors", "config.json", "model.json", "state.json"
 MANIFEST = ".manifest.json"
 STEPS = "step-*"
