@@ -7,7 +7,7 @@
 # make verify  check every file of a run against the record of how it was made: RUN=demo; QUICK=1 trusts the manifests of stores
 # make rulegraph  draw docs/images/rulegraph.svg again, after a rule or its inputs changed; needs Graphviz
 # make sizes   count the parameters in docs/predictors.md again, after a predictor or its defaults changed
-# make report  HTML report of the demo run
+# make report  a run as one page for the browser: RUN=demo; results/demo/report.html
 # make plan    estimate what a run will cost, before it is started: CONFIG=config/bdd100k.yaml, VIDEOS=folder or CLIPS="train=70000 val=10000" SECONDS=40
 # make explain say in words why each job would run: CONFIG=config/bdd100k.yaml, ARGS="further arguments of snakemake"
 # make bench-science  the paper's claims on the synthetic world, three seeds, two hours on two cores: results/bench; GPU=1: larger, for one GPU
@@ -39,6 +39,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 demo: install
 	LAMO_QUIET=1 $(BIN)/snakemake --cores $(CORES) --configfile $(DEMO)
 	@$(BIN)/lamo results results/demo
+	@$(BIN)/lamo report results/demo
 
 test: install
 	$(BIN)/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
@@ -74,7 +75,7 @@ sizes: install
 	$(BIN)/lamo docs sizes
 
 report: install
-	$(BIN)/snakemake --configfile $(DEMO) --report results/demo/report.html
+	@$(BIN)/lamo report 'results/$(RUN)'
 
 # Starts nothing. CONFIG may be several files, each laid over those before it: CONFIG="config/bench.yaml config/bench-long.yaml".
 # JSON=file writes the same for programs, GPU_TFLOPS=990 names another GPU by its peak in bfloat16.

@@ -103,7 +103,7 @@ def loss_curves(path: str | Path, logs: Mapping[str, str | Path]) -> None:
     Series that are positive and span more than a factor of ten get a logarithmic axis. Raises `LamoError` if a log
     cannot be read or lacks the column.
     """
-    tables = {name: _read_log(file) for name, file in logs.items()}
+    tables = {name: read_log(file) for name, file in logs.items()}
     series = list(
         dict.fromkeys(c for table in tables.values() for c in table.column_names if not _NOT_SERIES.fullmatch(c))
     )
@@ -133,7 +133,8 @@ def loss_curves(path: str | Path, logs: Mapping[str, str | Path]) -> None:
     save(figure, path)
 
 
-def _read_log(file: str | Path) -> pa.Table:
+def read_log(file: str | Path) -> pa.Table:
+    """The log of a training. Raises `LamoError` if it cannot be read or lacks the column of steps."""
     try:
         table = pq.read_table(file)
     except (OSError, pa.ArrowInvalid) as error:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
@@ -19,11 +18,11 @@ from PIL import Image
 from lamo.errors import LamoError
 from lamo.jobs.code_hash import ROOT
 from lamo.jobs.provenance import FOLDER, git_state
-from lamo.stages import shared_records
-from lamo.stores.atomic import read_json, replacing
+from lamo.stores.atomic import replacing
 from lamo.stores.checksums import is_foreign
 from lamo.tools.arguments import program_parser
 from lamo.tools.publish_page import WRITTEN, commits_of, page
+from lamo.tools.records import raw_records
 
 # Path in a run's folder -> path in the published one; folders are copied with all that is in them.
 FILES = {
@@ -68,7 +67,7 @@ def publish(run: Path, target: Path, command: str, configs: Sequence[str]) -> No
     if missing:
         raise LamoError(f"{run}: not finished, {', '.join(missing)} not there; run `{command}` to its end")
     check(target, configs)
-    records = _records(run)
+    records = list(raw_records(run).values())
     if not records:
         raise LamoError(f"{run / FOLDER}: found no records of jobs, expected one for each; run `{command}` again")
     with_sheet = not _too_wide(run)
@@ -117,15 +116,9 @@ def warn_of_old_jobs(run: Path) -> None:
     Such a run cannot be published unless these jobs run again. They do not if the very code is committed now.
     """
     try:
-        commits_of(run, _records(run))
+        commits_of(run, list(raw_records(run).values()))
     except LamoError as error:
         print(f"lamo publish: warning: {error}; to be sure, move {run} away", file=sys.stderr)
-
-
-def _records(run: Path) -> list[dict[str, Any]]:
-    """The records of the jobs of a run, and of the stages that it shares of another."""
-    own = sorted(path for path in (run / FOLDER).rglob("*.json") if not is_foreign(path.name))
-    return [read_json(path) for path in (*shared_records(run)[1], *own)]
 
 
 def _foreign(folder: str, names: list[str]) -> list[str]:

@@ -46,6 +46,16 @@ class Record:
     decoded: Decoded | None = None
 
 
+def raw_records(folder: Path) -> dict[Path, dict[str, Any]]:
+    """What the jobs of the run in `folder` left, and those of the stages that it shares of another: file -> content.
+
+    Raises:
+        LamoError: a file cannot be read.
+    """
+    own = sorted(path for path in (folder / provenance.FOLDER).rglob("*.json") if not is_foreign(path.name))
+    return {path: read_json(path) for path in (*shared_records(folder)[1], *own)}
+
+
 def read_records(folder: Path) -> list[Record]:
     """The records of the run in `folder` and of the stages that it shares of another run, the oldest first.
 

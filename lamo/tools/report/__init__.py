@@ -1,0 +1,1 @@
+"""`lamo report`: a finished run as one HTML page."""
