@@ -8,7 +8,7 @@ import difflib
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -47,6 +47,11 @@ class Config(Section):
     )
     share: ShareConfig = Field(ShareConfig(), description="stages that are taken from another run, as ablations do")
     seed: int = Field(0, ge=0, description="seed of the Midway Network and the decoder; sampling has rollouts.seed")
+    tracking: Literal["wandb", "trackio"] | None = Field(
+        None,
+        description="service that shows the curves of trainings, besides the files for TensorBoard that every run has: "
+        "Weights & Biases or Trackio, whose package has to be installed; no job runs again when it changes",
+    )
     videos: VideosConfig = Field(VideosConfig(), description="where the videos come from")
     world: WorldConfig = Field(WorldConfig(), description="the synthetic driving world, used when videos.root is null")
     frames: FramesConfig = Field(FramesConfig(), description="stage 01: videos to frames")

@@ -32,7 +32,7 @@ ONLY_IF_IMPORTED = {"torch", "torchvision"}
 
 
 class Job:
-    """What a job is made of; `key` and `folder_for_checkpoints` are for its script.
+    """What a job is made of; `key` and the folders are for its script.
 
     `snakemake` is the object that Snakemake puts into the script; its log is `results/<run>/logs/<stage>/<stem>.log`.
     """
@@ -70,6 +70,11 @@ class Job:
     def folder_for_checkpoints(self) -> Path:
         """Where the states of a training may lie: outside the outputs, which Snakemake removes when a job fails."""
         return self._results / "checkpoints" / self._stage / self._stem
+
+    @property
+    def folder_for_events(self) -> Path:
+        """Where TensorBoard's files of a training may lie."""
+        return self._results / "tensorboard" / self._stage / self._stem
 
     @cached_property
     def inputs(self) -> dict[str, str]:

@@ -26,7 +26,7 @@ from lamo.tools.videos_now import VideosNow
 
 # Files and folders of a run that no job declares as its output; nothing is said of them.
 NO_ARTEFACTS = (
-    *("logs", "benchmarks", "checkpoints", provenance.FOLDER, lock.FOLDER, CONFIG_FILE, "report.html"),
+    *("logs", "benchmarks", "checkpoints", "tensorboard", provenance.FOLDER, lock.FOLDER, CONFIG_FILE, "report.html"),
     # Written by the search for videos, which happens before the jobs.
     *(f"01_frames/{FOLDER}", f"01_frames/{CACHE}"),
 )

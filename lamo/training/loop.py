@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,11 @@ class TrainingLog:
         else:
             self._rows.append({"step": step, **row})
         return row
+
+    @property
+    def rows(self) -> Sequence[Mapping[str, float]]:
+        """All rows, each with its `step`."""
+        return self._rows
 
     def state_dict(self) -> dict[str, Any]:
         """All rows."""
@@ -159,6 +164,7 @@ class Training:
                 checked = self.log.add(i, validate())
             found = ", ".join(f"{name} {value:.4g}" for name, value in checked.items())
             logger.info("%s step %d: %s", self.description, i, found)
+        self.session.tracker.show(self.log.rows)
         return row
 
     def _after(self, done: int, checked: bool, last: bool) -> None:

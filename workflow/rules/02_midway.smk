@@ -58,6 +58,7 @@ else:
             mem_mb=lambda wildcards, attempt: 16000 * attempt,
             runtime=lambda wildcards, attempt: 1440 * attempt,
             gpu=1,
+            tracker=TRACKER,
         params:
             midway=section("midway", exclude={"checkpoint", "checkpoint_heads"}),
             rate_hz=CONFIG.frames.rate_hz,

@@ -27,6 +27,7 @@ rule decoder_train:
         mem_mb=lambda wildcards, attempt: 16000 * attempt,
         runtime=lambda wildcards, attempt: 720 * attempt,
         gpu=1,
+        tracker=TRACKER,
     params:
         decoder=section("decoder"),
         seed=CONFIG.seed,

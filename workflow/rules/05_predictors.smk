@@ -24,6 +24,7 @@ rule predictors_train:
         mem_mb=lambda wildcards, attempt: 16000 * attempt,
         runtime=lambda wildcards, attempt: 1440 * attempt,
         gpu=1,
+        tracker=TRACKER,
     params:
         predictor=lambda wildcards: CONFIG.predictors.of(wildcards.predictor).model_dump(mode="json"),
         rate_hz=CONFIG.frames.rate_hz,

@@ -22,6 +22,7 @@ from lamo.stages import WORLD_AMOUNT, check_shared, keep_config, path_variables
 from lamo.tools.config_text import check_entries, check_files, check_options
 from lamo.tools.results import show_results
 from lamo.training.start import given_paths, start_files
+from lamo.training.tracking import NO_SERVICE
 
 quote_python()
 # Snakemake has read the configuration by itself. What got lost in this is looked for in the texts.
@@ -45,6 +46,7 @@ from lamo.metrics.rows import NO_SAMPLER
 from lamo.rollout.control_names import CONTROLS, IDEAL, ORACLE
 
 RESULTS = f"results/{CONFIG.run}"
+TRACKER = CONFIG.tracking or NO_SERVICE
 # Stages of another run are made by that run's settings: jobs need not ask again.
 if workflow.is_main_process:
     try:

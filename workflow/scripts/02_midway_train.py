@@ -37,5 +37,5 @@ def main(files, output, params, session):
 
 with job(snakemake) as this:
     if not handed_over(snakemake.resources, snakemake.threads):
-        with training_session(snakemake.resources, snakemake.threads, this.folder_for_checkpoints, this.key) as session:
+        with training_session(snakemake.resources, snakemake.threads, this) as session:
             main(snakemake.input, snakemake.output, snakemake.params, session)

@@ -32,6 +32,6 @@ def main(files, output, params, session, seed, entry):
 
 with job(snakemake) as this:
     if not handed_over(snakemake.resources, snakemake.threads):
-        with training_session(snakemake.resources, snakemake.threads, this.folder_for_checkpoints, this.key) as session:
+        with training_session(snakemake.resources, snakemake.threads, this) as session:
             names = snakemake.wildcards
             main(snakemake.input, snakemake.output, snakemake.params, session, int(names.seed), names.predictor)
