@@ -11,9 +11,7 @@ With the Hugging Face hub: `WorldModel.from_pretrained("somebody/name")`, `model
 
 import math
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,30 +23,16 @@ from torch import Generator, Tensor
 from lamo.errors import LamoError
 from lamo.model.bundle import DECODER, MIDWAY, PREDICTORS, STATISTICS, ModelFacts, model_folder, read_facts
 from lamo.model.hub import fetched
+from lamo.model.rollout import Futures, Rollout
 from lamo.predictors.build import load_predictor, load_sampler
 from lamo.predictors.interface import Predictor
 from lamo.predictors.sampler import Sampler, row_label
-from lamo.rollout.autoregressive import roll
 from lamo.rollout.frozen_models import FrozenModels, Observation
 from lamo.rollout.loading import load_models
+from lamo.rollout.roll import roll
 from lamo.training.device import pick_device
 
 OnStep = Callable[[int, Tensor], object]
-
-
-@dataclass(frozen=True)
-class Futures:
-    """What may come after the observed frames.
-
-    Attributes:
-        frames: uint8 [B, S, T, H, W, 3]; without B if one clip was given without it.
-        states: normalised latent states [B, S, T, P, D_z], likewise.
-        times_s: of the T frames after the last observed one; s.
-    """
-
-    frames: np.ndarray
-    states: Tensor
-    times_s: np.ndarray
 
 
 class WorldModel(ModelHubMixin, library_name="lamo"):
@@ -136,26 +120,12 @@ class WorldModel(ModelHubMixin, library_name="lamo"):
             frames = self.models.pixels(states.reshape(-1, *size).to(self.models.device))
         return frames.reshape(*states.shape[:-2], *frames.shape[1:])
 
-    def rollout(
-        self,
-        frames: np.ndarray | Tensor,
-        seconds: float = 1.6,
-        samples: int = 1,
-        generator: Generator | None = None,
-        on_step: OnStep | None = None,
-    ) -> Futures:
-        """Futures of one clip uint8 [F, H, W, 3] or of several [B, F, H, W, 3], from their last frame on.
+    def begin(self, frames: np.ndarray | Tensor, samples: int = 1, generator: Generator | None = None) -> Rollout:
+        """Futures that are drawn one step at a time, and corrected by frames that are seen meanwhile.
 
-        Of the F frames, `facts.frames.rate_hz` a second, the last `frames_needed` are read. `generator` is the only
-        source of randomness (by default one of seed 0): each future gets random numbers of its own, so that it does not
-        depend on the futures beside it. `on_step` is called after every step with its number, from 1, and the states
-        [B * S, P, D_z]. All futures are computed at once: for less memory, ask for fewer.
-
-        Raises:
-            LamoError: the frames have another type or size or are too few, seconds is less than a step, samples is less
-                than 1, or more where the sampler leaves nothing to chance, or a state is not finite.
+        The arguments are those of `rollout`, and so are the errors.
         """
-        steps, futures = self._steps(seconds), self._samples(samples)
+        futures = self._samples(samples)
         found = self._checked(frames)
         clips = found if found.ndim == 5 else found[None]
         if clips.ndim != 5 or clips.shape[1] < self.frames_needed or not len(clips):
@@ -163,34 +133,50 @@ class WorldModel(ModelHubMixin, library_name="lamo"):
                 f"rollout: found frames {found.shape}, expected one clip [F, H, W, 3] or several [B, F, H, W, 3] of at "
                 f"least {self.frames_needed} frames, {self.facts.frames.rate_hz:g} a second"
             )
+        shape = (len(clips), futures) if found.ndim == 5 else (futures,)
         with torch.inference_mode():
             observed = Observation(self.models, clips[:, -self.frames_needed :], self.frames_needed - 1)
-            states = self._roll(observed, futures, steps, generator or Generator().manual_seed(0), on_step)
-            pictures = np.stack([self.models.pixels(state) for state in states], axis=1)
-        shape = (len(clips), futures) if found.ndim == 5 else (futures,)
-        times_s = np.arange(1, steps + 1) / self.facts.frames.rate_hz
-        stacked = torch.stack(states, dim=1)
-        return Futures(pictures.reshape(*shape, *pictures.shape[1:]), stacked.unflatten(0, shape), times_s)
+            start = observed.start().repeated(futures)
+            generators = _generators(generator or Generator().manual_seed(0), len(start.context.states))
+            return Rollout(roll(self.models, start, self.predictor, self.sampler, generators), shape, self._checked)
 
-    def _roll(
-        self, observed: Observation, samples: int, steps: int, generator: Generator, on_step: OnStep | None
-    ) -> list[Tensor]:
-        """T states of B * S futures, [B * S, P, D_z] each."""
-        start = observed.start().repeated(samples)
-        seeds = torch.randint(2**62, (len(start.context.states),), generator=generator, device=generator.device)
-        generators = [Generator().manual_seed(int(seed)) for seed in seeds]
+    def rollout(
+        self,
+        frames: np.ndarray | Tensor,
+        seconds: float = 1.6,
+        samples: int = 1,
+        generator: Generator | None = None,
+        on_step: OnStep | None = None,
+        observed: Mapping[int, np.ndarray | Tensor] | None = None,
+    ) -> Futures:
+        """Futures of one clip uint8 [F, H, W, 3] or of several [B, F, H, W, 3], from their last frame on.
+
+        Of the F frames, `facts.frames.rate_hz` a second, the last `frames_needed` are read. `generator` is the only
+        source of randomness (by default one of seed 0): each future gets random numbers of its own, so that it does not
+        depend on the futures beside it. `on_step` is called after every step with its number, from 1, and the states
+        [B * S, P, D_z]. `observed` are frames that are seen meanwhile, by the number of their step: uint8 [H, W, 3] or
+        [B, H, W, 3]. All futures are corrected by them and go on from there. All futures are computed at once: for less
+        memory, ask for fewer.
+
+        Raises:
+            LamoError: the frames have another type or size or are too few, seconds is less than a step, samples is less
+                than 1, or more where the sampler leaves nothing to chance, `observed` has other steps than those of
+                the rollout, or a state is not finite.
+        """
+        steps, seen = self._steps(seconds), observed or {}
+        if not all(1 <= step <= steps for step in seen):
+            raise LamoError(f"rollout: found frames observed at steps {sorted(seen)}, expected steps of 1 to {steps}")
+        future = self.begin(frames, samples, generator)
         states = []
-        future = roll(self.models, start, self.predictor, self.sampler, generators)
-        for step, state in enumerate(islice(future, steps), start=1):
-            if not state.isfinite().all():
-                raise LamoError(
-                    f"rollout: found a state at step {step} that is not finite, the model diverged; give it frames "
-                    "like those that it was trained on, or fewer seconds"
-                )
-            states.append(state)
+        for step in range(1, steps + 1):
+            state = future.step()
+            states.append(future.observe(seen[step]) if step in seen else state)
             if on_step is not None:
-                on_step(step, state)
-        return states
+                on_step(step, states[-1].flatten(0, -3))
+        stacked = torch.stack(states, dim=-3)
+        # A step at a time: the frames of all would not fit into the memory of a GPU.
+        pictures = np.stack([self.decode(state) for state in states], axis=-4)
+        return Futures(pictures, stacked, np.arange(1, steps + 1) / self.facts.frames.rate_hz)
 
     def _steps(self, seconds: float) -> int:
         """Whole steps nearest to `seconds`."""
@@ -245,6 +231,12 @@ def load(
     label = row_label(name, sampler or facts.predictors[name][0])
     trained = load_predictor(folder / PREDICTORS / name).to(chosen)
     return WorldModel(folder, facts, models, trained, load_sampler(folder / PREDICTORS / name, name, label))
+
+
+def _generators(source: Generator, count: int) -> list[Generator]:
+    """One for each future, so that none depends on how many there are."""
+    seeds = torch.randint(2**62, (count,), generator=source, device=source.device)
+    return [Generator().manual_seed(int(seed)) for seed in seeds]
 
 
 def _device(name: str | torch.device | None) -> torch.device:

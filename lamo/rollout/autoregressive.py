@@ -5,19 +5,19 @@ Shapes: W windows, B of them in a batch, S samples, T steps, K history, P patche
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from lamo.errors import LamoError
-from lamo.predictors.interface import Context, Predictor, Sampler
+from lamo.predictors.interface import Predictor, Sampler
 from lamo.progress import Bar
-from lamo.rollout.frozen_models import FrozenModels, Scene, Start
+from lamo.rollout.frozen_models import FrozenModels, Scene
 from lamo.rollout.latent_scores import LatentScores, latent_scores, no_latent_scores
+from lamo.rollout.roll import roll
 from lamo.rollout.windows import ClipFrames
 from lamo.stores.rollouts import Rollouts, Window
 from lamo.training.device import mixed_precision
@@ -93,72 +93,13 @@ def decode_states(scene: Scene, states: Sequence[Tensor], method: str) -> Future
     return Future(frames, torch.stack(list(states), dim=1))
 
 
-def _append(window: Tensor, newest: Tensor) -> Tensor:
-    """Slides a window [B, N, ...] by one; an empty one stays empty."""
-    return torch.cat([window, newest.unsqueeze(1)], dim=1)[:, 1:]
-
-
-def last_of(context: Context, history: int) -> Context:
-    """The last `history` motion tokens and `history` + 1 states of what was observed.
-
-    Windows are as long as the longest history of a run demands, so that all predictors predict the same frames.
-
-    Raises:
-        LamoError: less was observed.
-    """
-    observed = context.motion.shape[1]
-    if history > observed:
-        raise LamoError(
-            f"the predictor reads {history} motion tokens, the windows hold {observed}; roll it out with windows of "
-            "its own history"
-        )
-    return Context(context.motion[:, observed - history :], context.states[:, observed - history :])
-
-
-def roll_motion(
-    models: FrozenModels, start: Start, predictor: Predictor, sampler: Sampler, generators: list[Generator]
-) -> Iterator[Tensor]:
-    """Samples m_t, advances z_{t+1} = f_fwd(z_t, m_t), slides the window: normalised states [B, P, D_z] without end."""
-    context = last_of(start.context, predictor.geometry.history)
-    z = start.z
-    while True:
-        motion = predictor.sample(context, sampler, generators)
-        z = models.advance(z, motion)
-        state = models.state(z)
-        yield state
-        context = Context(_append(context.motion, motion), _append(context.states, state))
-
-
-def roll_state(
-    models: FrozenModels, start: Start, predictor: Predictor, sampler: Sampler, generators: list[Generator]
-) -> Iterator[Tensor]:
-    """The baseline: samples z_{t+1} and appends it to its window; f_fwd is never called."""
-    context = last_of(start.context, predictor.geometry.history)
-    while True:
-        state = predictor.sample(context, sampler, generators)
-        yield state
-        context = Context(context.motion, _append(context.states, state))
-
-
-def roll(
-    models: FrozenModels, start: Start, predictor: Predictor, sampler: Sampler, generators: list[Generator]
-) -> Iterator[Tensor]:
-    """One future of each of B windows, step by step and without end: normalised states [B, P, D_z].
-
-    Raises:
-        LamoError: the predictor reads more than was observed, or does not know the sampler.
-    """
-    method = roll_motion if predictor.predicts == "motion" else roll_state
-    return method(models, start, predictor, sampler, generators)
-
-
 def predictor_method(predictor: Predictor, sampler: Sampler, seed: int) -> Method:
     """The rollout of a trained predictor as a `Method`."""
 
     def method(scene: Scene, sample: int) -> Future:
         generators = [window_generator(seed, window, sample) for window in scene.windows]
-        states = roll(scene.models, scene.start(), predictor, sampler, generators)
-        return decode_states(scene, list(islice(states, scene.steps)), sampler.label)
+        future = roll(scene.models, scene.start(), predictor, sampler, generators)
+        return decode_states(scene, [future.step() for _ in range(scene.steps)], sampler.label)
 
     return method
 

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from lamo.errors import LamoError
 from lamo.predictors.interface import Predictor, Sampler
-from lamo.rollout.autoregressive import Plan, last_of, window_generator
+from lamo.rollout.autoregressive import Plan, window_generator
 from lamo.rollout.frozen_models import FrozenModels, Scene
+from lamo.rollout.roll import last_of
 from lamo.rollout.windows import ClipFrames
 from lamo.stores.rollouts import Likelihood, Window
 from lamo.training.device import mixed_precision
