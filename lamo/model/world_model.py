@@ -25,7 +25,8 @@ from lamo.model.bundle import DECODER, MIDWAY, PREDICTORS, STATISTICS, ModelFact
 from lamo.model.hub import fetched
 from lamo.model.rollout import Futures, Rollout
 from lamo.predictors.build import load_predictor, load_sampler
-from lamo.predictors.interface import Predictor
+from lamo.predictors.interface import Predictor, Randomness
+from lamo.predictors.randomness import one_each
 from lamo.predictors.sampler import Sampler, row_label
 from lamo.rollout.frozen_models import FrozenModels, Observation
 from lamo.rollout.loading import load_models
@@ -120,7 +121,7 @@ class WorldModel(ModelHubMixin, library_name="lamo"):
             frames = self.models.pixels(states.reshape(-1, *size).to(self.models.device))
         return frames.reshape(*states.shape[:-2], *frames.shape[1:])
 
-    def begin(self, frames: np.ndarray | Tensor, samples: int = 1, generator: Generator | None = None) -> Rollout:
+    def begin(self, frames: np.ndarray | Tensor, samples: int = 1, generator: Randomness | None = None) -> Rollout:
         """Futures that are drawn one step at a time, and corrected by frames that are seen meanwhile.
 
         The arguments are those of `rollout`, and so are the errors.
@@ -137,26 +138,27 @@ class WorldModel(ModelHubMixin, library_name="lamo"):
         with torch.inference_mode():
             observed = Observation(self.models, clips[:, -self.frames_needed :], self.frames_needed - 1)
             start = observed.start().repeated(futures)
-            generators = _generators(generator or Generator().manual_seed(0), len(start.context.states))
-            return Rollout(roll(self.models, start, self.predictor, self.sampler, generators), shape, self._checked)
+            if generator is None or isinstance(generator, Generator):
+                generator = one_each(generator or Generator().manual_seed(0), math.prod(shape))
+            return Rollout(roll(self.models, start, self.predictor, self.sampler, generator), shape, self._checked)
 
     def rollout(
         self,
         frames: np.ndarray | Tensor,
         seconds: float = 1.6,
         samples: int = 1,
-        generator: Generator | None = None,
+        generator: Randomness | None = None,
         on_step: OnStep | None = None,
         observed: Mapping[int, np.ndarray | Tensor] | None = None,
     ) -> Futures:
         """Futures of one clip uint8 [F, H, W, 3] or of several [B, F, H, W, 3], from their last frame on.
 
         Of the F frames, `facts.frames.rate_hz` a second, the last `frames_needed` are read. `generator` is the only
-        source of randomness (by default one of seed 0): each future gets random numbers of its own, so that it does not
-        depend on the futures beside it. `on_step` is called after every step with its number, from 1, and the states
-        [B * S, P, D_z]. `observed` are frames that are seen meanwhile, by the number of their step: uint8 [H, W, 3] or
-        [B, H, W, 3]. All futures are corrected by them and go on from there. All futures are computed at once: for less
-        memory, ask for fewer.
+        source of randomness (by default one of seed 0): each future gets a generator of its own, so that it does not
+        depend on the futures beside it; a sequence of B * S generators is taken as these. `on_step` is called after
+        every step with its number, from 1, and the states [B * S, P, D_z]. `observed` are frames that are seen
+        meanwhile, by the number of their step: uint8 [H, W, 3] or [B, H, W, 3]. All futures are corrected by them and
+        go on from there. All futures are computed at once: for less memory, ask for fewer.
 
         Raises:
             LamoError: the frames have another type or size or are too few, seconds is less than a step, samples is less
@@ -231,12 +233,6 @@ def load(
     label = row_label(name, sampler or facts.predictors[name][0])
     trained = load_predictor(folder / PREDICTORS / name).to(chosen)
     return WorldModel(folder, facts, models, trained, load_sampler(folder / PREDICTORS / name, name, label))
-
-
-def _generators(source: Generator, count: int) -> list[Generator]:
-    """One for each future, so that none depends on how many there are."""
-    seeds = torch.randint(2**62, (count,), generator=source, device=source.device)
-    return [Generator().manual_seed(int(seed)) for seed in seeds]
 
 
 def _device(name: str | torch.device | None) -> torch.device:

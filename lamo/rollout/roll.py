@@ -6,10 +6,10 @@ Shapes: B windows, K history, P patches, D_z state width.
 from abc import ABC, abstractmethod
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from lamo.errors import LamoError
-from lamo.predictors.interface import Context, Predictor, Sampler
+from lamo.predictors.interface import Context, Predictor, Randomness, Sampler
 from lamo.rollout.frozen_models import FrozenModels, Pyramid, Start
 
 
@@ -21,7 +21,7 @@ class Roll(ABC):
     """
 
     def __init__(
-        self, models: FrozenModels, start: Start, predictor: Predictor, sampler: Sampler, generators: list[Generator]
+        self, models: FrozenModels, start: Start, predictor: Predictor, sampler: Sampler, generators: Randomness
     ) -> None:
         self.models = models
         self.predictor = predictor
@@ -45,7 +45,7 @@ class MotionRoll(Roll):
     """Samples m_t, advances z_{t+1} = f_fwd(z_t, m_t) and slides the window."""
 
     def __init__(
-        self, models: FrozenModels, start: Start, predictor: Predictor, sampler: Sampler, generators: list[Generator]
+        self, models: FrozenModels, start: Start, predictor: Predictor, sampler: Sampler, generators: Randomness
     ) -> None:
         super().__init__(models, start, predictor, sampler, generators)
         self.z = start.z
@@ -93,9 +93,7 @@ class StateRoll(Roll):
         return state
 
 
-def roll(
-    models: FrozenModels, start: Start, predictor: Predictor, sampler: Sampler, generators: list[Generator]
-) -> Roll:
+def roll(models: FrozenModels, start: Start, predictor: Predictor, sampler: Sampler, generators: Randomness) -> Roll:
     """One future of each of B windows, from `start` on.
 
     Raises:
