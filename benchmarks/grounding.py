@@ -15,10 +15,11 @@ import torch
 
 import lamo
 from benchmarks.timing import machine, table
+from lamo.errors import LamoError
 from lamo.metrics.samples import energy_score, frame_distances
 from lamo.model.world_model import WorldModel
 from lamo.rollout.windows import ClipFrames, choose_windows
-from lamo.stages import CONFIG_FILE, ShareConfig
+from lamo.stages import CONFIG_FILE, STAGES, ShareConfig
 from lamo.statistics.intervals import ClipBootstrap, Interval
 from lamo.stores.atomic import read_json
 from lamo.stores.frames import open_frames
@@ -77,14 +78,20 @@ def gains(found: Mapping[str, np.ndarray], windows: Sequence[Window], rate_hz: f
 
 
 def _with_half(gain: Interval, decimals: int) -> str:
-    return f"{gain.mean:+.{decimals}f} ±{(gain.high - gain.low) / 2:.{decimals}f}"
+    return f"{gain.mean:+.{decimals}f} ±{gain.half:.{decimals}f}"
+
+
+def frames_folder(run: Path) -> Path:
+    """The folder of stage 01, which a run may share with another."""
+    config = read_json(run / CONFIG_FILE)
+    return Path(ShareConfig(**config["share"]).folder("frames", str(run))) / STAGES["frames"].folder
 
 
 def held_out(run: Path) -> ClipFrames:
     """The held-out clips of a run."""
-    config = read_json(run / CONFIG_FILE)
-    folder = Path(ShareConfig(**config["share"]).folder("frames", str(run))) / "01_frames" / "frames" / "val"
-    stores = sorted(folder.glob("*.zarr"))
+    stores = sorted((frames_folder(run) / "frames" / "val").glob("*.zarr"))
+    if not stores:
+        raise LamoError(f"{run}: found no frames of held-out clips, expected a run with stage 01; run it")
     manifests = [store.with_suffix(".manifest.json") for store in stores]
     return ClipFrames(open_frames(list(map(str, stores)), list(map(str, manifests))))
 

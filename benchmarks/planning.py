@@ -7,7 +7,8 @@ A quarter of an hour on one core.
 """
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -16,10 +17,11 @@ import pandas as pd
 import torch
 
 import lamo
-from benchmarks.grounding import held_out
+from benchmarks.grounding import frames_folder, held_out
 from benchmarks.timing import machine, table
 from lamo.dataset.world_drives import ForkLabels, WorldDrives
-from lamo.metrics.modes import Fork, find_forks
+from lamo.errors import LamoError
+from lamo.metrics.modes import FIRST, REFERENCES, Fork, find_forks
 from lamo.model.planning import plan
 from lamo.model.rollout import Futures
 from lamo.model.world_model import WorldModel
@@ -40,6 +42,9 @@ SHIFT = 8
 SECONDS = 1.6
 ITERATIONS = 4
 RESAMPLES = 1000
+FORK_WINDOWS = 2
+"""Windows of a drive before a fork, at most."""
+NO_PLAN = "no plan: one sample"
 GOALS = {LEFT: 1.0, RIGHT: -1.0}
 """The ways that are planned for, and the sign of the move: the picture moves to the right where the car turns left."""
 
@@ -63,48 +68,77 @@ def turned(frames: np.ndarray) -> np.ndarray:
     return np.asarray(shifts[np.argmin(errors, axis=0)].sum(axis=1), dtype=np.float64)
 
 
-def junctions(run: Path, clips: ClipFrames, model: WorldModel) -> list[Fork]:
-    """Held-out windows of the run shortly before a junction, with true futures of each way."""
-    config = read_json(run / CONFIG_FILE)
-    found = run / "01_frames" / "found.parquet"
-    labels = ForkLabels.read([str(found), str(run / "01_frames" / "world" / "labels" / "val.parquet")])
+@dataclass(frozen=True)
+class Junction:
+    """A held-out window shortly before a junction, and what may be planned there.
+
+    Attributes:
+        fork: the ways of true futures, by which a plan is judged.
+        observed: frames up to the present one, uint8 [F, H, W, 3].
+        futures: frames of as many true futures, uint8 [R, T, H, W, 3], and the way of each, [R].
+    """
+
+    fork: Fork
+    observed: np.ndarray
+    futures: np.ndarray
+    ways: np.ndarray
+
+
+def junctions(run: Path, clips: ClipFrames, model: WorldModel) -> list[Junction]:
+    """Held-out windows of the run shortly before a junction.
+
+    Raises:
+        LamoError: there is none.
+    """
+    config, folder = read_json(run / CONFIG_FILE), frames_folder(run)
+    labels = ForkLabels.read([str(folder / "found.parquet"), str(folder / "world" / "labels" / "val.parquet")])
     frames = FramesConfig.model_validate(config["frames"])
-    rollouts = RolloutsConfig.model_validate(config["rollouts"] | {"fork_windows": 2})
+    rollouts = RolloutsConfig.model_validate(config["rollouts"] | {"fork_windows": FORK_WINDOWS})
     history = model.frames_needed - 1
     windows = rollout_windows(clips.lengths(), rollouts, frames.rate_hz, history, labels)
+    drives = WorldDrives(pd.read_parquet(folder / "found.parquet"))
     steps = round(SECONDS * frames.rate_hz)
-    world = WorldConfig.model_validate(config["world"])
-    branching = Branching(world, WorldDrives(pd.read_parquet(found)), frames, history, steps)
-    return [fork for fork in find_forks(windows, branching, labels) if fork.kind == JUNCTION]
+    branching = Branching(WorldConfig.model_validate(config["world"]), drives, frames, history, steps)
+    forks = [fork for fork in find_forks(windows, branching, labels) if fork.kind == JUNCTION]
+    if not forks:
+        raise LamoError(
+            f"{run}: found no held-out window before a junction, expected a world with world.forks.junctions"
+        )
+    return [_junction(fork, branching, clips.read([fork.window], 0, history + 1)[0]) for fork in forks]
 
 
-def planned(model: WorldModel, forks: Sequence[Fork], clips: ClipFrames, candidates: int) -> dict[str, np.ndarray]:
-    """Of each method, whether the future that it chose goes the way of the goal, and how clearly: [W, goals, 2]."""
-    methods: dict[str, Callable[..., dict[str, int]]] = {
-        "one sample": lambda: {"candidates": 2, "iterations": 1, "elites": 2},
-        f"best of {candidates}": lambda: {"candidates": candidates, "iterations": 1},
-        f"cross-entropy method, {ITERATIONS} times {candidates // ITERATIONS}": lambda: {
-            "candidates": candidates // ITERATIONS,
-            "iterations": ITERATIONS,
-            "elites": max(2, candidates // ITERATIONS // 4),
-        },
-        f"cross-entropy method, {ITERATIONS} times {candidates}": lambda: {
+def _junction(fork: Fork, branching: Branching, observed: np.ndarray) -> Junction:
+    drives = branching.futures(fork.window, REFERENCES, FIRST)
+    return Junction(fork, observed, np.stack([branching.pictures(drive, fork.window) for drive in drives]), fork.ways)
+
+
+def methods(candidates: int) -> dict[str, dict[str, int]]:
+    """The settings of a plan by its name; the first is no plan at all."""
+    part = candidates // ITERATIONS
+    cross_entropy = f"cross-entropy method, {ITERATIONS} times"
+    return {
+        NO_PLAN: {"candidates": 2, "elites": 2},
+        f"best of {candidates}": {"candidates": candidates},
+        f"{cross_entropy} {part}": {"candidates": part, "iterations": ITERATIONS, "elites": max(2, part // 4)},
+        f"{cross_entropy} {candidates}": {
             "candidates": candidates,
             "iterations": ITERATIONS,
             "elites": candidates // 8,
         },
     }
-    result: dict[str, np.ndarray] = {}
-    for name, settings in methods.items():
-        values = np.empty((len(forks), len(GOALS), 2))
-        for row, fork in enumerate(forks):
-            observed = clips.read([fork.window], 0, model.frames_needed)[0]
+
+
+def planned(model: WorldModel, places: Sequence[Junction], candidates: int) -> dict[str, np.ndarray]:
+    """Of each method, whether the future that it chose goes the way of the goal, and how clearly: [W, goals, 2]."""
+    result = {}
+    for name, settings in methods(candidates).items():
+        values = np.empty((len(places), len(GOALS), 2))
+        for row, place in enumerate(places):
             for column, (goal, sign) in enumerate(GOALS.items()):
-                best = plan(
-                    model, observed, _first if name == "one sample" else _score(observed[-1], sign), SECONDS,
-                    generator=torch.Generator().manual_seed(row), **settings(),
-                )  # fmt: skip
-                ways, clearly = fork.ways_of(best.frames[None])
+                score = _first if name == NO_PLAN else _score(place.observed[-1], sign)
+                source = torch.Generator().manual_seed(row)
+                best = plan(model, place.observed, score, SECONDS, generator=source, **settings)
+                ways, clearly = place.fork.ways_of(best.frames[None])
                 values[row, column] = ways[0] == goal, clearly[0]
         result[name] = values
     return result
@@ -116,32 +150,31 @@ def _first(futures: Futures) -> np.ndarray:
 
 
 def _score(now: np.ndarray, sign: float) -> Callable[[Futures], np.ndarray]:
-    def score(futures: Futures) -> np.ndarray:
-        frames = np.concatenate([np.broadcast_to(now, (len(futures.frames), 1, *now.shape)), futures.frames], axis=1)
-        return sign * turned(frames)
-
-    return score
+    return lambda futures: sign * _turned_since(now, futures.frames)
 
 
-def true_scores(forks: Sequence[Fork]) -> str:
+def _turned_since(now: np.ndarray, frames: np.ndarray) -> np.ndarray:
+    """As `turned`, of frames [S, T, H, W, 3] that follow on the present one [H, W, 3]."""
+    return turned(np.concatenate([np.broadcast_to(now, (len(frames), 1, *now.shape)), frames], axis=1))
+
+
+def true_scores(places: Sequence[Junction]) -> str:
     """Whether the user's function tells the ways of true futures apart: its mean for each way."""
     rows = []
     for way, name in enumerate(WAYS[JUNCTION]):
-        values = np.concatenate([turned(fork.frames[fork.ways == way]) for fork in forks])
+        values = np.concatenate([_turned_since(one.observed[-1], one.futures[one.ways == way]) for one in places])
         rows.append([name, f"{values.mean():+.1f}", f"{values.std():.1f}", str(len(values))])
     return table(["true futures that go", "picture moves right (pixels), mean", "standard deviation", "futures"], rows)
 
 
-def results(found: dict[str, np.ndarray], forks: Sequence[Fork]) -> str:
+def results(found: Mapping[str, np.ndarray], places: Sequence[Junction]) -> str:
     """A row for each method: how often its future goes the way of the goal, for each goal and both, and how clearly."""
-    bootstrap = ClipBootstrap([fork.window.clip_id for fork in forks], RESAMPLES)
+    bootstrap = ClipBootstrap([one.fork.window.clip_id for one in places], RESAMPLES)
     rows = []
     for name, values in found.items():
-        cells = []
-        for part in (values[:, :1, 0], values[:, 1:, 0], values[..., 0], values[..., 1]):
-            one = bootstrap.mean(part.mean(axis=1))
-            cells.append(f"{one.mean:.2f} ±{(one.high - one.low) / 2:.2f}")
-        rows.append([name, *cells])
+        parts = (values[:, :1, 0], values[:, 1:, 0], values[..., 0], values[..., 1])
+        intervals = [bootstrap.mean(part.mean(axis=1)) for part in parts]
+        rows.append([name, *(f"{one.mean:.2f} ±{one.half:.2f}" for one in intervals)])
     return table(["plan", "goes left as planned", "goes right as planned", "both", "clearly"], rows)
 
 
@@ -155,14 +188,14 @@ def main() -> None:
     options = parser.parse_args()
     model = lamo.load(options.model or options.run)
     clips = held_out(options.run)
-    forks = junctions(options.run, clips, model)
-    found = planned(model, forks, clips, options.candidates)
+    places = junctions(options.run, clips, model)
+    found = planned(model, places, options.candidates)
     measured = (
-        f"{len(forks)} windows of {len({fork.window.clip_id for fork in forks})} held-out drives shortly before a "
+        f"{len(places)} windows of {len({one.fork.window.clip_id for one in places})} held-out drives shortly before a "
         f"junction, planned for left and for right; model of the run `{model.facts.run}`, sampler "
         f"{model.sampler.label}; measured {date.today()} on {machine(Path.cwd())}."
     )
-    parts = {"planning-true": true_scores(forks), "planning": results(found, forks), "planning-measured": measured}
+    parts = {"planning-true": true_scores(places), "planning": results(found, places), "planning-measured": measured}
     for name, text in parts.items():
         print(f"{text}\n")
         if options.docs:

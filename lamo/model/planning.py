@@ -6,12 +6,12 @@
     best = plan(model, frames, score, seconds=1.6, candidates=64)               # random shooting
     best = plan(model, frames, score, seconds=1.6, candidates=16, iterations=4)  # cross-entropy method
 
-Candidates are samples of the predictor, so a plan stays near what it holds possible. The cross-entropy method
-(Rubinstein 1999) refits the distribution of the numbers that the predictor makes its samples of, and not that of the
-motion tokens: these depend on each other, the numbers do not.
+Random shooting takes the best of the predictor's samples. The cross-entropy method (Rubinstein 1999) draws again,
+around the best ones. It refits the distribution of the normal numbers that the predictor makes its motion tokens of,
+and not that of the tokens: these depend on each other, the numbers do not. The component of a mixture is drawn as ever.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,13 +61,18 @@ def plan(
     mean and the standard deviation of the numbers of the best `elites` candidates become those of the next one.
 
     Raises:
-        LamoError: fewer candidates than elites, an iteration without a candidate, scores of another shape or that are
-            not finite, or what `WorldModel.rollout` raises.
+        LamoError: fewer candidates than elites or fewer than two elites, no iteration, a sampler without chance, scores
+            of another shape or that are not finite, or what `WorldModel.rollout` raises.
     """
     if iterations < 1 or not 2 <= elites <= candidates:
         raise LamoError(
             f"plan: found {candidates} candidates, {elites} elites and {iterations} iterations, expected at least 1 "
             "iteration, and from 2 to all candidates as elites"
+        )
+    if model.sampler.deterministic:
+        raise LamoError(
+            f"plan: found sampler {model.sampler.label}, which leaves nothing to chance, expected one that draws; name "
+            "another one in lamo.load"
         )
     if frames.ndim != 4:
         raise LamoError(f"plan: found frames {frames.shape}, expected those of one clip [F, H, W, 3]")
@@ -86,11 +91,26 @@ def plan(
         mean.append(float(scores.mean()))
         if chosen is None or best[-1] > chosen[-1]:
             chosen = futures.frames[top[0]], futures.states[top[0]], best[-1]
-        elite = torch.as_tensor(top[:elites].copy())
-        means = [numbers[elite.to(numbers.device)].mean(dim=0) for numbers in drawn.drawn]
-        spreads = [numbers[elite.to(numbers.device)].std(dim=0) for numbers in drawn.drawn]
+        means, spreads = _refitted(drawn.drawn, torch.as_tensor(top[:elites].copy()))
     assert chosen is not None
     return Plan(*chosen, tuple(best), tuple(mean))
+
+
+def _refitted(drawn: Sequence[Tensor], elite: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    """Mean and standard deviation of the numbers of the elite [rows], call by call.
+
+    Together they are scaled to a mean square of 1, that of the predictor's own numbers. The mean of a few samples would
+    else make them larger from iteration to iteration, also where they have nothing to do with the score, and the
+    motion with them.
+    """
+    means, spreads = [], []
+    for numbers in drawn:
+        chosen = numbers[elite.to(numbers.device)]
+        mean, spread = chosen.mean(dim=0), chosen.std(dim=0)
+        scale = (mean.square() + spread.square()).mean().rsqrt()
+        means.append(scale * mean)
+        spreads.append(scale * spread)
+    return means, spreads
 
 
 def _scores(score: Score, futures: Futures, candidates: int) -> np.ndarray:

@@ -140,6 +140,8 @@ class WorldModel(ModelHubMixin, library_name="lamo"):
             start = observed.start().repeated(futures)
             if generator is None or isinstance(generator, Generator):
                 generator = one_each(generator or Generator().manual_seed(0), math.prod(shape))
+            elif len(generator) != math.prod(shape):
+                raise LamoError(f"rollout: found {len(generator)} generators, expected one for each future: {shape}")
             return Rollout(roll(self.models, start, self.predictor, self.sampler, generator), shape, self._checked)
 
     def rollout(
@@ -162,12 +164,14 @@ class WorldModel(ModelHubMixin, library_name="lamo"):
 
         Raises:
             LamoError: the frames have another type or size or are too few, seconds is less than a step, samples is less
-                than 1, or more where the sampler leaves nothing to chance, `observed` has other steps than those of
-                the rollout, or a state is not finite.
+                than 1, or more where the sampler leaves nothing to chance, there are more or fewer generators than
+                futures, `observed` has other steps than those of the rollout, or a state is not finite.
         """
         steps, seen = self._steps(seconds), observed or {}
         if not all(1 <= step <= steps for step in seen):
             raise LamoError(f"rollout: found frames observed at steps {sorted(seen)}, expected steps of 1 to {steps}")
+        for seen_frames in seen.values():
+            self._checked(seen_frames)
         future = self.begin(frames, samples, generator)
         states = []
         for step in range(1, steps + 1):

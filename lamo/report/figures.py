@@ -133,6 +133,11 @@ def loss_curves(path: str | Path, logs: Mapping[str, str | Path]) -> None:
     save(figure, path)
 
 
+def filled(logs: Mapping[str, Path]) -> dict[str, Path]:
+    """The logs that have a row. A training that a run did without, as a pre-training, leaves an empty one."""
+    return {name: log for name, log in logs.items() if pq.read_metadata(log).num_rows}
+
+
 def read_log(file: str | Path) -> pa.Table:
     """The log of a training. Raises `LamoError` if it cannot be read or lacks the column of steps."""
     try:

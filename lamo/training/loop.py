@@ -127,6 +127,8 @@ class Training:
                 lies.
             Stopped: the process was asked to stop; a last checkpoint is written before.
         """
+        # What the checkpoint brought, also of a training that had ended before.
+        self.session.tracker.show(self.log.rows)
         self._pace.restart(samples_per_step, waited)
         bar = Bar(
             range(self.first, self.steps), desc=self.description, unit="step", mininterval=2.0, initial=self.first,

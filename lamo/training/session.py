@@ -14,7 +14,7 @@ from lamo.training.checkpoint import Checkpoints
 from lamo.training.device import has_bfloat16, pick_device
 from lamo.training.distributed import Processes, environment, joined
 from lamo.training.signals import StopRequest
-from lamo.training.tracking import NO_SERVICE, Tracker, start_service
+from lamo.training.tracking import NO_SERVICE, Tracker, tracker_of
 
 CHECKPOINT_MINUTES = 10
 logger = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ def training_session(resources: Mapping[str, Any], threads: int, job: TrainingJo
     folder of `job` under its key; they are removed when the body has succeeded.
 
     Raises:
-        LamoError: the service is not installed.
+        LamoError: the service is not installed or cannot be started.
     """
     processes = environment() or Processes()
     stop = StopRequest()
@@ -96,11 +96,9 @@ def training_session(resources: Mapping[str, Any], threads: int, job: TrainingJo
             parts = int(resources.get("batch_parts", 1))
             tracker = Tracker()
             if processes.main:
-                service = start_service(str(resources.get("tracker", NO_SERVICE)), job.results.name, job.name)
-                tracker = Tracker(job.folder_for_events, service)
-            try:
-                yield Session(device, processes, workers, parts, checkpoints, stop, tracker)
-            finally:
-                if tracker.service:
-                    tracker.service.finish()
+                service = str(resources.get("tracker", NO_SERVICE))
+                tracker = tracker_of(job.folder_for_events, service, job.results.name, job.name)
+            yield Session(device, processes, workers, parts, checkpoints, stop, tracker)
             checkpoints.remove()
+            if tracker.service:
+                tracker.service.finish()

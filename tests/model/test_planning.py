@@ -42,6 +42,20 @@ def test_refitting_makes_candidates_better(model, frames, seed):
     np.testing.assert_array_equal(method.frames, again.frames)
 
 
+def test_refitting_leaves_the_size_of_the_numbers_as_it_is(model, frames):
+    """Where the score says nothing, the candidates of the last iteration are as far from the mean as those of the
+    first; without care they would be farther by a third."""
+    spans, rng = [], np.random.default_rng(0)
+
+    def score(futures):
+        steps = np.diff(futures.states.numpy(), axis=1)
+        spans.append(float(np.sqrt(np.square(steps).mean())))
+        return rng.random(len(steps))
+
+    plan(model, frames, score, 0.6, candidates=24, iterations=5, elites=4)
+    assert spans[-1] == pytest.approx(spans[0], rel=0.12)
+
+
 def test_latent_states_can_be_scored_too(model, frames):
     def score(futures):
         return futures.states[:, -1, 0, 0].numpy()
@@ -65,3 +79,9 @@ def test_what_cannot_be_planned_is_refused(model, frames, arguments, message):
         plan(model, frames, **{"score": redness, "seconds": 0.4, "candidates": 8, **arguments})
     with pytest.raises(LamoError, match="expected those of one clip"):
         plan(model, frames[None], redness)
+
+
+def test_without_chance_there_is_nothing_to_choose(model_dir, frames):
+    model = lamo.load(model_dir, "gmm", "mean", device="cpu")
+    with pytest.raises(LamoError, match="plan: found sampler gmm-mean, which leaves nothing to chance"):
+        plan(model, frames, redness, 0.4, candidates=8)

@@ -51,10 +51,13 @@ def test_after_as_many_frames_as_a_start_has_it_goes_on_as_from_a_start(model_di
     """Without chance, so that both draw the same: states and motion of the context are those of the frames seen."""
     model = lamo.load(model_dir, "gmm", "mean", device="cpu")
     future = model.begin(long[:4])
-    for frame in long[4:8]:
+    for _ in range(2):  # nobody looks
         future.step()
+    for frame in long[5:9]:
         future.observe(frame)
-    fresh = model.begin(long[4:8])
+        ahead = future.step()
+    fresh = model.begin(long[5:9])
+    close(ahead, fresh.step())
     for _ in range(2):
         close(future.step(), fresh.step())
 
@@ -62,11 +65,12 @@ def test_after_as_many_frames_as_a_start_has_it_goes_on_as_from_a_start(model_di
 def test_one_frame_less_is_still_another_context(model_dir, long):
     model = lamo.load(model_dir, "gmm", "mean", device="cpu")
     future = model.begin(long[:4])
-    for number, frame in enumerate(long[4:8]):
+    for _ in range(3):
         future.step()
-        if number:
-            future.observe(frame)
-    assert (future.step() - model.begin(long[4:8]).step()).abs().max() > 1e-3
+    for frame in long[6:9]:
+        future.observe(frame)
+        ahead = future.step()
+    assert (ahead - model.begin(long[5:9]).step()).abs().max() > 1e-3
 
 
 def test_each_clip_is_corrected_by_its_own_frame(model, frames):
@@ -89,6 +93,10 @@ def test_what_does_not_fit_is_refused(model, frames):
             future.observe(wrong)
     with pytest.raises(LamoError, match="found frames float64"):
         future.observe(frames[:2] / 255)
+    with pytest.raises(LamoError, match="found frames float64"):
+        model.rollout(frames, 0.6, observed={2: frames[0] / 255})
+    with pytest.raises(LamoError, match="found 3 generators, expected one for each future"):
+        model.rollout(frames, 0.6, 2, [seeded(0)] * 3)
     for step in (0, 4):
         with pytest.raises(LamoError, match=rf"found frames observed at steps \[{step}\], expected steps of 1 to 3"):
             model.rollout(frames, 0.6, observed={step: frames[0]})

@@ -15,7 +15,7 @@ from lamo.training.distributed import Processes
 from lamo.training.loop import Training
 from lamo.training.session import Session, training_session
 from lamo.training.signals import Stopped
-from lamo.training.tracking import Tracker, start_service
+from lamo.training.tracking import Service, Tracker
 
 
 class Job(SimpleNamespace):
@@ -28,15 +28,22 @@ class Job(SimpleNamespace):
         )  # fmt: skip
 
 
-class Service(SimpleNamespace):
+class Remembering(SimpleNamespace):
     """Remembers what a module such as wandb is called with."""
 
-    def __init__(self):
-        self.calls = []
-        super().__init__(**{name: self.remember(name) for name in ("init", "log", "finish")})
+    def __init__(self, fails=()):
+        super().__init__(calls=[], fails=fails)
 
-    def remember(self, name):
-        return lambda *values, **named: self.calls.append((name, *values, *([named] if named else [])))
+    def __getattr__(self, name):
+        if name not in ("init", "log", "finish"):
+            raise AttributeError(name)
+
+        def call(*values, **named):
+            self.calls.append((name, *values, *([named] if named else [])))
+            if name in self.fails:
+                raise RuntimeError("no network")
+
+        return call
 
 
 def events(folder):
@@ -102,21 +109,39 @@ def test_after_a_restart_no_step_is_missing_or_there_twice(tmp_path):
     assert len(list((tmp_path / "events").iterdir())) == 1
 
 
-def test_trainings_of_one_job_do_not_mix(tmp_path):
-    service = Service()
-    session = Session(tracker=Tracker(tmp_path, service))
+def test_a_training_that_had_ended_before_a_restart_is_shown_too(tmp_path):
+    def attempt(until=None):
+        with training_session({"checkpoint_minutes": 0}, 1, Job(tmp_path)) as session:
+            train(session.phase("pretraining"))
+            train(session.phase("dynamics"), until=until)
+
+    with pytest.raises(Stopped):
+        attempt(until=25)
+    attempt()
+    for phase in ("pretraining", "dynamics"):
+        assert {step for _, step in events(tmp_path / "events" / phase)} == {0, 20, 30, 40, 49}
+
+
+def test_trainings_of_one_job_do_not_mix(tmp_path, service):
+    session = Session(tracker=Tracker(tmp_path, Service("trackio", "demo", "job")))
     for name in ("pretraining", "dynamics"):
         session.phase(name).tracker.show([{"step": 0, "loss": 2.0}])
     assert {path.name for path in tmp_path.iterdir()} == {"pretraining", "dynamics"}
-    assert service.calls == [
+    assert service.calls[1:] == [
         ("log", {"pretraining/step": 0, "pretraining/loss": 2.0}),
         ("log", {"dynamics/step": 0, "dynamics/loss": 2.0}),
     ]
 
 
-def test_a_service_is_told_all_rows_and_the_end(tmp_path, monkeypatch):
-    service = Service()
-    monkeypatch.setitem(sys.modules, "trackio", service)
+@pytest.fixture
+def service(monkeypatch):
+    """The module trackio."""
+    module = Remembering()
+    monkeypatch.setitem(sys.modules, "trackio", module)
+    return module
+
+
+def test_a_service_is_told_all_rows_and_the_end(tmp_path, service):
     with training_session({"tracker": "trackio"}, 1, Job(tmp_path)) as session:
         train(session)
     kinds = [call[0] for call in service.calls]
@@ -125,12 +150,36 @@ def test_a_service_is_told_all_rows_and_the_end(tmp_path, monkeypatch):
     assert [call[1]["step"] for call in service.calls[1:-1]] == [0, 20, 30, 40, 49]
 
 
-def test_a_service_is_ended_when_the_training_fails(tmp_path, monkeypatch):
-    service = Service()
-    monkeypatch.setitem(sys.modules, "trackio", service)
+@pytest.mark.parametrize("fails", ["log", "finish"])
+def test_a_service_that_fails_ends_no_training(tmp_path, service, fails, caplog):
+    service.fails = (fails,)
+    with training_session({"tracker": "trackio"}, 1, Job(tmp_path)) as session:
+        log = train(session)
+    assert len(log.rows) == 5
+    assert len([call for call in service.calls if call[0] == fails]) == 1
+    assert f"trackio: {fails} failed (no network); nothing more is sent to it" in caplog.text
+
+
+def test_a_failed_training_is_not_said_to_have_ended_well(tmp_path, service):
     with pytest.raises(ZeroDivisionError), training_session({"tracker": "trackio"}, 1, Job(tmp_path)):
         raise ZeroDivisionError
-    assert service.calls[-1] == ("finish",)
+    assert [call[0] for call in service.calls] == ["init"]
+
+
+def test_a_service_that_does_not_start_is_named(tmp_path, service):
+    service.fails = ("init",)
+    with pytest.raises(LamoError, match=r"tracking: trackio cannot be started \(no network\); set it up"):
+        Service("trackio", "demo", "job")
+
+
+def test_a_full_disk_ends_no_training(tmp_path, caplog, monkeypatch):
+    def full(self):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tensorboardX.event_file_writer.EventsWriter.flush", full)
+    with training_session({}, 1, Job(tmp_path)) as session:
+        assert len(train(session).rows) == 5
+    assert caplog.text.count("TensorBoard shows no more of it") == 1
 
 
 def test_without_a_service_none_is_started(tmp_path):
@@ -152,4 +201,4 @@ def test_only_the_first_process_shows_anything(tmp_path, monkeypatch):
 def test_a_service_that_is_not_installed_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "wandb", None)
     with pytest.raises(LamoError, match=r"tracking: found wandb, which is not installed; install it"):
-        start_service("wandb", "demo", "job")
+        Service("wandb", "demo", "job")

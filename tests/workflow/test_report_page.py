@@ -15,6 +15,7 @@ from lamo import cli
 from lamo.stores.rollouts import read_rollouts
 from lamo.tools.report.page import _json
 from lamo.tools.report.tables import as_html
+from lamo.training.loop import TrainingLog
 
 WIDTHS = (390, 1440)
 
@@ -56,8 +57,8 @@ def test_rows_of_the_gallery_are_those_of_the_table(data, tiny):
     named = {line.split(" | ")[0].removeprefix("| ") for line in table.splitlines() if re.match(r"\| .* ±", line)}
     assert {row["name"] for row in data["rollouts"]["rows"]} == named
     assert len(data["scores"]) > 5
-    groups = {re.match("[a-z]+", title)[0] for title in data["trainings"]}
-    assert groups == {"midway", "decoder", "predictors"}
+    groups = {title.partition(": ")[0] for title in data["trainings"]}
+    assert groups == {"midway", "decoder", "predictors", "features of the world"}
 
 
 def test_its_pictures_are_the_frames_of_the_stores(data, tiny):
@@ -106,6 +107,16 @@ def test_no_text_of_a_run_becomes_markup():
     assert "<" not in _json({"name": "</script><!--&"})
 
 
+def test_a_run_without_some_trainings_has_a_page_without_them(tiny, tmp_path):
+    """One that began with trained weights has an empty log of the pre-training; an imported network has no log."""
+    run, output = tmp_path / "run", tmp_path / "report.html"
+    shutil.copytree(tiny.results, run, symlinks=True)
+    TrainingLog().write(run / "02_midway/pretraining.parquet")
+    (run / "02_midway/log.parquet").unlink()
+    assert lamo_report(run, "-o", output) == 0
+    assert "midway: " not in output.read_text(encoding="utf-8")
+
+
 def test_what_cannot_be_shown_is_named_and_nothing_is_written(tiny, tmp_path, capsys):
     run, output = tmp_path / "run", tmp_path / "report.html"
     shutil.copytree(tiny.results, run, symlinks=True)
@@ -116,7 +127,13 @@ def test_what_cannot_be_shown_is_named_and_nothing_is_written(tiny, tmp_path, ca
     ):
         assert lamo_report(*arguments) == 2
         assert words in capsys.readouterr().err
-    (run / "06_rollouts/truth.manifest.json").unlink()
+    rollouts = run / "06_rollouts"
+    shutil.rmtree(rollouts / "gmm/seed0/gmm.zarr")
+    shutil.copytree(rollouts / "gmm/seed0/gmm.single.zarr", rollouts / "gmm/seed0/gmm.zarr")
+    shutil.copyfile(rollouts / "gmm/seed0/gmm.single.manifest.json", rollouts / "gmm/seed0/gmm.manifest.json")
+    assert lamo_report(run, "-o", output) == 2
+    assert "gmm.zarr: found other windows than in truth.zarr" in capsys.readouterr().err
+    (rollouts / "truth.manifest.json").unlink()
     assert lamo_report(run, "-o", output) == 2
     assert "truth" in capsys.readouterr().err
     (run / "07_metrics/table.md").unlink()
@@ -223,6 +240,11 @@ def test_a_click_sorts_the_rows(opened):
     assert down == sorted(down, reverse=True)
     title.click()
     assert opened.execute_script(column) == sorted(down)
+    names = f"return {rows}.map((row) => row.cells[0].innerText)"
+    opened.find_elements("css selector", f"{table}thead button")[0].click()
+    assert opened.execute_script(names) == sorted(opened.execute_script(names))
+    amounts = opened.execute_script("return ['4.15 M', '982 k', '1,200', '12.3 ±0.4', '-3', 'n/a'].map(amount)")
+    assert amounts == [4.15e6, 982e3, 1200, 12.3, -3, None]
 
 
 def test_curves_can_be_chosen_and_switched_off(opened, data):

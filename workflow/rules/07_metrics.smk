@@ -20,6 +20,7 @@ rule metrics_features:
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,
+        tracker=TRACKER,
     params:
         features=CONFIG.metrics.world_features.model_dump(mode="json"),
         world=section("world", exclude=set(WORLD_AMOUNT)),

@@ -5,13 +5,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from lamo.jobs.job import job
-from lamo.report.figures import loss_curves, metric_curves
+from lamo.report.figures import filled, loss_curves, metric_curves
 from lamo.report.learning_curve import learning_curve
 from lamo.report.looks_figure import looks_figure
-
-
-def filled(logs):
-    return {name: log for name, log in logs.items() if pq.read_metadata(log).num_rows}
 
 
 def main(files, output):

@@ -3,6 +3,7 @@
 Shapes: B windows, T frames of a window, P patches, D width.
 """
 
+import logging
 from collections.abc import Mapping
 
 import torch
@@ -29,6 +30,7 @@ from lamo.training.optim import cosine, set_weight_decay
 from lamo.training.seed import generator
 from lamo.training.session import Session
 
+logger = logging.getLogger(__name__)
 AUGMENTATION = 0xA6  # stream of random numbers
 # Momentum of the teacher at the start, as published; a cosine takes it to 1.
 TEACHER_MOMENTUM = 0.996
@@ -73,7 +75,10 @@ class DynamicsTask(Task[FrameWindows]):
         decay = cosine(index, config.steps, config.weight_decay, config.final_weight_decay)
         set_weight_decay(optimizer, decay)
         self.momentum = cosine(index, config.steps, TEACHER_MOMENTUM, 1.0)
-        self.sharpen = index >= self.model.form.contrast_from * config.steps
+        sharpen = index >= self.model.form.contrast_from * config.steps
+        if sharpen and not self.sharpen and self.model.form.contrast_weight:
+            logger.info("contrast counts from step %d on: the loss rises by its share, which is no divergence", index)
+        self.sharpen = sharpen
         if self.dino:
             self.dino.freeze_prototypes(index < FROZEN_SHARE * config.steps)
         return {"weight_decay": decay, "momentum": self.momentum, "unroll": config.unroll_at(index)}

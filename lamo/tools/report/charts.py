@@ -1,7 +1,7 @@
 """The charts of the page, as Plotly draws them: scores against time, and trainings."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,35 +82,38 @@ def _curve(figure: go.Figure, key: tuple[str, str], points: Sequence[Mapping[str
     )
 
 
-def training_charts(logs: Mapping[str, Path]) -> Charts:
+def training_charts(logs: Mapping[str, Mapping[str, Path]]) -> Charts:
     """A chart for each quantity in the logs of trainings: a line for each training, and for each validated step.
 
-    `logs`: name of the training -> its log.parquet.
+    `logs`: a kind of training, such as predictors -> name of each -> its log.parquet.
 
     Raises:
         LamoError: a log cannot be read.
     """
     figures: dict[str, go.Figure] = {}
-    for name, file in logs.items():
-        table = read_log(file)
-        group = name.partition(" ")[0]
-        steps = table["step"].to_pylist()
-        for column in table.column_names:
-            pairs = [(x, y) for x, y in zip(steps, table[column].to_pylist(), strict=True) if y is not None and y == y]
-            if column in _PACE or not pairs:
-                continue
-            of_step = _OF_STEP.fullmatch(column)
-            quantity = of_step[1] if of_step else column
-            title = f"{group}: {quantity.replace('_', ' ')}"
-            label = f"{name}, after {of_step[2]} steps" if of_step else name
-            figure = figures.setdefault(title, go.Figure(layout=_LAYOUT))
-            x, y = zip(*pairs, strict=True)
-            figure.add_scatter(x=x, y=y, name=label, mode="lines+markers" if len(x) < 15 else "lines")
+    for kind, of_kind in logs.items():
+        for name, file in of_kind.items():
+            for column, steps, values in _series(file):
+                of_step = _OF_STEP.fullmatch(column)
+                quantity = of_step[1] if of_step else column
+                figure = figures.setdefault(f"{kind}: {quantity.replace('_', ' ')}", go.Figure(layout=_LAYOUT))
+                label = f"{name}, after {of_step[2]} steps" if of_step else name
+                figure.add_scatter(x=steps, y=values, name=label, mode="lines+markers" if len(steps) < 15 else "lines")
     for title, figure in figures.items():
         figure.update_layout(showlegend=True)
         figure.update_xaxes(title="training step", rangemode="tozero")
         figure.update_yaxes(title=title.partition(": ")[2], type=_scale(figure))
     return {title: figure.to_plotly_json() for title, figure in figures.items()}
+
+
+def _series(file: Path) -> Iterator[tuple[str, list[float], list[float]]]:
+    """Each quantity of a log that has numbers, with the steps at which it was logged, and its values."""
+    table = read_log(file)
+    steps = table["step"].to_pylist()
+    for column in table.column_names:
+        logged = [(x, y) for x, y in zip(steps, table[column].to_pylist(), strict=True) if y is not None and y == y]
+        if column not in _PACE and logged:
+            yield column, [x for x, _ in logged], [y for _, y in logged]
 
 
 def _scale(figure: go.Figure) -> str:

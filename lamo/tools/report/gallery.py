@@ -12,6 +12,7 @@ import pandas as pd
 from PIL import Image
 
 from lamo.drawing import full_name
+from lamo.errors import LamoError
 from lamo.metrics.catalogue import metric as metric_of
 from lamo.metrics.rows import is_learned, readable, row_label, rows_in_order
 from lamo.report.sheet import choose_windows
@@ -27,11 +28,11 @@ _QUALITY = 92
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the gallery: where its frames lie, its name, and which of its samples is shown."""
+    """A row of the gallery: its name, its frames [W, S, T, H, W, 3], and which of its samples is shown."""
 
     method: str
     sampler: str
-    store: Path
+    frames: RowReader
     sample: int
 
     @property
@@ -40,21 +41,20 @@ class Row:
         return row_label(self.method, self.sampler)
 
 
-def gallery(rollouts: Path, values: pd.DataFrame, rate_hz: float, number: int) -> dict[str, Any]:
-    """What the page plays: `number` windows that move, and the best, middle and worst of each learned row.
+def gallery(rollouts: Path, values: pd.DataFrame, rate_hz: float, seed: int, number: int) -> dict[str, Any]:
+    """What the page plays: `number` windows that move, and the best, middle and worst of each predictor.
 
     Frames are pictures, one for each window: a strip of context frames, one of true frames, one for each row.
-    `rollouts` is the folder of stage 06, `values` the long form of all scores.
+    `rollouts` is the folder of stage 06, `values` the long form of all scores, `seed` the training that is shown.
 
     Raises:
-        LamoError: a store is unfinished or damaged.
+        LamoError: a store is unfinished, damaged or has other windows than the truth.
     """
     windows = read_windows(rollouts / "truth.zarr", rollouts / "truth.manifest.json")
-    context = RowReader(rollouts / "context.zarr" / "frames")
     truth = RowReader(rollouts / "truth.zarr" / "frames")
-    seed = values["seed"].min()
+    context = _frames_of(rollouts / "context.zarr", windows)
     values = values[(values["seed"] == seed) | values["seed"].isna()]
-    rows = list(_rows(rollouts, values, seed))
+    rows = list(_rows(rollouts, values, seed, windows))
     notes: dict[int, list[str]] = {}
     for index in choose_windows(context[:][:, 0], truth[:][:, 0], windows, number):
         notes.setdefault(index, [])
@@ -74,7 +74,9 @@ def gallery(rollouts: Path, values: pd.DataFrame, rate_hz: float, number: int) -
             {
                 "name": f"{full_name(windows[index].clip_id)}, from frame {windows[index].start}",
                 "note": "; ".join(note),
-                "picture": _picture([context[index][0], truth[index][0], *_frames(rows, index)]),
+                "picture": _picture(
+                    [context[index][0], truth[index][0], *(row.frames[index][row.sample] for row in rows)]
+                ),
                 "psnr": [psnr.get((row.label, row.sample, windows[index]), []) for row in rows],
             }
             for index, note in notes.items()
@@ -82,29 +84,29 @@ def gallery(rollouts: Path, values: pd.DataFrame, rate_hz: float, number: int) -
     }
 
 
-def _rows(rollouts: Path, values: pd.DataFrame, seed: float) -> Iterator[Row]:
-    """The rows of the table whose frames are there, with some samples of each; of several trainings, the first."""
+def _rows(rollouts: Path, values: pd.DataFrame, seed: int, windows: Sequence[Window]) -> Iterator[Row]:
+    """The rows of the table, with some samples of each."""
     for method, sampler in rows_in_order(zip(values["method"], values["sampler"], strict=True)):
-        if is_learned(sampler):
-            store = rollouts / method / f"seed{int(seed)}" / f"{sampler}.zarr"
-        else:
-            store = rollouts / "controls" / f"{method}.zarr"
-        if store.is_dir():
-            for sample in range(min(SAMPLES, RowReader(store / "frames").shape[1])):
-                yield Row(method, sampler, store, sample)
+        place = Path(method) / f"seed{seed}" / sampler if is_learned(sampler) else Path("controls") / method
+        frames = _frames_of(rollouts / f"{place}.zarr", windows)
+        for sample in range(min(SAMPLES, frames.shape[1])):
+            yield Row(method, sampler, frames, sample)
 
 
-def _frames(rows: Sequence[Row], window: int) -> Iterator[np.ndarray]:
-    """The frames [T, H, W, 3] of each row in one window."""
-    for row in rows:
-        yield RowReader(row.store / "frames")[window][row.sample]
+def _frames_of(store: Path, windows: Sequence[Window]) -> RowReader:
+    """The frames [W, S, T, H, W, 3] of a finished store that has these windows."""
+    if read_windows(store, store.with_suffix(".manifest.json")) != list(windows):
+        raise LamoError(f"{store}: found other windows than in truth.zarr, expected the same; run stage 06 again")
+    return RowReader(store / "frames")
 
 
 def _extremes(values: pd.DataFrame, windows: Sequence[Window]) -> Iterator[tuple[int, str]]:
-    """For each learned row the windows in which it scores best, in the middle, and worst over all steps."""
+    """For the first sampler of each predictor the windows in which it scores best, in the middle and worst, over all
+    steps."""
     index = {(window.clip_id, window.start): number for number, window in enumerate(windows) if not window.at_fork}
     learned = values[values["sampler"].map(is_learned)]
-    for _, rows in learned.groupby(["method", "sampler"], sort=False):
+    for _, of_predictor in learned.groupby("method", sort=False):
+        rows = of_predictor[of_predictor["sampler"] == of_predictor["sampler"].iloc[0]]
         name = next((name for name in JUDGES if rows.loc[rows["metric"] == name, "value"].notna().any()), None)
         if name is None:
             continue

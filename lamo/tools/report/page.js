@@ -10,29 +10,39 @@ function option(select, text, value) {
 }
 
 // ---- Tables: a click on the title of a column sorts the rows by it, another click the other way round. ----
+const POWERS = { k: 1e3, M: 1e6, G: 1e9, T: 1e12 };
+
+function amount(text) {
+  const found = /^([+-]?[\d.,]+(?:e[+-]?\d+)?)(?:\s?([kMGT])\b)?/.exec(text);
+  return found ? Number.parseFloat(found[1].replaceAll(",", "")) * (POWERS[found[2]] ?? 1) : Number.NaN;
+}
+
 function sortable(table) {
   const body = table.tBodies[0];
   const titles = [...(table.tHead?.rows[0].cells ?? [])];
   if (!body || body.rows.length < 2) return;
-  const number = (row, column) => Number.parseFloat(row.cells[column].textContent.replace(/[, ]/g, ""));
+  const cell = (row, column) => row.cells[column].textContent.trim();
+  // Columns of numbers have their largest first at the first click, columns of names begin with A.
   titles.forEach((title, column) => {
+    const numbers = [...body.rows].some((row) => !Number.isNaN(amount(cell(row, column))));
     const button = document.createElement("button");
     button.type = "button";
     button.append(...title.childNodes);
     title.append(button);
     button.addEventListener("click", () => {
-      const down = title.getAttribute("aria-sort") !== "descending";
+      const before = title.getAttribute("aria-sort");
+      const down = before ? before === "ascending" : numbers;
       titles.forEach((other) => other.removeAttribute("aria-sort"));
       title.setAttribute("aria-sort", down ? "descending" : "ascending");
-      const rows = [...body.rows].sort((a, b) => {
-        const [x, y] = [number(a, column), number(b, column)];
-        // Names are sorted as text; a row without a number stands last either way.
-        if (column === 0 || (Number.isNaN(x) && Number.isNaN(y)))
-          return (down ? 1 : -1) * a.cells[column].textContent.localeCompare(b.cells[column].textContent);
-        if (Number.isNaN(x) || Number.isNaN(y)) return Number.isNaN(x) - Number.isNaN(y);
-        return (down ? -1 : 1) * (x - y);
-      });
-      body.append(...rows);
+      const order = (a, b) => {
+        const [x, y] = [cell(a, column), cell(b, column)];
+        const [m, n] = [amount(x), amount(y)];
+        if (!numbers || (Number.isNaN(m) && Number.isNaN(n))) return (down ? -1 : 1) * x.localeCompare(y);
+        // A row without a number stands last either way.
+        if (Number.isNaN(m) || Number.isNaN(n)) return Number.isNaN(m) - Number.isNaN(n);
+        return (down ? -1 : 1) * (m - n);
+      };
+      body.append(...[...body.rows].sort(order));
     });
   });
 }
@@ -124,7 +134,8 @@ function draw() {
   const predicted = step > 0;
   const column = predicted ? step - 1 : step + context - 1;
   const window = rollouts.windows[Number(element("window").value)];
-  element("time").textContent = step === 0 ? "now" : `${step > 0 ? "+" : "−"}${Math.abs(step / rate).toFixed(1)} s`;
+  const seconds = Number(Math.abs(step / rate).toFixed(2));
+  element("time").textContent = step === 0 ? "now" : `${step > 0 ? "+" : "−"}${seconds} s`;
   element("note").textContent = window.note ? `${window.name}: ${window.note}` : window.name;
   tiles.forEach(({ figure, value, strip, row, pen }) => {
     const shown = !row || (row.sample < Number(element("samples").value) && (row.learned || element("controls").checked));

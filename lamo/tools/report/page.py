@@ -19,6 +19,7 @@ from plotly.utils import PlotlyJSONEncoder
 
 from lamo.errors import LamoError
 from lamo.model.card import LIMITS
+from lamo.report.figures import filled
 from lamo.stages import CONFIG_FILE, ShareConfig, path_variables
 from lamo.stores.atomic import read_json
 from lamo.tools.records import raw_records
@@ -41,8 +42,9 @@ PICTURES = {
     "figures/probe.png": "True motion, and what a line reads from the motion tokens",
     "figures/token_groups.png": "What each group of motion tokens moves",
 }
-MATCHED = "matched.md"
-_WIDEST = 1800
+MATCHED, LOG = "matched.md", "log.parquet"
+# Pixels; a WebP picture has at most 16,383.
+_WIDEST, _TALLEST = 1800, 16000
 
 
 def run_page(run: Path, windows: int) -> str:
@@ -59,6 +61,8 @@ def run_page(run: Path, windows: int) -> str:
     config = read_json(run / CONFIG_FILE)
     places = {name: Path(path) for name, path in path_variables(ShareConfig(**config["share"]), str(run)).items()}
     records = raw_records(run)
+    if not records:
+        raise LamoError(f"{run}: found no records of its jobs in provenance/, expected one for each; run it again")
     text = {name: _asset(name) for name in ("page.css", "page.js", "paper.md")}
     clips = pd.read_parquet(places["frames"] / "clips.parquet", columns=["split", "frames"])
     template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(_asset("page.html.jinja"))
@@ -92,7 +96,9 @@ def _data(metrics: Path, places: Mapping[str, Path], config: Mapping[str, Any], 
     values = pq.read_table(metrics / "metrics.parquet").to_pandas()
     return _json(
         {
-            "rollouts": gallery(places["rollouts"], values, config["frames"]["rate_hz"], windows),
+            "rollouts": gallery(
+                places["rollouts"], values, config["frames"]["rate_hz"], config["predictors"]["seeds"][0], windows
+            ),
             "scores": metric_charts(pq.read_table(metrics / "summary.parquet")),
             "trainings": training_charts(_logs(places, config)),
         }
@@ -100,7 +106,7 @@ def _data(metrics: Path, places: Mapping[str, Path], config: Mapping[str, Any], 
 
 
 def _source(root: str | Mapping[str, str] | None) -> str:
-    """Whose videos they are. Folders are named by their last part: where they lie is no business of a reader."""
+    """Whose videos they are, in words."""
     if root is None:
         return "drives of the synthetic world"
     if isinstance(root, str):
@@ -117,17 +123,22 @@ def _more_tables(run: Path, places: Mapping[str, Path]) -> dict[str, Markup]:
     return {title: html_of(file) for title, file in tables.items() if file.exists()}
 
 
-def _logs(places: Mapping[str, Path], config: Mapping[str, Any]) -> dict[str, Path]:
-    """The logs of the run's trainings that are there; a Midway Network that was taken from elsewhere has none."""
-    logs = {
-        "midway": places["midway"] / "log.parquet",
-        "midway, before: the encoder alone": places["midway"] / "pretraining.parquet",
-        "decoder": places["decoder"] / "log.parquet",
+def _logs(places: Mapping[str, Path], config: Mapping[str, Any]) -> dict[str, dict[str, Path]]:
+    """The logs of the run's trainings by kind and name; what was taken from elsewhere or left out has none."""
+    predictors = {
+        f"{name}, seed {seed}": places["predictors"] / name / f"seed{seed}" / LOG
+        for name, entry in config["predictors"]["entries"].items()
+        for seed in config["predictors"]["seeds"]
+        if entry
     }
-    for name in (name for name, entry in config["predictors"]["entries"].items() if entry):
-        for seed in config["predictors"]["seeds"]:
-            logs[f"predictors {name}, seed {seed}"] = places["predictors"] / name / f"seed{seed}" / "log.parquet"
-    return {name: path for name, path in logs.items() if path.is_file()}
+    midway = {"dynamics": places["midway"] / LOG, "pretraining": places["midway"] / "pretraining.parquet"}
+    kinds = {
+        "midway": midway,
+        "decoder": {"decoder": places["decoder"] / LOG},
+        "predictors": predictors,
+        "features of the world": {"features": places["features"] / LOG},
+    }
+    return {kind: filled({name: log for name, log in logs.items() if log.is_file()}) for kind, logs in kinds.items()}
 
 
 def _pictures(metrics: Path) -> Iterator[tuple[str, str]]:
@@ -136,7 +147,7 @@ def _pictures(metrics: Path) -> Iterator[tuple[str, str]]:
         if (metrics / name).is_file():
             with Image.open(metrics / name) as image:
                 small = image.convert("RGB")
-            small.thumbnail((_WIDEST, 10 * _WIDEST))
+            small.thumbnail((_WIDEST, _TALLEST))
             buffer = io.BytesIO()
             small.save(buffer, format="WEBP", quality=85, method=4)
             yield title, f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"

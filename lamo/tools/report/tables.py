@@ -52,11 +52,12 @@ def facts(records: Records) -> dict[str, str]:
     processors = sorted({record["device"]["cpu"] for record in all_of})
     cards = sorted({name for record in all_of for name in record["device"]["gpus"]}) or ["no GPU"]
     versions = {name: number for record in all_of for name, number in record["versions"].items()}
+    minutes = _minutes(elapsed(all_of).total_seconds())
     return {
         "commit": ", ".join(sorted(commits)),
         "date": days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}",
         "machine": ", ".join([*processors, *cards]),
-        "time": f"{_minutes(elapsed(all_of).total_seconds())} min in which one of {counted(len(all_of), 'job')} ran",
+        "time": f"{minutes} min in which at least one of {counted(len(all_of), 'job')} ran",
         "versions": ", ".join(f"{name} {versions[name]}" for name in VERSIONS if name in versions),
     }
 
