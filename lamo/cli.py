@@ -36,6 +36,7 @@ PROGRAMS = {
     "plan": Program("lamo.tools.plan.command", "estimate time, disk and memory of a run before it is started"),
     "explain": Program("lamo.tools.explain", "say in words why Snakemake would run each job"),
     "report": Program("lamo.tools.report.command", "write one page of a finished run, to look at in a browser"),
+    "compare": Program("lamo.tools.compare", "compare the same rows of several runs, window by window"),
     "results": Program("lamo.tools.results", "show the table of a finished run and where its files lie"),
     "inspect": Program("lamo.tools.inspect", "say what a run, model, store or checkpoint is and what is in it"),
     "verify": Program("lamo.tools.verify", "check every file of a run against the record of how it was made"),
