@@ -13,7 +13,7 @@
 # make bench-science  the paper's claims on the synthetic world, three seeds, two hours on two cores: results/bench; GPU=1: larger, for one GPU
 # make bench-dashcam  the same table on real footage: VIDEOS=folder; half an hour: results/bench-dashcam
 # make bench-torcs  the same table on a racing simulator that nobody here made: VIDEOS=folder; two hours or more: results/bench-torcs
-# make roads   train one world model on the synthetic world and on TORCS: VIDEOS=folder; an hour: results/weights/roads
+# make roads   train the published world model again, on the synthetic world and TORCS: VIDEOS=folder; an hour: results/weights/roads
 # make ablations  what each choice of the paper buys, on a finished run: RUN=bench-science CONFIG=config/bench.yaml GROUP=history (or all): docs/ablations.md
 # make bench-data  speed of decoding, stores and reading beside references; VIDEOS=folder adds the codecs; a quarter of an hour
 # make bench-neighbour  what a busy process of somebody else costs each training on CPUs; ten minutes, and nothing else may run: docs/runs.md

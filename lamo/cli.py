@@ -47,7 +47,7 @@ PROGRAMS = {
 
 EXAMPLES = """\
 examples:
-  lamo predict drive.mp4 -o futures.mp4 --model results/demo
+  lamo predict drive.mp4 -o futures.mp4
   lamo plan --config config/bdd100k.yaml --videos path/to/bdd100k
   lamo config check config/bdd100k.yaml
   lamo verify results/demo

@@ -18,6 +18,9 @@ from lamo.errors import LamoError
 from lamo.section import Section
 from lamo.stores.atomic import read_json, replacing, write_json
 
+PUBLISHED = Path(__file__).resolve().parents[2] / "results" / "weights" / "roads"
+"""The world model that comes with the repository."""
+
 FACTS, STATISTICS = "model.json", "statistics.safetensors"
 MIDWAY, DECODER, PREDICTORS = "midway", "decoder", "predictors"
 

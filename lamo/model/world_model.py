@@ -21,7 +21,7 @@ from huggingface_hub import ModelHubMixin
 from torch import Generator, Tensor
 
 from lamo.errors import LamoError
-from lamo.model.bundle import DECODER, MIDWAY, PREDICTORS, STATISTICS, ModelFacts, model_folder, read_facts
+from lamo.model.bundle import DECODER, MIDWAY, PREDICTORS, PUBLISHED, STATISTICS, ModelFacts, model_folder, read_facts
 from lamo.model.hub import fetched
 from lamo.model.rollout import Futures, Rollout
 from lamo.predictors.build import load_predictor, load_sampler
@@ -214,12 +214,12 @@ class WorldModel(ModelHubMixin, library_name="lamo"):
 
 
 def load(
-    path: str | Path,
+    path: str | Path | None = None,
     predictor: str | None = None,
     sampler: str | None = None,
     device: str | torch.device | None = None,
 ) -> WorldModel:
-    """The world model in `path`: the folder of a model, or of a finished run.
+    """The world model in `path`: the folder of a model, or of a finished run; by default the published one.
 
     `predictor` is the name of an entry, by default the model's choice, and `sampler` one of its samplers, by default
     its first. `device` is by default a GPU if there is one.
@@ -227,7 +227,7 @@ def load(
     Raises:
         LamoError: there is no such model, predictor or sampler, or a file is missing or damaged.
     """
-    folder = model_folder(path)
+    folder = model_folder(PUBLISHED if path is None else path)
     facts = read_facts(folder)
     name = facts.predictor if predictor is None else predictor
     if name not in facts.predictors:

@@ -33,13 +33,14 @@ has stands in `workflow/profiles/`.
 | file | run |
 |---|---|
 | `config.yaml` | the default: small synthetic driving videos, all trained from scratch, two CPU cores |
-| `demo.yaml` | `make demo`: the default, whose Midway Network begins with one of `results/weights` |
+| `demo.yaml` | `make demo`: the default, whose Midway Network begins with the published one |
 | `tiny.yaml` | every rule in about a minute, for tests |
 | `videos.yaml` | any folder of videos: set `videos.root` |
+| `finetune.yaml` | a few videos of your own, beginning with the published world model |
 | `bdd100k.yaml` | the paper's run on BDD100K |
 | `published.yaml` | the published form and recipe of the Midway Network at small sizes, on the synthetic world |
 | `compact*.yaml` | the weights in `results/weights`: `compact`, then `compact-forks` over it, then `compact-noise` |
-| `roads.yaml` | a world model of two sources, the synthetic world and TORCS: `make roads` |
+| `roads.yaml` | the published world model in `results/weights/roads`: `make roads` |
 | `bench*.yaml` | the benchmarks: `make bench-science`, `make bench-dashcam`, `make bench-torcs` |
 | `ablations/*.yaml` | variants of single choices, laid over a finished run, whose stages they share: `make ablations` |
 

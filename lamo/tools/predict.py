@@ -23,13 +23,17 @@ def parser() -> argparse.ArgumentParser:
     parser = program_parser(
         "predict",
         "Predict several futures of a video, and write them to a file.",
-        "lamo predict drive.mp4 -o futures.mp4 --model results/demo",
+        "lamo predict drive.mp4 -o futures.mp4",
         "lamo predict drive.mp4 -o futures.gif --model results/demo --at 12.5 --seconds 3 --samples 6",
         "lamo predict drive.mp4 -o futures.npz --model results/demo --predictor gmm --seed 1",
     )
     parser.add_argument("video", metavar="VIDEO", help="a video of any size, rate and rotation")
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help=f"{', '.join(WRITERS)}")
-    parser.add_argument("--model", required=True, metavar="FOLDER", help="a model, or a finished run: results/<run>")
+    parser.add_argument(
+        "--model",
+        metavar="FOLDER",
+        help="a model, or a finished run: results/<run>; default: the published one, results/weights/roads",
+    )
     parser.add_argument(
         "--at", type=float, metavar="S", help="moment to predict from; s; default: the end of the video"
     )
