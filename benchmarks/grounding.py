@@ -1,6 +1,6 @@
 """What frames that are seen during a rollout are worth: scores with and without them, against the time since the last.
 
-python -m benchmarks.grounding RUN [--model FOLDER] [--windows N] [--samples N] [--docs DOCUMENT]
+python -m benchmarks.grounding RUN [--model FOLDER] [--windows N] [--samples N]
 
 RUN is the folder of a finished run, whose held-out clips are used. Minutes on one core.
 """
@@ -24,7 +24,6 @@ from lamo.statistics.intervals import ClipBootstrap, Interval
 from lamo.stores.atomic import read_json
 from lamo.stores.frames import open_frames
 from lamo.stores.rollouts import Window
-from lamo.tools.documents import replace_between
 
 SEEN = 4
 """The step at which the last of the frames is seen; the predictor's context is as long."""
@@ -97,13 +96,12 @@ def held_out(run: Path) -> ClipFrames:
 
 
 def main() -> None:
-    """Roll out, score, print and, if asked to, write the table into a document."""
+    """Roll out, score and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, help="folder of a finished run")
     parser.add_argument("--model", type=Path, help="folder of another world model; default: that of the run")
     parser.add_argument("--windows", type=int, default=3, help="windows of each clip")
     parser.add_argument("--samples", type=int, default=4, help="futures of each window")
-    parser.add_argument("--docs", type=Path, help="document whose table is replaced")
     options = parser.parse_args()
     model = lamo.load(options.model or options.run)
     clips = held_out(options.run)
@@ -115,9 +113,6 @@ def main() -> None:
         f"{options.samples} futures of each by {model.sampler.label}; measured {date.today()} on {machine(Path.cwd())}."
     )
     print(f"{text}\n\n{measured}")
-    if options.docs:
-        replace_between(options.docs, "grounding", text)
-        replace_between(options.docs, "grounding-measured", measured)
 
 
 if __name__ == "__main__":

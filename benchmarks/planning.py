@@ -1,6 +1,6 @@
 """Does a plan that should turn left turn left? At junctions of the synthetic world, whose true futures are known.
 
-python -m benchmarks.planning RUN [--model FOLDER] [--candidates N] [--docs DOCUMENT]
+python -m benchmarks.planning RUN [--model FOLDER] [--candidates N]
 
 RUN is the folder of a finished run in a world with junctions; its held-out windows shortly before one are planned for.
 A quarter of an hour on one core.
@@ -32,7 +32,6 @@ from lamo.rollout.windows import ClipFrames
 from lamo.stages import CONFIG_FILE
 from lamo.statistics.intervals import ClipBootstrap
 from lamo.stores.atomic import read_json
-from lamo.tools.documents import replace_between
 from lamo.video.config import FramesConfig
 from lamo.world.forks import JUNCTION, LEFT, RIGHT, WAYS
 from lamo.world.simulation import WorldConfig
@@ -179,12 +178,11 @@ def results(found: Mapping[str, np.ndarray], places: Sequence[Junction]) -> str:
 
 
 def main() -> None:
-    """Plan, measure, print and, if asked to, write the tables into a document."""
+    """Plan, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, help="folder of a finished run in a world with junctions")
     parser.add_argument("--model", type=Path, help="folder of another world model; default: that of the run")
     parser.add_argument("--candidates", type=int, default=64, help="futures that a plan is chosen from")
-    parser.add_argument("--docs", type=Path, help="document whose tables are replaced")
     options = parser.parse_args()
     model = lamo.load(options.model or options.run)
     clips = held_out(options.run)
@@ -195,11 +193,7 @@ def main() -> None:
         f"junction, planned for left and for right; model of the run `{model.facts.run}`, sampler "
         f"{model.sampler.label}; measured {date.today()} on {machine(Path.cwd())}."
     )
-    parts = {"planning-true": true_scores(places), "planning": results(found, places), "planning-measured": measured}
-    for name, text in parts.items():
-        print(f"{text}\n")
-        if options.docs:
-            replace_between(options.docs, name, text)
+    print(f"{true_scores(places)}\n\n{results(found, places)}\n\n{measured}")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from lamo.stores.atomic import read_json, replacing
 from lamo.tools.arguments import program_parser, run_folder
 
 CONFIG = "config.json"
-SCORES = "07_metrics/metrics.parquet"
+SCORES, TABLE = "07_metrics/metrics.parquet", "07_metrics/table.csv"
 # What has to be equal for scores to be of the same pictures.
 FRAMES = ("height", "width", "rate_hz", "fit")
 
@@ -20,10 +20,10 @@ def parser() -> argparse.ArgumentParser:
     parser = program_parser(
         "compare",
         "Compare the same rows of several runs: each run minus the first, on the windows that both have, with 95 %\n"
-        "intervals over clips and training seeds. Distances between distributions belong to no window; they are left\n"
-        "out.",
+        "intervals over clips and training seeds. Left out are distances between distributions, which belong to no\n"
+        "window, and feature energy and likelihoods, whose units are each run's own.",
         "lamo compare results/demo results/mine",
-        "lamo compare results/bench-science results/bench-science-history --rows flow-4 gmm --csv differences.csv",
+        "lamo compare results/demo results/mine results/other --rows flow-4 gmm --csv differences.csv",
     )
     parser.add_argument("runs", nargs="+", metavar="RUN", help="two or more runs: folders, or names in results/")
     parser.add_argument(
@@ -70,7 +70,7 @@ def _check(run: Path, first: Path) -> None:
     Raises:
         LamoError: it is not, or they are not.
     """
-    missing = [name for name in (SCORES, CONFIG) if not (run / name).is_file()]
+    missing = [name for name in (SCORES, TABLE, CONFIG) if not (run / name).is_file()]
     if missing:
         raise LamoError(f"{run}: found no {' and no '.join(missing)}, expected a finished run; run it to its end")
     ours, theirs = (read_json(one / CONFIG)["frames"] for one in (run, first))

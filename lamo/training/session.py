@@ -99,6 +99,7 @@ def training_session(resources: Mapping[str, Any], threads: int, job: TrainingJo
                 service = str(resources.get("tracker", NO_SERVICE))
                 tracker = tracker_of(job.folder_for_events, service, job.results.name, job.name)
             yield Session(device, processes, workers, parts, checkpoints, stop, tracker)
-            checkpoints.remove()
+            # Before the checkpoints go: whoever ends a job that waits for a service loses no training.
             if tracker.service:
                 tracker.service.finish()
+            checkpoints.remove()

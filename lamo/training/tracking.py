@@ -33,9 +33,10 @@ class Service:
         self._name = name
         try:
             self._module: ModuleType | None = importlib.import_module(name)
-        except ImportError:
+        except ImportError as error:
+            logger.debug("import %s", name, exc_info=True)
             raise LamoError(
-                f"tracking: found {name}, which is not installed; install it into the environment of the jobs, {advice}"
+                f"tracking: {name} cannot be imported ({error}); install it into the environment of the jobs, {advice}"
             ) from None
         try:
             self._module.init(project=PROJECT, name=f"{run} {job}")
@@ -97,8 +98,9 @@ class Tracker:
         if self.folder:
             try:
                 self._write(self.folder, new)
-            except OSError as error:
+            except Exception as error:
                 logger.warning("%s: cannot be written (%s); TensorBoard shows no more of it", self.folder, error)
+                logger.debug("%s", self.folder, exc_info=True)
                 self.folder = None
         if self.service:
             if not self._shown:
@@ -135,5 +137,8 @@ def tracker_of(folder: Path, service: str, run: str, job: str) -> Tracker:
     """
     started = None if service == NO_SERVICE else Service(service, run, job)
     for old in folder.glob("**/events.out.tfevents.*"):
-        old.unlink()
+        try:
+            old.unlink(missing_ok=True)
+        except OSError as error:
+            logger.warning("%s: an older file cannot be removed (%s); TensorBoard shows it, too", old, error)
     return Tracker(folder, started)

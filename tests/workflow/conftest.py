@@ -1,5 +1,6 @@
 """Runs of the whole workflow on config/tiny.yaml, shared by all tests of the session."""
 
+import json
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lamo import cli
 from lamo.jobs import code_hash
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -127,3 +129,18 @@ def tiny(made_once):
         (directory / "output.txt").write_text(make(directory).run())
 
     return Workflow(made_once("tiny", run))
+
+
+@pytest.fixture(scope="session")
+def report_page(tiny, tmp_path_factory):
+    """The page of the tiny run that `lamo report` writes."""
+    file = tmp_path_factory.mktemp("page") / "report.html"
+    assert cli.main(["report", str(tiny.results), "-o", str(file), "--windows", "2"]) == 0
+    return file
+
+
+@pytest.fixture(scope="session")
+def report_data(report_page):
+    """What the page's script reads."""
+    text = report_page.read_text(encoding="utf-8")
+    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)[1])
