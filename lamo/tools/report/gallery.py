@@ -124,14 +124,13 @@ def _extremes(values: pd.DataFrame, windows: Sequence[Window]) -> Iterator[tuple
 def _psnr(values: pd.DataFrame) -> Mapping[tuple[str, int, Window], list[float | None]]:
     """PSNR [dB] of each sample of a row in a window, step by step."""
     rows = values[(values["metric"] == "psnr") & values["clip"].notna() & values["sample"].lt(SAMPLES)]
-    rows = rows.sort_values("step")
-    groups = rows.groupby(["method", "sampler", "sample", "clip", "window_start"], sort=False)["value"]
-    return {
-        (row_label(method, sampler), int(sample), Window(clip, int(start))): [
-            None if value != value else round(value, 1) for value in group
-        ]
-        for (method, sampler, sample, clip, start), group in groups
-    }
+    rows = rows.sort_values("step", kind="stable")
+    found: dict[tuple[str, int, Window], list[float | None]] = {}
+    columns = (rows[name] for name in ("method", "sampler", "sample", "clip", "window_start", "value"))
+    for method, sampler, sample, clip, start, value in zip(*columns, strict=True):
+        key = row_label(method, sampler), int(sample), Window(clip, int(start))
+        found.setdefault(key, []).append(None if value != value else round(value, 1))
+    return found
 
 
 def _picture(strips: Sequence[np.ndarray]) -> str:
