@@ -51,7 +51,8 @@ def test_nothing_is_off_the_page(opened, width):
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
     opened.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     opened.execute_script("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-    assert opened.execute_script("return document.documentElement.scrollWidth <= innerWidth && innerWidth") == width
+    # Charts follow a new width a moment later.
+    wait_until(opened, f"return innerWidth === {width} && document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_it_asks_nobody_for_anything(opened):
