@@ -143,6 +143,14 @@ def _picture(strips: Sequence[np.ndarray]) -> str:
     sheet = np.zeros((len(strips) * height, length * width, 3), dtype=np.uint8)
     for number, strip in enumerate(strips):
         sheet[number * height : (number + 1) * height, : len(strip) * width] = np.concatenate(list(strip), axis=1)
+    return address(Image.fromarray(sheet), "JPEG", quality=_QUALITY, subsampling="4:4:4")
+
+
+def address(image: Image.Image, kind: str, **options: Any) -> str:
+    """The address of a picture that holds its own data, so that a page needs no other file.
+
+    `kind` and `options` are Pillow's format and what it is saved with.
+    """
     buffer = io.BytesIO()
-    Image.fromarray(sheet).save(buffer, format="JPEG", quality=_QUALITY, subsampling="4:4:4")
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    image.save(buffer, format=kind, **options)
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -1,7 +1,5 @@
 """The page: its parts, read from the folder of a run, and the template that they are put into."""
 
-import base64
-import io
 import json
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
@@ -24,7 +22,7 @@ from lamo.stages import CONFIG_FILE, ShareConfig, path_variables
 from lamo.stores.atomic import read_json
 from lamo.tools.records import raw_records
 from lamo.tools.report.charts import metric_charts, training_charts
-from lamo.tools.report.gallery import gallery
+from lamo.tools.report.gallery import address, gallery
 from lamo.tools.report.tables import as_html, facts, html_of, jobs_table, main_table
 
 # Of the folder of stage 07: what the page cannot do without, and what a run may lack.
@@ -148,9 +146,7 @@ def _pictures(metrics: Path) -> Iterator[tuple[str, str]]:
             with Image.open(metrics / name) as image:
                 small = image.convert("RGB")
             small.thumbnail((_WIDEST, _TALLEST))
-            buffer = io.BytesIO()
-            small.save(buffer, format="WEBP", quality=85, method=4)
-            yield title, f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+            yield title, address(small, "WEBP", quality=85, method=4)
 
 
 def _json(value: Any) -> Markup:
