@@ -1,3 +1,4 @@
+# make         install what a user needs into .venv;  make install-dev  the tools of the tests, the documents and SLURM, too
 # make demo    run the embedded example (synthetic driving videos) and print its table
 # make test    the whole test suite, including a tiny run of the workflow
 # make test-slow  a training step of each of the paper's predictors at full size: 35 s on one core, 5 GB of memory
@@ -27,12 +28,13 @@ RUN ?= demo
 
 BIN := .venv/bin
 STAMP := .venv/.installed
+DEV_STAMP := .venv/.installed-dev
 DEMO := config/demo.yaml
 SNAKEFILES := Snakefile workflow/Snakefile workflow/rules
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test test-slow test-slurm lint format config verify report plan explain rulegraph sizes
-.PHONY: bench-science bench-dashcam bench-torcs roads ablations bench-data bench-neighbour install clean
+.PHONY: bench-science bench-dashcam bench-torcs roads ablations bench-data bench-neighbour install install-dev clean
 .DEFAULT_GOAL := install
 
 # The table is printed below, also when there was nothing left to do.
@@ -41,23 +43,23 @@ demo: install
 	@$(BIN)/lamo results results/demo
 	@$(BIN)/lamo report results/demo
 
-test: install
+test: install-dev
 	$(BIN)/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
 
-test-slow: install
+test-slow: install-dev
 	$(BIN)/python -m pytest -m slow
 
-test-slurm: install
+test-slurm: install-dev
 	$(BIN)/python -m pytest -n 3 --dist loadfile tests/slurm
 
-lint: install
+lint: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check $(SNAKEFILES)
 	$(BIN)/snakemake --lint
 
-format: install
+format: install-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt $(SNAKEFILES)
@@ -147,22 +149,30 @@ roads: install
 	cp results/roads/02_midway/log.parquet $(ROADS)/midway/
 	$(PUBLISH) $(ROADS_PAGE)
 
-bench-data: install
+bench-data: install-dev
 	$(BIN)/python -m benchmarks --docs docs/stores.md $(if $(VIDEOS),--videos $(VIDEOS))
 
-bench-neighbour: install
+bench-neighbour: install-dev
 	$(BIN)/python -m benchmarks.neighbour --docs docs/runs.md
 
 install: $(STAMP)
 
-# A new stamp is written only after everything was installed, so an interrupted installation is taken up again.
-$(STAMP): pyproject.toml constraints.txt
-	@test -x $(BIN)/pip || $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+install-dev: $(DEV_STAMP)
+
+# A stamp is written only after everything was installed, so an interrupted installation is taken up again.
+$(STAMP): pyproject.toml constraints.txt | $(BIN)/pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(DEV_STAMP): pyproject.toml constraints.txt | $(BIN)/pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,docs,slurm]'
+	@touch $@ $(STAMP)
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "LaMo needs Python 3.11 or newer; PYTHON=$(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo not there)." \
 	       "Say which one to use: make PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,slurm]'
-	@touch $@
+	$(PYTHON) -m venv .venv
 
 clean:
 	rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis
