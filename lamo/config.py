@@ -23,9 +23,15 @@ from lamo.midway.contradictions import encoder_contradictions, forward_contradic
 from lamo.midway.learning.config import VALIDATED_STEPS
 from lamo.midway.network_config import EncoderConfig, InverseConfig
 from lamo.model.config import ModelConfig
-from lamo.predictors.entries import DEFAULTS, Entry, PredictorsConfig, default_entries, entry_model, over_defaults
-from lamo.predictors.kinds import find_kind
-from lamo.predictors.sampler import sampler_name
+from lamo.predictors.entries import (
+    DEFAULTS,
+    Entry,
+    PredictorsConfig,
+    could_be,
+    default_entries,
+    entry_model,
+    over_defaults,
+)
 from lamo.rollout.config import RolloutsConfig
 from lamo.rollout.control_names import ALL_CONTROLS
 from lamo.section import Section
@@ -173,6 +179,10 @@ def frames_needed(config: Config) -> Iterator[tuple[int, str]]:
         config.predictors.longest_history + 1 + longest,
         "predictors.history (or the longest of an entry) and the longest of rollouts.horizons_s",
     )
+    for name, entry in config.predictors.entries.items():
+        if entry.end_to_end:
+            length = config.predictors.of(name).history + 1 + round(entry.end_to_end.horizon_s * rate)
+            yield length, f"predictors.entries.{name}.end_to_end.horizon_s"
     if config.midway.checkpoint is None:
         yield max(training.unroll) * training.gaps(rate)[-1] + 1, "midway.training.unroll and midway.training.gap_s"
         yield max(VALIDATED_STEPS) + 1, "the validation of midway.training"
@@ -244,16 +254,7 @@ def unknown_rows(config: Config) -> Iterator[str]:
     rows = [*ALL_CONTROLS, *(row.label for row in config.predictors.rows())]
     for place, labels in places.items():
         for label in dict.fromkeys(labels):
-            if label not in rows and not any(_could_be(label, *entry) for entry in kinds.items()):
+            if label not in rows and not any(could_be(label, *entry) for entry in kinds.items()):
                 near = difflib.get_close_matches(label, rows, n=1, cutoff=0.5)
                 hint = f"did you mean {near[0]}?" if near else f"known rows: {', '.join(rows)}"
                 yield f"{place}: found {label!r}, expected a control or a row of a predictor; {hint}"
-
-
-def _could_be(label: str, entry: str, kind: str) -> bool:
-    """Whether `label` would be the row of a sampler of that entry."""
-    try:
-        find_kind(kind).parse(sampler_name(entry, label))
-    except LamoError:
-        return False
-    return True

@@ -143,6 +143,12 @@ class Midway(nn.Module):
         """
         return self.project(self._forward(level, features, motion).features)
 
+    def train_forward_alone(self) -> None:
+        """Let gradients train f_fwd, and nothing else."""
+        self.requires_grad_(False)
+        for part in (self.motion_proj, self.source_laterals, self.forward_dynamics):
+            part.requires_grad_(True)
+
     def project(self, features: Tensor) -> Tensor:
         """Predictions back onto the manifold of true features, the outputs of the teacher's final LayerNorm."""
         return project(features, self.teacher.norm)

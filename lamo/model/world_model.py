@@ -25,6 +25,7 @@ from lamo.model.bundle import DECODER, MIDWAY, PREDICTORS, PUBLISHED, STATISTICS
 from lamo.model.hub import fetched
 from lamo.model.rollout import Futures, Rollout
 from lamo.predictors.build import load_predictor, load_sampler
+from lamo.predictors.end_to_end import FORWARD
 from lamo.predictors.interface import Predictor, Randomness
 from lamo.predictors.randomness import one_each
 from lamo.predictors.sampler import Sampler, row_label
@@ -233,7 +234,10 @@ def load(
     if name not in facts.predictors:
         raise LamoError(f"{folder}: found no predictor {name!r}, expected one of {', '.join(facts.predictors)}")
     chosen = _device(device)
-    models = load_models(folder / MIDWAY, folder / DECODER, folder / STATISTICS, facts.levels, chosen)
+    own = folder / PREDICTORS / name / FORWARD
+    models = load_models(
+        folder / MIDWAY, folder / DECODER, folder / STATISTICS, facts.levels, chosen, own if own.is_dir() else None
+    )
     label = row_label(name, sampler or facts.predictors[name][0])
     trained = load_predictor(folder / PREDICTORS / name).to(chosen)
     return WorldModel(folder, facts, models, trained, load_sampler(folder / PREDICTORS / name, name, label))

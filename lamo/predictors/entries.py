@@ -13,8 +13,9 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, create_model, model
 
 from lamo.errors import LamoError
 from lamo.predictors.config import BackboneChange, BackboneConfig, KindConfig, PredictorTraining, TrainingChange
+from lamo.predictors.end_to_end import EndToEndConfig, as_text, end_to_end_problems
 from lamo.predictors.kinds import GROUP, PredictorConfig, find_kind
-from lamo.predictors.sampler import GuessSampler, row_label
+from lamo.predictors.sampler import GuessSampler, row_label, sampler_name
 from lamo.section import Section, lay_over
 
 NAME = re.compile("[a-z][a-z0-9-]*")
@@ -31,11 +32,6 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 """The entries of a run that says nothing; what a run says of an entry is laid over that of the same name."""
 
 
-def _as_text(value: Any) -> Any:
-    """YAML reads a sampler like 20 as a number."""
-    return str(value) if type(value) is int else value
-
-
 class Entry(Section):
     """One predictor of a run; the keys below `samplers` are those of its kind."""
 
@@ -50,7 +46,12 @@ class Entry(Section):
     training: TrainingChange | None = Field(
         None, description="what of predictors.training differs, any of its keys; null: nothing"
     )
-    samplers: tuple[Annotated[str, BeforeValidator(_as_text)], ...] = Field(
+    end_to_end: EndToEndConfig | None = Field(
+        None,
+        description="go on with the trained predictor of another entry, together with the Midway Network's forward "
+        "dynamics; beside it stand only kind and samplers; null: train a predictor",
+    )
+    samplers: tuple[Annotated[str, BeforeValidator(as_text)], ...] = Field(
         min_length=1,
         description="ways to sample it, each a row of the table. Flows: N or N-heun (N integration steps); mixtures: "
         "sample, mean; with a linear guess also guess (the guess alone) and linear (the guess and its residual's "
@@ -162,6 +163,9 @@ class PredictorsConfig(Section):
 
     def _problems_of(self, name: str, entry: Entry) -> Iterator[str]:
         kind = find_kind(entry.kind)
+        if entry.end_to_end and (problems := list(end_to_end_problems(entry, entry.end_to_end, self.entries))):
+            yield from problems
+            return
         try:
             config = self.of(name)
         except ValueError as error:
@@ -191,6 +195,8 @@ class PredictorsConfig(Section):
     def of(self, name: str) -> PredictorConfig:
         """The part that the predictor of entry `name` depends on, so that another entry's change retrains only that."""
         entry = self.entries[name]
+        if entry.end_to_end:
+            return self.of(entry.end_to_end.of)
         config = find_kind(entry.kind).config
         own = {key: getattr(entry, key) for key in config.model_fields}
         other = entry.training.model_dump() if entry.training else {}
@@ -226,6 +232,14 @@ def _knows(kind: str, sampler: str) -> bool:
     except LamoError:
         return False
     return True
+
+
+def could_be(label: str, entry: str, kind: str) -> bool:
+    """Whether `label` would be the row of a sampler of an entry of that kind."""
+    try:
+        return _knows(kind, sampler_name(entry, label))
+    except LamoError:
+        return False
 
 
 def _first_message(error: ValueError) -> str:

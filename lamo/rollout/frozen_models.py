@@ -31,20 +31,41 @@ class LatentDynamics(Protocol):
     def step(self, z: Pyramid, motion: Tensor, only: Sequence[int] | None = None) -> Pyramid: ...
 
 
+class SteppedBy:
+    """Dynamics whose f_fwd is that of another network; encoder and inverse dynamics are those of `frozen`.
+
+    The inverse dynamics read forward predictions, so that another f_fwd there would change what motion tokens mean.
+    """
+
+    def __init__(self, frozen: LatentDynamics, forward: LatentDynamics) -> None:
+        self.frozen = frozen
+        self.forward = forward
+
+    def encode(self, images: Tensor) -> Pyramid:
+        """Latent states by `frozen`."""
+        return self.frozen.encode(images)
+
+    def inverse(self, z_source: Pyramid, z_target: Pyramid) -> Tensor:
+        """Motion tokens by `frozen`."""
+        return self.frozen.inverse(z_source, z_target)
+
+    def step(self, z: Pyramid, motion: Tensor, only: Sequence[int] | None = None) -> Pyramid:
+        """The next state by the other network."""
+        return self.forward.step(z, motion, only=only)
+
+
 @dataclass(frozen=True)
-class FrozenModels:
-    """Frozen dynamics, decoder and normalisation.
+class LatentModels:
+    """Dynamics and normalisation: what a rollout of latent states runs in.
 
     Attributes:
         dynamics: the Midway Network.
-        decoder: unnormalised state [B, P, D_z] -> images [B, 3, H, W] in 0..1.
         statistics: normalisation of motion tokens and states, on `device`.
         levels: pyramid levels that make up the state of decoder and predictors.
         device: where the models are.
     """
 
     dynamics: LatentDynamics
-    decoder: Callable[[Tensor], Tensor]
     statistics: Statistics
     levels: tuple[int, ...]
     device: torch.device
@@ -60,6 +81,17 @@ class FrozenModels:
     def advance(self, z: Pyramid, motion: Tensor) -> Pyramid:
         """z_{t+1} = f_fwd(z_t, m_t) with normalised motion tokens; levels that the state does not need may stay."""
         return self.dynamics.step(z, self.statistics.restore_motion(motion), only=self.levels)
+
+
+@dataclass(frozen=True)
+class FrozenModels(LatentModels):
+    """The models of a rollout that is drawn, too.
+
+    Attributes:
+        decoder: unnormalised state [B, P, D_z] -> images [B, 3, H, W] in 0..1.
+    """
+
+    decoder: Callable[[Tensor], Tensor]
 
     def pixels(self, state: Tensor) -> np.ndarray:
         """Frames of normalised states: [B, P, D_z] -> uint8 [B, H, W, 3]."""
@@ -87,7 +119,7 @@ class Observation:
         history: K.
     """
 
-    def __init__(self, models: FrozenModels, frames: np.ndarray, history: int) -> None:
+    def __init__(self, models: LatentModels, frames: np.ndarray | Tensor, history: int) -> None:
         self.models, self.frames, self.history = models, frames, history
         self._pyramids: Pyramid | None = None
         self._motion: dict[int, Tensor] = {}
@@ -136,7 +168,10 @@ class Scene(Observation):
     def __init__(
         self, models: FrozenModels, clips: ClipFrames, windows: Sequence[Window], history: int, steps: int
     ) -> None:
-        super().__init__(models, clips.read(windows, 0, history + 1 + steps), history)
+        frames = clips.read(windows, 0, history + 1 + steps)
+        super().__init__(models, frames, history)
+        self.models: FrozenModels = models
+        self.frames: np.ndarray = frames
         self.clips, self.windows, self.steps = clips, list(windows), steps
 
     def true_states(self) -> Tensor:

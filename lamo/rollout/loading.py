@@ -8,18 +8,36 @@ import torch
 from lamo.decoder.pixel_decoder import PixelDecoder
 from lamo.midway.network import Midway
 from lamo.predictors.statistics import Statistics
-from lamo.rollout.frozen_models import FrozenModels
+from lamo.rollout.frozen_models import FrozenModels, LatentDynamics, LatentModels, SteppedBy
+
+
+def load_latent_models(
+    midway: str | Path,
+    statistics: str | Path,
+    levels: Sequence[int],
+    device: torch.device,
+    forward: str | Path | None = None,
+) -> LatentModels:
+    """Dynamics and normalisation of a run on `device`: folder of the Midway Network, file of the statistics.
+
+    `levels` are the pyramid levels of the latent state. `forward` is the folder of another Midway Network whose f_fwd
+    takes the steps. Raises `LamoError` if a file is missing, damaged or of another model.
+    """
+    dynamics: LatentDynamics = Midway.load(midway).to(device)
+    if forward is not None:
+        dynamics = SteppedBy(dynamics, Midway.load(forward).to(device))
+    return LatentModels(dynamics, Statistics.load(statistics).to(device), tuple(levels), device)
 
 
 def load_models(
-    midway: str | Path, decoder: str | Path, statistics: str | Path, levels: Sequence[int], device: torch.device
+    midway: str | Path,
+    decoder: str | Path,
+    statistics: str | Path,
+    levels: Sequence[int],
+    device: torch.device,
+    forward: str | Path | None = None,
 ) -> FrozenModels:
-    """The models of a run on `device`: folders of the Midway Network and the decoder, file of the statistics.
-
-    `levels` are the pyramid levels of the latent state. Raises `LamoError` if a file is missing, damaged or of another
-    model.
-    """
-    dynamics = Midway.load(midway).to(device)
+    """As `load_latent_models`, with the decoder in another folder."""
+    latent = load_latent_models(midway, statistics, levels, device, forward)
     pixels = PixelDecoder.load(decoder).to(device)
-    normalisation = Statistics.load(statistics).to(device)
-    return FrozenModels(dynamics, pixels, normalisation, tuple(levels), device)
+    return FrozenModels(latent.dynamics, latent.statistics, latent.levels, device, pixels)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lamo.errors import LamoError
 from lamo.predictors.interface import Context, Predictor, Randomness, Sampler
-from lamo.rollout.frozen_models import FrozenModels, Pyramid, Start
+from lamo.rollout.frozen_models import LatentModels, Pyramid, Start
 
 
 class Roll(ABC):
@@ -21,7 +21,7 @@ class Roll(ABC):
     """
 
     def __init__(
-        self, models: FrozenModels, start: Start, predictor: Predictor, sampler: Sampler, generators: Randomness
+        self, models: LatentModels, start: Start, predictor: Predictor, sampler: Sampler, generators: Randomness
     ) -> None:
         self.models = models
         self.predictor = predictor
@@ -45,7 +45,7 @@ class MotionRoll(Roll):
     """Samples m_t, advances z_{t+1} = f_fwd(z_t, m_t) and slides the window."""
 
     def __init__(
-        self, models: FrozenModels, start: Start, predictor: Predictor, sampler: Sampler, generators: Randomness
+        self, models: LatentModels, start: Start, predictor: Predictor, sampler: Sampler, generators: Randomness
     ) -> None:
         super().__init__(models, start, predictor, sampler, generators)
         self.z = start.z
@@ -93,7 +93,7 @@ class StateRoll(Roll):
         return state
 
 
-def roll(models: FrozenModels, start: Start, predictor: Predictor, sampler: Sampler, generators: Randomness) -> Roll:
+def roll(models: LatentModels, start: Start, predictor: Predictor, sampler: Sampler, generators: Randomness) -> Roll:
     """One future of each of B windows, from `start` on.
 
     Raises:

@@ -53,7 +53,7 @@ def make_world(form: str = "compact", levels: int = 3, tokens: int = 4) -> Froze
             parameter.add_(0.1 * torch.randn_like(parameter))
     motion, state = torch.zeros(levels, tokens, 8), torch.zeros(WIDTH)
     statistics = Statistics(motion, motion + 1, state, state + 1)
-    return FrozenModels(model.eval(), decoder.eval(), statistics, (0,), torch.device("cpu"))
+    return FrozenModels(model.eval(), statistics, (0,), torch.device("cpu"), decoder.eval())
 
 
 @pytest.fixture(scope="module")

@@ -87,7 +87,7 @@ def models() -> FrozenModels:
     statistics = Statistics(
         torch.randn(1, 4, 3), 0.5 + torch.rand(1, 4, 3), torch.full((3,), 0.5), torch.tensor([0.1, 0.2, 0.3])
     )
-    return FrozenModels(LinearDynamics(), decode, statistics, (0,), torch.device("cpu"))
+    return FrozenModels(LinearDynamics(), statistics, (0,), torch.device("cpu"), decode)
 
 
 @pytest.fixture

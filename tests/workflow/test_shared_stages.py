@@ -1,8 +1,10 @@
 """Runs over the stages of the finished tiny run: what they compute, and that they leave that run as it is."""
 
 import hashlib
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -11,15 +13,19 @@ from rerun_jobs import CONTROLS, CURVES, ENCODED, FEATURES, FRAMES_SHEET, MIDWAY
 from safetensors.torch import load_file
 from workflow.conftest import Workflow
 
+import lamo
 from lamo.tools.verify import Verification, report
 
 STAGES = "frames, midway, latents, decoder, features"
 ENTRY = "{kind: flow, samplers: [2], width: 16, blocks: 1, training: {steps: 4, batch: 4}%s}"
+TOGETHER = (
+    "together: {kind: flow, samplers: [2], end_to_end: {of: with, sampler: 2, horizon_s: 0.4, steps: 2, batch: 2}}"
+)
 VARIANTS = (
     "run=variants",
     f"share={{run: tiny, stages: [{STAGES}]}}",
     "predictors={entries: {flow: null, gmm: null, state: null, "
-    f"with: {ENTRY % ''}, without: {ENTRY % ', guess: none'}}}}}",
+    f"with: {ENTRY % ''}, without: {ENTRY % ', guess: none'}, {TOGETHER}}}}}",
     "metrics={comparisons: [without-2 over with-2]}",
 )
 
@@ -54,9 +60,11 @@ def test_only_what_differs_is_computed_and_the_base_run_stays_as_it_is(variants)
     assert {name for name in logs if not name.startswith("07_metrics/")} == {
         "05_predictors/predictors_train.with.seed0",
         "05_predictors/predictors_train.without.seed0",
+        "05_predictors/predictors_train_end_to_end.together.seed0",
         "05_predictors/predictors_matched",
         "06_rollouts/rollouts_predict.with.seed0.with-2",
         "06_rollouts/rollouts_predict.without.seed0.without-2",
+        "06_rollouts/rollouts_predict.together.seed0.together-2",
         "06_rollouts/rollouts_controls",
         "06_rollouts/rollouts_ideal",
         "08_model/model_bundle",
@@ -65,10 +73,26 @@ def test_only_what_differs_is_computed_and_the_base_run_stays_as_it_is(variants)
     assert "07_metrics/metrics_features" not in logs
     assert content(workflow.results) == before
     table = pd.read_csv(run / "07_metrics" / "table.csv")
-    assert {"with-2", "without-2"} <= set(table["sampler"])
+    assert {"with-2", "without-2", "together-2"} <= set(table["sampler"])
     compared = pd.read_csv(run / "07_metrics" / "comparisons.csv")
     assert set(zip(compared["first"], compared["second"], strict=True)) == {("without-2", "with-2")}
     assert "Nothing to be done" in workflow.run(config=VARIANTS)
+
+
+def test_a_predictor_takes_the_dynamics_along_that_were_trained_with_it(variants):
+    """In its rollouts, and in the model's folder; those of the run and of the others stay as they are."""
+    workflow, _ = variants
+    run = workflow.results.with_name("variants")
+    own = load_file(run / "05_predictors" / "together" / "seed0" / "midway" / "model.safetensors")
+    shared = load_file(workflow.results / "02_midway" / "model.safetensors")
+    moved = {name for name, value in own.items() if not torch.equal(value, shared[name])}
+    assert moved
+    assert all(name.startswith(("forward_dynamics.", "motion_proj.")) for name in moved)
+    frames = np.random.default_rng(0).integers(0, 256, (4, 16, 32, 3), dtype=np.uint8)
+    future = lamo.load(run, predictor="together").rollout(frames, seconds=0.4, samples=1)
+    shutil.rmtree(run / "model" / "predictors" / "together" / "midway")
+    without = lamo.load(run, predictor="together").rollout(frames, seconds=0.4, samples=1)
+    assert not torch.equal(future.states, without.states)
 
 
 def test_verify_follows_the_shared_stages_into_the_base_run(variants):

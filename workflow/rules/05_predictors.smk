@@ -1,4 +1,11 @@
 # Stage 05: the predictors of predictors.entries, each with every seed.
+TOGETHER = [name for name, entry in CONFIG.predictors.entries.items() if entry.end_to_end]
+
+
+def stepping(wildcards):
+    """The Midway Network that was trained together with the predictor in the wildcards, if one was."""
+    folder = f"<predictors>/{wildcards.predictor}/seed{wildcards.seed}/{FORWARD}"
+    return saved_model(folder) if wildcards.predictor in TOGETHER else []
 
 
 rule predictors_train:
@@ -17,6 +24,8 @@ rule predictors_train:
         "<predictors_logs>/predictors_train.{predictor}.seed{seed}.log",
     benchmark:
         "<predictors_benchmarks>/predictors_train.{predictor}.seed{seed}.tsv"
+    wildcard_constraints:
+        predictor="|".join(name for name in CONFIG.predictors.entries if name not in TOGETHER),
     conda:
         "../../envs/models.yaml"
     threads: 16
@@ -34,6 +43,52 @@ rule predictors_train:
         "Stage 05: training predictor {wildcards.predictor}, seed {wildcards.seed}"
     script:
         "../scripts/05_predictors_train.py"
+
+
+if TOGETHER:
+
+    rule predictors_train_end_to_end:
+        input:
+            predictor=lambda wildcards: saved_model(
+                f"<predictors>/{CONFIG.predictors.entries[wildcards.predictor].end_to_end.of}/seed{wildcards.seed}"
+            ),
+            midway=saved_model("<midway>"),
+            statistics="<latents>/statistics.safetensors",
+            train=ancient(shards("<frames>/frames/{split}/{shard}.zarr", "train")),
+            train_manifests=shards("<frames>/frames/{split}/{shard}.manifest.json", "train"),
+            val=ancient(shards("<frames>/frames/{split}/{shard}.zarr", "val")),
+            val_manifests=shards("<frames>/frames/{split}/{shard}.manifest.json", "val"),
+        output:
+            model="<predictors>/{predictor}/seed{seed}/model.safetensors",
+            config="<predictors>/{predictor}/seed{seed}/config.json",
+            log="<predictors>/{predictor}/seed{seed}/log.parquet",
+            midway=saved_model(f"<predictors>/{{predictor}}/seed{{seed}}/{FORWARD}"),
+        log:
+            "<predictors_logs>/predictors_train_end_to_end.{predictor}.seed{seed}.log",
+        benchmark:
+            "<predictors_benchmarks>/predictors_train_end_to_end.{predictor}.seed{seed}.tsv"
+        wildcard_constraints:
+            predictor="|".join(TOGETHER),
+        conda:
+            "../../envs/models.yaml"
+        threads: 16
+        resources:
+            mem_mb=lambda wildcards, attempt: 16000 * attempt,
+            runtime=lambda wildcards, attempt: 1440 * attempt,
+            gpu=1,
+            tracker=TRACKER,
+        params:
+            end_to_end=lambda wildcards: CONFIG.predictors.entries[wildcards.predictor].end_to_end.model_dump(
+                mode="json"
+            ),
+            rate_hz=CONFIG.frames.rate_hz,
+            latents=section("latents", include={"levels"}),
+            modules=lambda wildcards: kind_modules(wildcards.predictor),
+            code=code_of_predictor("05_predictors_train_end_to_end.py"),
+        message:
+            "Stage 05: training predictor {wildcards.predictor} and the forward dynamics together, seed {wildcards.seed}"
+        script:
+            "../scripts/05_predictors_train_end_to_end.py"
 
 
 rule predictors_matched:

@@ -22,6 +22,7 @@ rule rollouts_predict:
         predictor_config="<predictors>/{predictor}/seed{seed}/config.json",
         midway="<midway>/model.safetensors",
         midway_config="<midway>/config.json",
+        stepping=stepping,
         statistics="<latents>/statistics.safetensors",
         decoder="<decoder>/model.safetensors",
         decoder_config="<decoder>/config.json",

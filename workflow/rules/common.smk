@@ -17,6 +17,7 @@ from lamo.jobs.code_hash import code_hash
 from lamo.jobs.launch import ignore_stop_requests
 from lamo.jobs.limits import check_inputs, check_names, check_python, quote_python
 from lamo.midway.upstream.files import checkpoint_files
+from lamo.predictors.end_to_end import FORWARD
 from lamo.predictors.kinds import find_kind, kind_module
 from lamo.stages import WORLD_AMOUNT, check_shared, keep_config, path_variables
 from lamo.tools.config_text import check_entries, check_files, check_options

@@ -26,7 +26,8 @@ def main(files, output, params, entry, label):
     windows = rollout_windows(lengths, config, params.rate_hz, params.history, labels)
     many = single_windows(lengths, plan.length, config.single_windows, params.turn)
     folders = [Path(file).parent for file in (files.midway, files.decoder)]
-    models = load_models(*folders, files.statistics, params.latents["levels"], device)
+    stepping = Path(files.stepping[0]).parent if files.stepping else None
+    models = load_models(*folders, files.statistics, params.latents["levels"], device, stepping)
     folder = Path(files.predictor).parent
     predictor = load_predictor(folder).to(device)
     sampler = load_sampler(folder, entry, label)

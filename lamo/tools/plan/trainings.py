@@ -13,7 +13,11 @@ from lamo.midway.learning.dynamics import DynamicsTask
 from lamo.midway.learning.pretraining import PretrainingTask, optimisation
 from lamo.midway.learning.readout import PixelReadout
 from lamo.nn.flops import Run, build
+from lamo.predictors.end_to_end import EndToEndConfig
+from lamo.predictors.kinds import find_kind
 from lamo.predictors.train import PredictorTask
+from lamo.rollout.end_to_end import EndToEndTask
+from lamo.rollout.frozen_models import LatentModels
 from lamo.tools.plan.geometry import Sizes
 from lamo.tools.plan.pieces import Piece
 from lamo.training.config import OptimisationConfig
@@ -83,6 +87,23 @@ def predictor_task(sizes: Sizes, entry: str) -> PredictorTask:
     settings = sizes.config.predictors.of(entry).settings.training
     model = build(lambda: sizes.make_predictor(entry))
     return PredictorTask(entry, model, model.geometry, sizes.statistics, settings, 0, CPU)
+
+
+def end_to_end_steps(sizes: Sizes, entry: str) -> Steps:
+    """Of the training of a predictor together with the forward dynamics."""
+    settings = sizes.config.predictors.entries[entry].end_to_end
+    assert settings is not None
+    return _steps(entry, settings, lambda: end_to_end_task(sizes, entry, settings))
+
+
+def end_to_end_task(sizes: Sizes, entry: str, settings: EndToEndConfig) -> EndToEndTask:
+    """The training of a predictor together with the forward dynamics."""
+    networks = [build(sizes.make_midway).eval() for _ in range(2)]
+    models = LatentModels(networks[0], sizes.statistics, sizes.config.latents.levels, CPU)
+    predictor = build(lambda: sizes.make_predictor(entry)).eval()
+    sampler = find_kind(sizes.config.predictors.entries[entry].kind).parse(settings.sampler)
+    rate_hz = sizes.config.frames.rate_hz
+    return EndToEndTask(entry, models, networks[1], predictor, sampler, settings, rate_hz, 0)
 
 
 def _steps(name: str, config: OptimisationConfig, make: Callable[[], Task[Any]]) -> Steps:

@@ -13,7 +13,7 @@ from lamo.tools.plan.geometry import Sizes
 from lamo.tools.plan.pieces import Piece
 from lamo.tools.plan.rollouts import control_calls, likelihood_calls, predictor_calls
 from lamo.tools.plan.stages import Pieces
-from lamo.tools.plan.trainings import decoder_steps, features_steps, midway_steps, predictor_steps
+from lamo.tools.plan.trainings import decoder_steps, end_to_end_steps, features_steps, midway_steps, predictor_steps
 
 Wildcards = Mapping[str, str]
 
@@ -74,6 +74,7 @@ class Workload:
             "latents_statistics": self._latents_statistics,
             "decoder_train": self._decoder_train,
             "predictors_train": self._predictors_train,
+            "predictors_train_end_to_end": self._predictors_train_end_to_end,
             "rollouts_predict": self._rollouts_predict,
             "rollouts_controls": self._rollouts_controls,
             "rollouts_ideal": self._rollouts_ideal,
@@ -160,6 +161,9 @@ class Workload:
 
     def _predictors_train(self, wildcards: Wildcards) -> Work:
         return Work(self.predictor_steps(wildcards["predictor"]))
+
+    def _predictors_train_end_to_end(self, wildcards: Wildcards) -> Work:
+        return Work(end_to_end_steps(self.sizes, wildcards["predictor"]))
 
     def _rollouts_predict(self, wildcards: Wildcards) -> Work:
         entry = wildcards["predictor"]

@@ -89,7 +89,7 @@ def frozen_of(sizes):
     counting = _Models(sizes, sizes.plan).frozen
     midway = Midway(sizes.midway, sizes.image).eval().requires_grad_(False)
     decoder = sizes.make_decoder().eval().requires_grad_(False)
-    return FrozenModels(midway, decoder, counting.statistics, counting.levels, CPU)
+    return FrozenModels(midway, counting.statistics, counting.levels, CPU, decoder)
 
 
 @pytest.mark.parametrize(("entry", "label"), [("flow", "flow-4"), ("gmm", "gmm"), ("state", "state-2")])
