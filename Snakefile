@@ -23,6 +23,7 @@ include: "workflow/rules/07_metrics.smk"
 include: "workflow/rules/07_metrics_probe.smk"
 include: "workflow/rules/07_metrics_groups.smk"
 include: "workflow/rules/07_metrics_forks.smk"
+include: "workflow/rules/07_metrics_pages.smk"
 include: "workflow/rules/08_model.smk"
 
 
@@ -43,4 +44,5 @@ rule all:
         "<metrics>/contact_sheet.png",
         "<metrics>/videos",
         PROBE,
+        rules.metrics_pages.output,
         "<model>/model.json",

@@ -15,8 +15,8 @@ from lamo.errors import LamoError
 from lamo.metrics.catalogue import metric as metric_of
 from lamo.metrics.long_form import with_nan
 from lamo.metrics.rows import row_label
+from lamo.report.figure_files import save
 from lamo.report.style import LineStyle, figure_label, line_styles, say_absent
-from lamo.stores.atomic import replacing
 
 _FEW = 4
 _NOT_SERIES = re.compile(r"step|samples|samples_per_s|minutes|data_wait_share|.*_step\d+")
@@ -174,9 +174,3 @@ def _legend(figure: Figure, spare: Axes | None, handles: list[Any], labels: list
         return
     columns = max(1, min(len(labels), int(figure.get_figwidth() / 1.6)))
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, fontsize=8, frameon=False, handlelength=3)
-
-
-def save(figure: Figure, path: str | Path) -> None:
-    """Write `figure` as a PNG, atomically and with the same bytes each time."""
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=130, metadata={"Software": None})

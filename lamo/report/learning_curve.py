@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 from matplotlib.axes import Axes
 
 from lamo.errors import LamoError
-from lamo.report.figures import panels, save
+from lamo.report.figure_files import save
+from lamo.report.figures import panels
 from lamo.report.style import say_absent
 
 MEASURES = {

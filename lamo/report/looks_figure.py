@@ -8,7 +8,8 @@ import pyarrow as pa
 from lamo.metrics.catalogue import metric
 from lamo.metrics.long_form import with_nan
 from lamo.metrics.rows import is_learned, row_label
-from lamo.report.figures import panels, save
+from lamo.report.figure_files import save
+from lamo.report.figures import panels
 from lamo.report.style import figure_label, line_styles, say_absent
 
 LOOKS, COVERAGE = "kid_imagenet", "coverage_oracle"

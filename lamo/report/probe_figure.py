@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 
 from lamo.probing.ego_motion import TARGETS
 from lamo.probing.probe import MOTION, SHUFFLED, Probe
+from lamo.report.figure_files import save
 from lamo.report.probe_table import input_label, interval_text, target_label
 from lamo.report.style import COLOURS, control_style, say_absent
-from lamo.stores.atomic import replacing
 
 _GREY = "#666666"
 
@@ -24,8 +24,7 @@ def probe_figure(path: str | Path, probe: Probe) -> None:
     for column, target in enumerate(TARGETS):
         _scatter(axes[0, column], probe, target)
         _bars(axes[1, column], probe, target, inputs, named=column == 0)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=130, metadata={"Software": None})
+    save(figure, path)
 
 
 def _scatter(axis: Axes, probe: Probe, target: str) -> None:

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from lamo.metrics.config import BootstrapConfig
 from lamo.metrics.rows import readable
 from lamo.probing.token_groups import Change, Concentration, Swaps, concentration
+from lamo.report.figure_files import save
 from lamo.report.style import COLOURS
 from lamo.report.table import ABSENT, csv_table, decimal_text, number_text
 from lamo.statistics.intervals import ClipBootstrap
-from lamo.stores.atomic import replacing
 
 COLUMNS = (
     *("group", "measure", "rms", "region_share", "region_low", "region_high", "region_patches"),
@@ -70,8 +70,7 @@ def token_groups_figure(path: str | Path, swaps: Swaps, measured: Measured) -> N
     for row, line in zip(axes, rows, strict=True):
         for axis, one in zip(row, line, strict=False):
             _heat_map(axis, swaps, *one)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=130, metadata={"Software": None})
+    save(figure, path)
 
 
 def _rows(maps: Measured) -> list[Measured]:

@@ -15,6 +15,7 @@ LOCAL_RULES = {
     "metrics_table",
     "metrics_comparisons",
     "metrics_figures",
+    "metrics_pages",
     "model_bundle",
 }
 GPU_RULES = {

@@ -40,14 +40,15 @@ def changed(name: str, change: Callable[[Path], None], expected: set[str]) -> Ca
 
 # ---- The jobs of the tiny run, from the last to the first ------------------------------------------------------------
 BUNDLE = {"the world model as one folder"}
-TABLE = {"the table"} | BUNDLE
+PAGES = {"the tables as pages"}
+TABLE = {"the table"} | BUNDLE | PAGES
 CURVES = {"curves of metrics and losses"}
-COMPARED = {"comparisons on the same windows"}
-MATCHED = {"what every method was given and what it costs"}
+COMPARED = {"comparisons on the same windows"} | PAGES
+MATCHED = {"what every method was given and what it costs"} | PAGES
 SUMMARY = {"means, distances and intervals of all rows", *TABLE, *COMPARED, *CURVES}
 SHEET = {"contact sheet and videos of rollouts"}
 GROUPS = {"which patches move when a group of motion tokens is swapped"}
-PROBE = {"reading the true motion from motion tokens"}
+PROBE = {"reading the true motion from motion tokens"} | PAGES
 MOTION = {"how the camera moved in each clip"} | PROBE
 FEATURES = {"training the features that stand in for Inception's"}
 FLOW = {f"rollouts of flow, seed 0, sampler flow-{steps}" for steps in (2, 4)}
@@ -81,7 +82,7 @@ STATISTICS = {"statistics of latents and motion tokens"} | TRAINED | ROLLED | GR
 SHARDS = {"train shard 0", "train shard 1", "val shard 0"}
 ENCODED = {f"latents and motion tokens of {shard}" for shard in SHARDS} | STATISTICS | DECODER | PROBE
 MIDWAY = {"training the Midway Network"} | ENCODED
-COLLECTED = {"accounting for every video found"} | BUNDLE
+COLLECTED = {"accounting for every video found"} | BUNDLE | PAGES
 FRAMES_SHEET = {"contact sheet of decoded frames"}
 FRAMES = {f"decoding {shard}" for shard in SHARDS} | COLLECTED | FRAMES_SHEET | MOTION | MIDWAY
 FOUND = {"finding the videos"} | FRAMES

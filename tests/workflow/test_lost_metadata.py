@@ -130,7 +130,7 @@ def test_what_no_record_describes_is_said_in_one_line(copy):
     shutil.rmtree(copy.results / "provenance")
     output = copy.run("--dry-run")
     (line,) = [line for line in output.splitlines() if "not known" in line]
-    assert "It is not known whether 146 outputs are up to date" in line
+    assert "It is not known whether 168 outputs are up to date" in line
     assert "--forcerun decoder_train frames_collect" in line
     lines = explained(copy)
     assert lines[0] == "Nothing would run"

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -100,8 +101,24 @@ def test_pictures_can_be_opened(tiny):
     for path in [folder / "contact_sheet.png", *(folder / "figures").glob("*.png")]:
         with Image.open(path) as picture:
             assert min(picture.size) > 100
-    assert len(list((folder / "figures").glob("*.png"))) == 8
+    pictures = sorted(path.stem for path in (folder / "figures").glob("*.png"))
+    assert len(pictures) == 8
+    for ending, start in ((".pdf", b"%PDF"), (".svg", b"<?xml")):
+        files = sorted((folder / "figures").glob(f"*{ending}"))
+        assert [path.stem for path in files] == pictures
+        assert all(path.read_bytes().startswith(start) for path in files)
     assert [path.name for path in sorted((folder / "videos").glob("*.mp4"))] == ["rollout-1.mp4"]
+
+
+def test_tables_can_be_read_in_a_browser(tiny):
+    """The pages that Snakemake's report shows hold every cell of the table."""
+    folder = tiny.results / "07_metrics"
+    pages = {path.stem: path.read_text(encoding="utf-8") for path in (folder / "pages").glob("*.html")}
+    assert pages.keys() == {"clips", "matched", "table", "table_samples", "comparisons", "probe"}
+    lines = [line for line in (folder / "table.md").read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    cells = [cell.strip() for line in lines for cell in line.strip("|").split("|")]
+    assert len(cells) > 100
+    assert all(re.search(rf"<t[hd][^>]*>{re.escape(cell)}</t[hd]>", pages["table"]) for cell in cells)
 
 
 def motion_levels(workflow) -> int:
@@ -160,7 +177,7 @@ def test_every_job_has_a_log_a_benchmark_and_a_record(tiny):
         for folder in (tiny.results / name for name in ("logs", "benchmarks", "provenance"))
     )
     assert logs == benchmarks == records
-    assert len(logs) == 40
+    assert len(logs) == 41
 
 
 def test_stores_stand_beside_their_manifests_and_nothing_partial_is_left(tiny):

@@ -228,7 +228,7 @@ def test_finished_run_agrees_and_names_itself_in_its_table(tiny):
     assert f"run id {record['key']}," in text
     for name in ("table.md", "table.txt", "table.tex"):
         assert f"run id {record['key']})" in (tiny.results / "07_metrics" / name).read_text(encoding="utf-8")
-    assert text.endswith("146 artefacts, 40 records: 146 agree")
+    assert text.endswith("168 artefacts, 41 records: 168 agree")
 
 
 def test_changed_weights_of_a_finished_run_are_followed_to_the_table(tiny, tmp_path):

@@ -114,7 +114,7 @@ rule frames_collect:
         stills=["<frames>/stills/matched.json"] if SOURCE.stills else [],
     output:
         table="<frames>/clips.parquet",
-        summary=report("<frames>/clips.md", category="Videos", caption="../report/clips.rst"),
+        summary="<frames>/clips.md",
     log:
         "<frames_logs>/frames_collect.log",
     benchmark:

@@ -135,7 +135,7 @@ if SOURCE.stills:
             ],
         output:
             table="<frames>/stills.parquet",
-            summary=report("<frames>/stills.md", category="Videos", caption="../report/stills.rst"),
+            summary="<frames>/stills.md",
             sheet=report("<frames>/stills.png", category="Videos", caption="../report/stills_sheet.rst"),
         log:
             "<frames_logs>/frames_stills_collect.log",

@@ -1,11 +1,4 @@
 # Stage 05: the predictors of predictors.entries, each with every seed.
-TOGETHER = [name for name, entry in CONFIG.predictors.entries.items() if entry.end_to_end]
-
-
-def stepping(wildcards):
-    """The Midway Network that was trained together with the predictor in the wildcards, if one was."""
-    folder = f"<predictors>/{wildcards.predictor}/seed{wildcards.seed}/{FORWARD}"
-    return saved_model(folder) if wildcards.predictor in TOGETHER else []
 
 
 rule predictors_train:
@@ -98,12 +91,8 @@ rule predictors_matched:
         midway="<midway>/config.json",
         decoder="<decoder>/config.json",
     output:
-        csv=report(
-            "<results>/05_predictors/matched.csv", category="Matched comparison", caption="../report/matched.rst"
-        ),
-        markdown=report(
-            "<results>/05_predictors/matched.md", category="Matched comparison", caption="../report/matched.rst"
-        ),
+        csv="<results>/05_predictors/matched.csv",
+        markdown="<results>/05_predictors/matched.md",
     log:
         "<logs>/05_predictors/predictors_matched.log",
     benchmark:

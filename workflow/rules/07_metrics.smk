@@ -113,11 +113,11 @@ rule metrics_table:
         facts="<metrics>/scores.json",
         midway="<midway>/config.json",
     output:
-        csv=report("<metrics>/table.csv", category="Table", caption="../report/table.rst"),
+        csv="<metrics>/table.csv",
         markdown="<metrics>/table.md",
         latex="<metrics>/table.tex",
         text="<metrics>/table.txt",
-        samples=report("<metrics>/table_samples.md", category="Table", caption="../report/samples.rst"),
+        samples="<metrics>/table_samples.md",
     log:
         "<metrics_logs>/metrics_table.log",
     benchmark:
@@ -145,7 +145,7 @@ rule metrics_comparisons:
         replicates="<metrics>/replicates.parquet",
     output:
         csv="<metrics>/comparisons.csv",
-        markdown=report("<metrics>/comparisons.md", category="Table", caption="../report/comparisons.rst"),
+        markdown="<metrics>/comparisons.md",
         text="<metrics>/comparisons.txt",
     log:
         "<metrics_logs>/metrics_comparisons.log",
@@ -195,6 +195,7 @@ rule metrics_figures:
         ),
         decoder=report("<metrics>/figures/decoder.png", category="Training", caption="../report/losses.rst"),
         predictors=report("<metrics>/figures/predictors.png", category="Training", caption="../report/losses.rst"),
+        for_papers=for_papers(*DRAWN),
     log:
         "<metrics_logs>/metrics_figures.log",
     benchmark:

@@ -14,7 +14,7 @@ if FORK_LABELS:
             forks=FORK_LABELS,
         output:
             csv="<metrics>/modes.csv",
-            markdown=report("<metrics>/modes.md", category="Table", caption="../report/modes.rst"),
+            markdown="<metrics>/modes.md",
         log:
             "<metrics_logs>/metrics_modes.log",
         benchmark:

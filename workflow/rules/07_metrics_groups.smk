@@ -16,7 +16,7 @@ if FORK_LABELS or FOLDERS:
             forks=FORK_LABELS,
         output:
             csv="<metrics>/table_groups.csv",
-            markdown=report("<metrics>/table_groups.md", category="Table", caption="../report/groups.rst"),
+            markdown="<metrics>/table_groups.md",
         log:
             "<metrics_logs>/metrics_groups.log",
         benchmark:

@@ -15,6 +15,7 @@ rule metrics_token_groups:
         manifests=shards("<frames>/frames/{split}/{shard}.manifest.json", "val"),
     output:
         figure=report("<metrics>/figures/token_groups.png", category="Probe", caption="../report/token_groups.rst"),
+        for_papers=for_papers("token_groups"),
         csv="<metrics>/token_groups.csv",
     log:
         "<metrics_logs>/metrics_token_groups.log",
@@ -52,9 +53,10 @@ if SOURCE.motion:
             val_latents=ancient(shards("<latents>/latents/{split}/{shard}.zarr", "val")),
             val_latents_manifests=shards("<latents>/latents/{split}/{shard}.manifest.json", "val"),
         output:
-            csv=report("<metrics>/probe.csv", category="Probe", caption="../report/probe_table.rst"),
+            csv="<metrics>/probe.csv",
             markdown="<metrics>/probe.md",
             figure=report("<metrics>/figures/probe.png", category="Probe", caption="../report/probe.rst"),
+            for_papers=for_papers("probe"),
         log:
             "<metrics_logs>/metrics_probe.log",
         benchmark:

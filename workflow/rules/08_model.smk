@@ -10,26 +10,18 @@ elif CONFIG.midway.training.start:
     ORIGIN = f"trained on from {CONFIG.midway.training.start}"
 
 
-def bundled_predictors(folder):
-    """The files of all predictors of the bundle, {} in `folder` being the entry; with one goes the Midway Network that was
-    trained together with it, if one was."""
-    folders = [folder.format(entry) for entry in BUNDLED]
-    folders += [f"{folder.format(entry)}/{FORWARD}" for entry in BUNDLED if entry in TOGETHER]
-    return [file for one in folders for file in saved_model(one)]
-
-
 rule model_bundle:
     input:
         midway=saved_model("<midway>"),
         decoder=saved_model("<decoder>"),
-        predictors=bundled_predictors(f"<predictors>/{{}}/seed{CONFIG.predictors.seeds[0]}"),
+        predictors=bundled_predictors(f"<predictors>/{{}}/seed{CONFIG.predictors.seeds[0]}", BUNDLED),
         statistics="<latents>/statistics.safetensors",
         clips="<frames>/clips.parquet",
         table="<metrics>/table.md",
     output:
         midway=saved_model("<model>/midway"),
         decoder=saved_model("<model>/decoder"),
-        predictors=bundled_predictors("<model>/predictors/{}"),
+        predictors=bundled_predictors("<model>/predictors/{}", BUNDLED),
         statistics="<model>/statistics.safetensors",
         facts="<model>/model.json",
         card="<model>/README.md",

@@ -89,6 +89,7 @@ localrules:
     metrics_table,
     metrics_comparisons,
     metrics_figures,
+    metrics_pages,
     model_bundle,
 
 
@@ -141,6 +142,29 @@ def samplers_of(entry):
 def saved_model(folder):
     """The files of a saved model."""
     return [f"{folder}/model.safetensors", f"{folder}/config.json"]
+
+
+# Entries whose predictor is trained together with the forward dynamics.
+TOGETHER = [name for name, entry in CONFIG.predictors.entries.items() if entry.end_to_end]
+
+
+def stepping(wildcards):
+    """The Midway Network that was trained together with the predictor in the wildcards, if one was."""
+    folder = f"<predictors>/{wildcards.predictor}/seed{wildcards.seed}/{FORWARD}"
+    return saved_model(folder) if wildcards.predictor in TOGETHER else []
+
+
+def bundled_predictors(folder, entries):
+    """The files of all predictors of the bundle, {} in `folder` being the entry; with one goes the Midway Network that was
+    trained together with it, if one was."""
+    folders = [folder.format(entry) for entry in entries]
+    folders += [f"{folder.format(entry)}/{FORWARD}" for entry in entries if entry in TOGETHER]
+    return [file for one in folders for file in saved_model(one)]
+
+
+def for_papers(*names):
+    """The same figures as PDF and SVG."""
+    return expand("<metrics>/figures/{name}.{ending}", name=names, ending=["pdf", "svg"])
 
 
 def shards(pattern, split):

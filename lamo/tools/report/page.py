@@ -18,12 +18,13 @@ from plotly.utils import PlotlyJSONEncoder
 from lamo.errors import LamoError
 from lamo.model.card import LIMITS
 from lamo.report.figures import filled
+from lamo.report.html import as_html
 from lamo.stages import CONFIG_FILE, ShareConfig, path_variables
 from lamo.stores.atomic import read_json
 from lamo.tools.records import raw_records
 from lamo.tools.report.charts import metric_charts, training_charts
 from lamo.tools.report.gallery import address, gallery
-from lamo.tools.report.tables import as_html, facts, html_of, jobs_table, main_table
+from lamo.tools.report.tables import facts, html_of, jobs_table, main_table
 
 # Of the folder of stage 07: what the page cannot do without, and what a run may lack.
 NEEDED = ("table.md", "metrics.parquet", "summary.parquet")

@@ -6,20 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from lamo.report.html import as_html
 from lamo.report.table import counted, decimal_text, markdown_table
 from lamo.tools.publish_page import VERSIONS, elapsed
 
 Records = Mapping[Path, dict[str, Any]]
-_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
-
-
-def as_html(markdown: str) -> Markup:
-    """A text as HTML. Tables that are wider than the page can be scrolled. Tags in the text are shown as they are."""
-    html = str(_MARKDOWN.render(markdown))
-    return Markup(html.replace("<table>", '<div class="scroll"><table>').replace("</table>", "</table></div>"))
 
 
 def html_of(file: Path) -> Markup:
