@@ -12,6 +12,7 @@ from nbclient import NotebookClient
 
 import lamo
 from lamo.model import planning
+from lamo.tools.overlay import read_config
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOK = ROOT / "docs" / "examples" / "futures.ipynb"
@@ -68,3 +69,9 @@ def test_the_notebook_shows_what_it_computes():
                 out.output_type for out in after.outputs if out.get("name") != "stderr"
             ]
     assert NOTEBOOK.stat().st_size < MOST_BYTES
+
+
+def test_the_small_run_of_the_page_on_bdd100k_is_a_valid_one(tmp_path):
+    (text,) = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs/bdd100k.md").read_text(), re.MULTILINE | re.DOTALL)
+    (tmp_path / "small.yaml").write_text(text)
+    assert read_config([ROOT / "config/bdd100k.yaml", tmp_path / "small.yaml"]).run == "bdd-small"
