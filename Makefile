@@ -4,6 +4,7 @@
 # make test-slow  a training step of each of the paper's predictors at full size: 35 s on one core, 5 GB of memory
 # make test-slurm  the tiny run through a real SLURM on this machine, as root; needs Debian's slurm-wlm and munge
 # make lint    check formatting, style and types;  make format  apply them
+# make docs    the documentation as a site: build/docs/index.html
 # make config  write config/config.yaml, config/README.md and the config schema again from the code
 # make verify  check every file of a run against the record of how it was made: RUN=demo; QUICK=1 trusts the manifests of stores
 # make rulegraph  draw docs/images/rulegraph.svg again, after a rule or its inputs changed; needs Graphviz
@@ -33,8 +34,13 @@ DEMO := config/demo.yaml
 SNAKEFILES := Snakefile workflow/Snakefile workflow/rules
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+<<<<<<< HEAD
 .PHONY: demo test test-slow test-slurm lint format config verify report plan explain rulegraph sizes
 .PHONY: bench-science bench-dashcam bench-torcs roads ablations bench-data bench-neighbour install install-dev clean
+=======
+.PHONY: demo test test-slow test-slurm lint format docs config verify report plan explain rulegraph sizes
+.PHONY: bench-science bench-dashcam bench-torcs roads ablations bench-data bench-neighbour install clean
+>>>>>>> docs-site
 .DEFAULT_GOAL := install
 
 # The table is printed below, also when there was nothing left to do.
@@ -63,6 +69,10 @@ format: install-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt $(SNAKEFILES)
+
+docs: install
+	$(BIN)/python -m sphinx -q -W --keep-going -c docs -d build/doctrees . build/docs
+	@echo build/docs/index.html
 
 config: install
 	$(BIN)/lamo config write

@@ -19,7 +19,11 @@ STD = (0.229, 0.224, 0.225)
 
 
 def to_unit(frames: np.ndarray | Tensor, device: torch.device | None = None) -> Tensor:
-    """uint8 [..., H, W, 3] -> float32 [..., 3, H, W] in 0..1."""
+    """uint8 [..., H, W, 3] -> float32 [..., 3, H, W] in 0..1.
+
+    >>> to_unit(np.full((2, 1, 1, 3), 51, "uint8"))[0].flatten()
+    tensor([0.2000, 0.2000, 0.2000])
+    """
     return torch.as_tensor(frames, device=device).movedim(-1, -3).float() / 255.0
 
 
@@ -57,6 +61,10 @@ def psnr(predicted: Tensor, truth: Tensor, cap: float) -> Tensor:
 
     Equal images would have an infinite PSNR, and a mean with an infinity in it says nothing. That is why there has to
     be a cap.
+
+    >>> half = torch.full((1, 3, 4, 4), 0.5)
+    >>> psnr(half, half + 0.1, cap=CAP_DB).round(), psnr(half, half, cap=CAP_DB)
+    (tensor([20.]), tensor([100.]))
     """
     return decibels((predicted - truth).square().mean(dim=(1, 2, 3))).clamp(max=cap)
 
@@ -98,6 +106,10 @@ def sharpness(predicted: Tensor, truth: Tensor) -> Tensor:
     """E(predicted) / E(truth) [N], E the gradient energy: 1 is right, 0.5 is blur, above 1 is noise or false edges.
 
     NaN, and so to be left out of every mean, where the true frame is blank.
+
+    >>> stripes = torch.tensor([0.0, 1.0]).repeat(8).expand(1, 3, 16, 16)
+    >>> sharpness(0.5 * stripes, stripes)
+    tensor([0.2500])
     """
     energy = gradient_energy(truth)
     return torch.where(energy > BLANK_ENERGY, gradient_energy(predicted) / energy.clamp(min=BLANK_ENERGY), torch.nan)

@@ -1,10 +1,14 @@
 """Planning: of the futures that a world model holds possible, the one that a user's function likes best.
 
-    def score(futures):  # larger is better
-        return -np.square(futures.frames[:, -1] - goal.astype(float)).mean(axis=(1, 2, 3))
-
-    best = plan(model, frames, score, seconds=1.6, candidates=64)               # random shooting
-    best = plan(model, frames, score, seconds=1.6, candidates=16, iterations=4)  # cross-entropy method
+    >>> import lamo, numpy
+    >>> def brightness(futures):  # larger is better
+    ...     return futures.frames[:, -1].mean(axis=(1, 2, 3))
+    >>> model, frames = lamo.load(device="cpu"), numpy.zeros((4, 32, 64, 3), "uint8")
+    >>> few = {"seconds": 0.4, "candidates": 4, "elites": 2}
+    >>> best = plan(model, frames, brightness, **few)                # random shooting
+    >>> best = plan(model, frames, brightness, iterations=2, **few)  # cross-entropy method
+    >>> best.frames.shape, len(best.best)
+    ((2, 32, 64, 3), 2)
 
 Random shooting takes the best of the predictor's samples. The cross-entropy method (Rubinstein 1999) draws again,
 around the best ones. It refits the distribution of the normal numbers that the predictor makes its motion tokens of,

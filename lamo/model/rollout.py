@@ -1,11 +1,14 @@
 """Futures of a world model, one step at a time.
 
-    future = model.begin(frames, samples=6)
-    for _ in range(5):
-        future.step()
-    future.observe(frame)  # what the camera sees now, a second later
-    states = future.step()
-    pictures = model.decode(states)
+    >>> import lamo, numpy
+    >>> model, frame = lamo.load(device="cpu"), numpy.zeros((32, 64, 3), "uint8")
+    >>> future = model.begin(numpy.stack([frame] * 4), samples=2)
+    >>> for _ in range(5):
+    ...     states = future.step()
+    >>> states = future.observe(frame)  # what the camera sees now, a second later
+    >>> pictures = model.decode(future.step())
+    >>> future.steps, pictures.shape
+    (6, (2, 32, 64, 3))
 
 Shapes: B clips, S samples, T steps, H and W height and width, P patches, D_z state width.
 """

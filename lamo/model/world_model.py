@@ -2,10 +2,6 @@
 
 Shapes: B clips, F observed frames, S samples, T steps, H and W height and width, P patches, D_z state width.
 
-    model = lamo.load("results/demo", predictor="flow")
-    futures = model.rollout(frames, seconds=3, samples=6)  # frames uint8 [F, H, W, 3]
-    futures.frames                                         # uint8 [6, 15, H, W, 3]
-
 With the Hugging Face hub: `WorldModel.from_pretrained("somebody/name")`, `model.push_to_hub("somebody/name")`.
 """
 
@@ -39,6 +35,13 @@ OnStep = Callable[[int, Tensor], object]
 
 class WorldModel(ModelHubMixin, library_name="lamo"):
     """Frozen Midway Network, decoder and one predictor.
+
+    >>> import lamo, numpy
+    >>> model, frames = lamo.load(device="cpu"), numpy.zeros((4, 32, 64, 3), "uint8")
+    >>> model.rollout(frames, seconds=0.6, samples=2).frames.shape
+    (2, 3, 32, 64, 3)
+    >>> model.encode(frames).shape
+    torch.Size([4, 128, 96])
 
     Attributes:
         folder: where it was loaded from.
@@ -94,7 +97,7 @@ class WorldModel(ModelHubMixin, library_name="lamo"):
 
     @property
     def frames_needed(self) -> int:
-        """The fewest frames that a rollout can observe: one more than the predictor's context has motion tokens."""
+        """The fewest frames that a rollout can observe, one more than the predictor's context has motion tokens."""
         return self.predictor.geometry.history + 1
 
     def encode(self, frames: np.ndarray | Tensor) -> Tensor:
@@ -224,6 +227,11 @@ def load(
 
     `predictor` is the name of an entry, by default the model's choice, and `sampler` one of its samplers, by default
     its first. `device` is by default a GPU if there is one.
+
+        >>> import lamo
+        >>> model = lamo.load(device="cpu")
+        >>> model.frames_needed, model.facts.frames.rate_hz, model.sampler.label
+        (4, 5.0, 'flow-4-detail40')
 
     Raises:
         LamoError: there is no such model, predictor or sampler, or a file is missing or damaged.

@@ -28,6 +28,11 @@ def render(
 
     `frames` picks source frames (a slice, indices, or all); the size defaults to the config's. A frame's picture does
     not depend on which others are rendered with it.
+
+    >>> from lamo.world.simulation import simulate
+    >>> world = WorldConfig(seconds=2, height=32, width=64)
+    >>> render(simulate(world, seed=0), world, slice(None, None, 6)).shape  # five of the 30 frames a second
+    (10, 32, 64, 3)
     """
     height, width = height or config.height, width or config.width
     chosen = np.arange(len(drive))[slice(None) if frames is None else frames]

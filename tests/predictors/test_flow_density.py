@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from lamo.predictors.backbone import Features
 from lamo.predictors.flow.density import log_density
@@ -53,3 +54,17 @@ def test_it_works_where_everything_else_is_inference():
         features = Features(torch.randn(3, 1, 8))
         found = head.log_density(features, torch.randn(3, 1, 2), FlowSampler(name="4", steps=4), torch.Generator())
     assert found.isfinite().all()
+
+
+@pytest.mark.parametrize("white", [False, True])
+def test_its_operations_can_be_counted(white):
+    """Plans count them; PyTorch's counter once stopped at a head without whitening."""
+    head = FlowHead(2, 8, 16, 2, white=white)
+    features, sampler = Features(torch.randn(3, 1, 8)), FlowSampler(name="4", steps=4)
+    with FlopCounterMode(display=False) as counter:
+        found = head.log_density(features, torch.randn(3, 1, 2), sampler, torch.Generator())
+    assert found.isfinite().all()
+    # More than one way through the head at each of the 40 evaluations: there, and back for the divergence.
+    with FlopCounterMode(display=False) as once:
+        head._field(features.tokens)(torch.randn(3, 1, 2), 0.5)
+    assert counter.get_total_flops() > 40 * once.get_total_flops()
