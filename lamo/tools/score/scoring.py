@@ -12,7 +12,8 @@ from lamo.errors import LamoError
 from lamo.metrics.across_runs import OF_SAMPLES
 from lamo.metrics.comparisons import Difference, compare
 from lamo.metrics.features.loading import load_extractors
-from lamo.metrics.long_form import Features, Scores, summary_table
+from lamo.metrics.long_form import Features, Scores
+from lamo.metrics.rows import rows_in_order
 from lamo.metrics.scores import RolloutSet, score_row
 from lamo.metrics.summary import summarise
 from lamo.rollout.control_names import ORACLE
@@ -113,7 +114,7 @@ def score_predictions(run: FinishedRun, predictions: Predictions, name: str, ove
         [scored, reference], truth.windows, single_truth, run.rate_hz, extractors, run.horizons_s, run.bootstrap
     )
     own = _only(both, name)
-    table = _joined(run.scores, own, run.rate_hz)
+    table = _joined(run.scores, own)
     differences = _differences(run, table, name, over, predictions)
     return NewRow(name, predictions.samples, own, table, differences, _notes(run, predictions, name, over))
 
@@ -126,13 +127,18 @@ def _only(scores: Scores, name: str) -> Scores:
     return replace(scores, values=values, replicates=replicates, summary=summary)
 
 
-def _joined(run: Scores, own: Scores, rate_hz: float) -> Scores:
-    """The scores of a run with those of one more row."""
+def _joined(run: Scores, own: Scores) -> Scores:
+    """The scores of a run with those of one more row, which stands below the learned ones."""
+    lines = run.summary.to_pylist() + own.summary.to_pylist()
+    places = [(line["method"], line["sampler"]) for line in lines]
+    order = rows_in_order(places)
+    # The lines of a row stay as they are: tables show metrics in the order of the run's first row.
+    by_row = sorted(range(len(lines)), key=lambda number: order.index(places[number]))
     return replace(
         run,
         values=pa.concat_tables([run.values, own.values]),
         replicates=pa.concat_tables([run.replicates, own.replicates]),
-        summary=summary_table(run.summary.to_pylist() + own.summary.to_pylist(), rate_hz),
+        summary=pa.concat_tables([run.summary, own.summary]).take(by_row),
         features=[_widened(one, other) for one, other in zip(run.features, own.features, strict=True)],
     )
 
