@@ -1,7 +1,10 @@
 """`lamo windows` and `lamo score`: rollouts of a run, given back as if they were of another model, are its own rows."""
 
 import json
+import re
 import shutil
+import subprocess
+import sys
 
 import av
 import numpy as np
@@ -10,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lamo import cli
+from lamo.jobs.code_hash import ROOT
 from lamo.stores.rollouts import read_rollouts
 
 OF_LATENT_STATES = {"drift", "energy_score_latent", "spread_latent", "nll_motion", "nll_state"}
@@ -113,27 +117,27 @@ def test_the_flow_of_the_run_given_back_is_its_own_row(tiny, windows, flow, caps
     assert "\ntheirs " in told
 
 
-@pytest.mark.parametrize("control", ["persistence_pixels", "oracle_motion"])
-def test_a_control_given_back_is_its_own_row(control, tiny, windows, tmp_path):
-    folder = give_back(tiny, windows, tmp_path / "given", f"controls/{control}")
+def test_a_control_given_back_is_its_own_row(tiny, windows, tmp_path):
+    folder = give_back(tiny, windows, tmp_path / "given", "controls/oracle_motion")
     arguments = ("--name", "control", "--deterministic", "-o", tmp_path / "out")
     assert lamo("score", folder, "--run", tiny.results, *arguments) == 0
-    check_row(tiny, tmp_path / "out", "control", control)
+    check_row(tiny, tmp_path / "out", "control", "oracle_motion")
 
 
-def test_the_last_observed_frame_repeated_is_persistence(tiny, windows, tmp_path):
+def test_the_example_of_the_documents_is_persistence(tiny, windows, tmp_path):
     """From the exported files alone, as somebody else would make it."""
-    described = json.loads((windows / "windows.json").read_text())
-    still = store(tiny, "controls/persistence_pixels")
-    single = store(tiny, "controls/persistence_pixels.single")
-    for part, found in (("several", still), ("single", single)):
-        assert len(described[part]) == len(found.windows)
+    (code,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs/scores.md").read_text(), re.MULTILINE | re.DOTALL)
+    (tmp_path / "still.py").write_text(code)
+    given = tmp_path / "given"
+    subprocess.run([sys.executable, tmp_path / "still.py", windows, given], check=True)
+    described = json.loads((given / "windows.json").read_text())
+    for part, end in (("several", ""), ("single", ".single")):
+        found = store(tiny, f"controls/persistence_pixels{end}")
         for one, window, frames in zip(described[part], found.windows, found.frames, strict=True):
-            observed = np.load(windows / one["observed"])
             assert (one["clip"], one["start_frame"]) == (window.clip_id, window.start)
-            assert observed.shape == (one["observed_frames"], described["height"], described["width"], 3)
-            repeated = np.repeat(observed[None, -1:], described["predict_frames"], axis=1)
-            np.testing.assert_array_equal(repeated, frames)
+            np.testing.assert_array_equal(np.load(given / f"{one['id']}.npy"), frames)
+    assert lamo("score", given, "--run", tiny.results, "--name", "still", "--deterministic") == 0
+    check_row(tiny, given / "scored", "still", "persistence_pixels")
 
 
 def test_observed_frames_are_those_of_the_run_and_the_future_is_not_told(tiny, windows, tmp_path):
