@@ -234,6 +234,8 @@ def test_outputs_that_cannot_be_made_are_refused(command, tiny, copied, tmp_path
     assert "found something there already" in refused(capsys, *begin, "-o", tmp_path / "there")
     (tmp_path / "link").symlink_to(tiny.results)
     assert "in the run's own folder" in refused(capsys, *begin, "-o", tmp_path / "link" / "new")
+    (tmp_path / "file").touch()
+    assert "expected a folder that can be written to" in refused(capsys, *begin, "-o", tmp_path / "file" / "new")
     assert not (tiny.results / "new").exists()
 
 
