@@ -106,15 +106,13 @@ def test_the_flow_of_the_run_given_back_is_its_own_row(tiny, windows, flow, caps
     own = found[found["second"] == "flow-4"]
     assert (own[["difference", "ci_low", "ci_high"]].dropna() == 0).all(axis=None)
     assert set(own["metric"]) >= {"psnr", "psnr_mean", "energy_score", "energy_features", "fd_imagenet"}
-    # The same comparison of the run, whose control is the reference: by hand, window by window.
+    # A difference by hand.
     values = pq.read_table(tiny.results / "07_metrics/metrics.parquet").to_pandas()
     values = values[(values["metric"] == "psnr") & (values["step"] == 5) & ~values["at_fork"].astype(bool)]
     by_row = values.groupby("sampler")["value"].mean()
     over = found[(found["second"] == "gmm") & (found["metric"] == "psnr") & (found["horizon_s"] == 1.0)]
     assert over["difference"].item() == pytest.approx(by_row["flow-4"] - by_row["gmm"], abs=1e-6)
-    told = capsys.readouterr().out
-    assert "theirs over gmm" in told
-    assert "\ntheirs " in told
+    assert re.search("^theirs  .*^theirs over gmm  ", capsys.readouterr().out, re.MULTILINE | re.DOTALL)
 
 
 def test_a_control_given_back_is_its_own_row(tiny, windows, tmp_path):
@@ -172,8 +170,7 @@ def test_one_sample_and_no_single_windows_leave_scores_out(tiny, windows, tmp_pa
     facts = json.loads(capsys.readouterr().out)
     assert (facts["name"], facts["run"], facts["samples"]) == ("one", "tiny", 1)
     found = {one["metric"]: one["mean"] for one in facts["scores"] if one["horizon_s"] == 1.0}
-    assert found["energy_score"] is None
-    assert found["energy_features"] is None
+    assert (found["energy_score"], found["energy_features"]) == (None, None)
     assert found["psnr"] > 0
     assert not any(name.startswith(("fd_", "kid_")) for name in found)
     assert "no distances between distributions" in facts["notes"][0]
@@ -222,9 +219,9 @@ def test_names_and_rows_that_do_not_fit_are_refused(tiny, copied, capsys):
     run = ("--run", tiny.results)
     assert "which is a row of" in refused(capsys, "score", copied, *run, "--name", "flow-4")
     assert "found 'a over b', expected letters" in refused(capsys, "score", copied, *run, "--name", "a over b")
-    line = refused(capsys, "score", copied, *run, "--over", "flow-9")
-    assert "found no row flow-9" in line
-    assert "expected some of ideal_futures, decoder_ceiling, oracle_motion, flow-2, flow-4" in line
+    assert re.search(
+        "no row flow-9.* some of .* flow-2, flow-4", refused(capsys, "score", copied, *run, "--over", "flow-9")
+    )
 
 
 @pytest.mark.parametrize("command", ["windows", "score"])
@@ -251,15 +248,9 @@ def test_runs_that_are_not_finished_are_refused(lost, words, tiny, copied, tmp_p
     run = tmp_path / "run"
     kept = shutil.ignore_patterns("checkpoints", "0[1-5]_*", "model", "logs")
     shutil.copytree(tiny.results, run, symlinks=True, ignore=kept)
+    assert "01_frames/frames/val/0.manifest.json" in refused(capsys, "windows", run, "-o", tmp_path / "out")
     (run / lost).unlink()
     for begin in (("windows", run), ("score", copied, "--run", run)):
         assert words in refused(capsys, *begin, "-o", tmp_path / "out")
     assert "no such folder" in refused(capsys, "windows", tmp_path / "nowhere", "-o", tmp_path / "out")
     assert not (tmp_path / "out").exists()
-
-
-def test_a_run_without_its_frames_exports_nothing(tiny, tmp_path, capsys):
-    run = tmp_path / "run"
-    shutil.copytree(tiny.results, run, symlinks=True, ignore=shutil.ignore_patterns("checkpoints", "0[1-5]_*", "logs"))
-    assert "01_frames/frames/val/0.manifest.json" in refused(capsys, "windows", run, "-o", tmp_path / "out")
-    assert [path.name for path in tmp_path.iterdir()] == ["run"]
