@@ -37,6 +37,10 @@ PROGRAMS = {
     "explain": Program("lamo.tools.explain", "say in words why Snakemake would run each job"),
     "report": Program("lamo.tools.report.command", "write one page of a finished run, to look at in a browser"),
     "compare": Program("lamo.tools.compare", "compare the same rows of several runs, window by window"),
+    "windows": Program(
+        "lamo.tools.score.windows_command", "export a run's windows for somebody else's model to predict"
+    ),
+    "score": Program("lamo.tools.score.command", "score somebody else's predictions as a row of a run's table"),
     "results": Program("lamo.tools.results", "show the table of a finished run and where its files lie"),
     "inspect": Program("lamo.tools.inspect", "say what a run, model, store or checkpoint is and what is in it"),
     "verify": Program("lamo.tools.verify", "check every file of a run against the record of how it was made"),

@@ -13,21 +13,22 @@ from lamo.metrics.rows import horizon_steps, row_label
 from lamo.metrics.samples import energy_score, score_samples
 from lamo.metrics.scored import ScoredSet
 from lamo.progress import Bar
-from lamo.stores.rollouts import Rollouts
+from lamo.stores.rollouts import Rollouts, Window
 
 
 @dataclass(frozen=True)
 class RolloutSet:
     """The rollouts of one table row and seed: of windows with several samples, and `single`, of many with one.
 
-    `sampler` is "-" and `seed` None for controls.
+    `sampler` is "-" and `seed` None for controls. `single` is None where they are not known, as they may be of a model
+    of somebody else.
     """
 
     method: str
     sampler: str
     seed: int | None
     rollouts: Rollouts
-    single: Rollouts
+    single: Rollouts | None
 
     @property
     def label(self) -> str:
@@ -63,10 +64,18 @@ def score_row(
         found = features_at(one.rollouts.frames, steps, extractors.windows)
         in_features = feature_scores(found, true_features, one.rollouts.deterministic, steps, truth.frames.shape[2])
         joint |= {name: values[:, None] for name, values in in_features.items()}
-        features = {each.metric: features_at(one.single.frames, steps, each)[:, 0] for each in extractors}
-        windows = one.single.windows
+        features, windows = _features_of_single(one.single, steps, extractors)
         scored.append(ScoredSet(one.method, one.sampler, one.seed, single, joint, features, windows))
     return scored
+
+
+def _features_of_single(
+    single: Rollouts | None, steps: Sequence[int], extractors: Extractors
+) -> tuple[dict[str, np.ndarray], list[Window]]:
+    """Features of single futures as in `ScoredSet`, and their windows; empty if there are no such futures."""
+    if single is None:
+        return {}, []
+    return {each.metric: features_at(single.frames, steps, each)[:, 0] for each in extractors}, single.windows
 
 
 def _check_windows(name: str, rollouts: Rollouts, truth: Rollouts) -> None:

@@ -42,7 +42,7 @@ def summarise(
     """Means, distances between distributions and their intervals of all rows.
 
     `windows` are those with several samples, `single_truth` the true frames of those with one. Windows that were chosen
-    at a fork are in the single values alone.
+    at a fork are in the single values alone. A row whose single futures are not known has no distances.
 
     Raises:
         LamoError: there is no row, the seeds of one have different numbers of samples, or single futures of other
@@ -59,7 +59,8 @@ def summarise(
     rows = _rows([_of_windows(one, spread) for one in scored])
     bootstrap = ClipBootstrap([windows[place].clip_id for place in spread], settings.resamples)
     entries = [entry for row in rows for entry in mean_summary(row, bootstrap)] + skill_summary(rows, bootstrap)
-    sets, distances = _distances(rows, single_truth.windows, true_features, steps, settings)
+    known = [row for row in rows if all(one.features for one in row)]
+    sets, distances = _distances(known, single_truth.windows, true_features, steps if known else [], settings)
     tables = [pixel_table(one, windows, rate_hz) for one in scored]
     features = [
         Features(one.metric, one.description, true_features[one.metric].shape[-1], distances.bias(one.metric))
@@ -85,7 +86,8 @@ def _centre_and_unit(features: np.ndarray) -> tuple[np.ndarray, float]:
 def _scaled(one: ScoredSet, metric: str, mean: np.ndarray, unit: float) -> ScoredSet:
     """The set with the features of `metric`, and the scores made of them, in units of their spread over true frames."""
     joint = {name: values / unit if name in FEATURE_METRICS else values for name, values in one.joint.items()}
-    return replace(one, joint=joint, features=one.features | {metric: (one.features[metric] - mean) / unit})
+    scaled = {name: (values - mean) / unit if name == metric else values for name, values in one.features.items()}
+    return replace(one, joint=joint, features=scaled)
 
 
 def _of_windows(one: ScoredSet, places: Sequence[int]) -> ScoredSet:

@@ -220,3 +220,39 @@ def test_equal_seeds_are_refused(run):
 def test_nothing_to_score_is_refused(run):
     with pytest.raises(LamoError, match="no rollouts"):
         run.score(sets=[])
+
+
+def of_row(scores, label):
+    """The lines of a row: of its summary, and of its distances with a clip left out."""
+    summary, replicates = scores.summary.to_pandas(), scores.replicates.to_pandas()
+    kept = [table[(table["method"] == label) | (table["sampler"] == label)] for table in (summary, replicates)]
+    return [table.sort_values(["step", "metric"], kind="stable").reset_index(drop=True) for table in kept]
+
+
+def test_a_row_scores_alone_as_among_all_others(run, scores):
+    """So can a row be added to a finished run whose other rows are not computed again."""
+    reference, _, *_ = run.sets
+    for label in ("decoder_ceiling", "flow-20"):
+        own = [one for one in run.sets if one.label == label]
+        alone = run.score(sets=[*own, reference])
+        for ours, theirs in zip(of_row(alone, label), of_row(scores, label), strict=True):
+            assert len(ours)
+            # Where others have several seeds, the sums of a distance are taken in another order.
+            pd.testing.assert_frame_equal(ours, theirs, rtol=1e-9, atol=0)
+
+
+def test_a_row_without_single_futures_has_no_distances(run, scores):
+    sets = [replace(one, single=None) if one.label == "decoder_ceiling" else one for one in run.sets]
+    found = run.score(sets=sets)
+    for name in ("flow-20", "gmm", "persistence_pixels"):
+        for ours, theirs in zip(of_row(found, name), of_row(scores, name), strict=True):
+            pd.testing.assert_frame_equal(ours, theirs, check_exact=True)
+    (ours, none), (theirs, _) = of_row(found, "decoder_ceiling"), of_row(scores, "decoder_ceiling")
+    of_sets = theirs["metric"].str.startswith(("fd_", "kid_"))
+    assert of_sets.any()
+    assert none.empty
+    pd.testing.assert_frame_equal(ours, theirs[~of_sets].reset_index(drop=True), check_exact=True)
+    nothing = run.score(sets=[replace(one, single=None) for one in run.sets])
+    assert not nothing.summary.to_pandas()["metric"].str.startswith(("fd_", "kid_")).any()
+    assert nothing.replicates.num_rows == 0
+    assert nothing.single_windows == 16
