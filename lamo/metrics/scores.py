@@ -7,7 +7,9 @@ import numpy as np
 
 from lamo.errors import LamoError
 from lamo.metrics.feature_scores import feature_scores
+from lamo.metrics.features.clips import ClipFeatures
 from lamo.metrics.features.extractor import Extractors, features_at
+from lamo.metrics.perceptual import Lpips, lpips_scores
 from lamo.metrics.pixel import score_frames
 from lamo.metrics.rows import horizon_steps, row_label
 from lamo.metrics.samples import energy_score, score_samples
@@ -42,10 +44,13 @@ def score_row(
     rate_hz: float,
     extractors: Extractors,
     horizons_s: Sequence[float],
+    lpips: Lpips | None = None,
+    clips: ClipFeatures | None = None,
 ) -> list[ScoredSet]:
     """Score each set against `truth` (one sample per window): frames, samples together, latent states, features.
 
-    `oracle` is the rollout of the same windows with true motion tokens, which samples should hold between them.
+    `oracle` is the rollout of the same windows with true motion tokens, which samples should hold between them. `lpips`
+    and `clips` are None where the run has no weights for LPIPS and FVD.
 
     The sets are read one after another, so that the frames of only one are in memory. Features are those of the
     network, which `summarise` divides by their spread.
@@ -63,7 +68,11 @@ def score_row(
         found = features_at(one.rollouts.frames, steps, extractors.windows)
         in_features = feature_scores(found, true_features, one.rollouts.deterministic, steps, truth.frames.shape[2])
         joint |= {name: values[:, None] for name, values in in_features.items()}
+        if lpips:
+            single["lpips"] = lpips_scores(one.rollouts.frames, truth.frames, steps, lpips)
         features = {each.metric: features_at(one.single.frames, steps, each)[:, 0] for each in extractors}
+        if clips:
+            features[clips.metric] = clips.of(one.single, steps[-1])
         windows = one.single.windows
         scored.append(ScoredSet(one.method, one.sampler, one.seed, single, joint, features, windows))
     return scored
