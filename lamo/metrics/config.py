@@ -9,9 +9,9 @@ from lamo.section import Section
 RowLabel = Annotated[str, Field(min_length=1)]
 """A row of the table: the label of a sampler, as flow-4, or the name of a control (`lamo.rollout.control_names`)."""
 
-FVD_LEAST_FRAMES = 10
-"""Frames of the shortest clip that FVD is computed of. I3D halves the number of frames three times and averages over
-two of those left, which takes 9; shorter clips than 10 are not usual."""
+FVD_LEAST_FRAMES = 9
+"""Frames of the shortest clip that I3D takes: it halves their number three times, rounding up, and averages over two of
+those that are left."""
 
 EVERY_LEARNED = "learned"
 _OVER = " over "
