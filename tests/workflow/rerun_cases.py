@@ -41,6 +41,7 @@ from rerun_jobs import (
     training,
 )
 from rerun_lost import LOST
+from rerun_weights import WEIGHTS
 
 VALUES = [
     configured("predictors={entries: {flow: {training: {learning_rate: 0.01}}}}", TRAINED_FLOW),
@@ -257,4 +258,4 @@ IDLE = [
 ]
 
 
-CASES = [*VALUES, *CODE, *IDLE, *FILES, *LOST]
+CASES = [*VALUES, *CODE, *WEIGHTS, *IDLE, *FILES, *LOST]
