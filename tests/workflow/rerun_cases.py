@@ -152,7 +152,6 @@ CODE = [
     line_in("lamo/statistics/intervals.py", SUMMARY | GROUPS | PROBE),
     line_in("lamo/metrics/distribution.py", SUMMARY),
     line_in("lamo/metrics/summary.py", SUMMARY),
-    line_in("lamo/metrics/features/imagenet.py", SCORED),
     line_in("lamo/rollout/latent_scores.py", ROLLED | GROUPS),
     line_in("lamo/probing/probe.py", PROBE),
     line_in("lamo/dataset/ego_motion.py", MOTION),

@@ -1,4 +1,4 @@
-"""Cases of the matrix of re-runs: files of weights that metrics are given, and the code that uses them."""
+"""Cases of the matrix of re-runs: networks that metrics use, and files of weights that are given."""
 
 from rerun_jobs import NOTHING, SCORED, Case, configured, line_in
 
@@ -14,6 +14,7 @@ WEIGHTS = [
     given("lpips"),
     given("fvd"),
     configured("metrics={fvd: {sha256: null}}", NOTHING),
+    line_in("lamo/metrics/features/imagenet.py", SCORED),
     line_in("lamo/metrics/features/i3d.py", SCORED),
     line_in("lamo/metrics/perceptual.py", SCORED),
     line_in("lamo/metrics/weights.py", NOTHING),
