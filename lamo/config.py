@@ -18,6 +18,7 @@ from lamo.decoder.config import DecoderConfig
 from lamo.earlier_keys import moved_to
 from lamo.errors import LamoError
 from lamo.metrics.config import EVERY_LEARNED, MetricsConfig, split_comparison
+from lamo.metrics.contradictions import metrics_contradictions
 from lamo.midway.config import MidwayConfig
 from lamo.midway.contradictions import encoder_contradictions, forward_contradictions
 from lamo.midway.learning.config import VALIDATED_STEPS
@@ -204,13 +205,8 @@ def contradictions(config: Config) -> Iterator[str]:
             f"frames.min_frames: found {least}, expected at least {needed}, which {keys} need; set it to {needed} "
             "(all videos are then decoded again) or lower those"
         )
-    longest = max(config.rollouts.horizons_s)
-    for horizon in config.metrics.horizons_s:
-        if abs(horizon * rate - round(horizon * rate)) > 1e-6 or not 0 < horizon <= longest:
-            yield (
-                f"metrics.horizons_s: found {horizon:g} s, expected multiples of {1 / rate:g} s (1 / frames.rate_hz) "
-                f"up to {longest:g} s (the longest of rollouts.horizons_s)"
-            )
+    observed = config.predictors.longest_history + 1
+    yield from metrics_contradictions(config.metrics, config.rollouts, observed, rate)
     if config.videos.root is None and round(config.world.seconds * rate) < least:
         yield (
             f"world.seconds: found {config.world.seconds:g} s, which is {round(config.world.seconds * rate)} frames; "

@@ -58,10 +58,11 @@ class Run:
         return score_all(**given, rate_hz=self.rate_hz)
 
 
-def score_all(sets, truth, single_truth, config, rate_hz, extractors=EXTRACTORS) -> Scores:
+def score_all(sets, truth, single_truth, config, rate_hz, extractors=EXTRACTORS, lpips=None, clips=None) -> Scores:
     """Both steps of the scoring one after the other."""
-    scored = score_row(sets, truth, truth, rate_hz, extractors, config.horizons_s)
-    return summarise(scored, truth.windows, single_truth, rate_hz, extractors, config.horizons_s, config.bootstrap)
+    horizons = config.horizons_s
+    scored = score_row(sets, truth, truth, rate_hz, extractors, horizons, lpips, clips)
+    return summarise(scored, truth.windows, single_truth, rate_hz, extractors, horizons, config.bootstrap, clips)
 
 
 def part(rollouts: Rollouts, windows: list[int], samples: int | None = None) -> Rollouts:

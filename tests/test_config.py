@@ -110,6 +110,11 @@ def test_all_mistakes_are_named_at_once():
             "predictors.history: found 0, expected at least 1",
         ),
         ({"decoder": {"width": 50}}, "decoder.width: found 50, expected a multiple of 4"),
+        (
+            {"metrics": {"fvd": {"weights": "i3d.pt"}, "horizons_s": [0.2, 0.8]}},
+            "metrics.fvd.weights: found clips of 8 frames (4 observed and 4 up to the last of metrics.horizons_s), "
+            "expected at least 9; score a longer horizon, give predictors.history more frames, or set",
+        ),
     ],
 )
 def test_sections_that_contradict_each_other_are_named(raw, expected):

@@ -11,7 +11,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
 from lamo.errors import LamoError
-from lamo.metrics.rows import distance_names
+from lamo.metrics.rows import NAMED_FRECHET, distance_names, frechet_of
 
 Better = Literal["higher", "lower", "one", "neither"]
 Table = Literal["main", "samples"]
@@ -126,6 +126,12 @@ _DECLARED = (
         "sharpness", "sharpness", better="one", decimals=2, table="main", figure=True, level=1.0,
         about="gradient energy over that of the truth, 1 is right and 0.5 is blur, n/a where every true frame is blank",
     ),
+    Metric(
+        "lpips", "LPIPS", better="lower", decimals=3, table="main", figure=True, compare=True,
+        about="distance of single frames from the true ones in layers of AlexNet, weighted as people judge (Zhang et "
+        "al. 2018, version 0.1), frames enlarged bilinearly to 64 pixels on the shorter side where they have fewer, "
+        "lower is better",
+    ),
     Metric("mse", "MSE", better="lower"),
     Metric("drift", "drift", better="one", figure=True, level=1.0, long_title="state norm over the true one"),
     # Of all samples of a window.
@@ -207,7 +213,11 @@ METRICS: dict[str, Metric] = {one.name: one for one in _DECLARED}
 """All metrics by name, but for the distances of a feature extractor, which `distances` declares."""
 
 
-_TITLES = {"fid": ("FID", "KID"), "fd_imagenet": ("FD ImageNet", "KID ImageNet")}
+_TITLES = {
+    "fid": ("FID", "KID"),
+    "fvd": ("FVD I3D", "KVD I3D"),
+    "fd_imagenet": ("FD ImageNet", "KID ImageNet"),
+}
 OWN_WORLD = "fd_world"
 """Its network was trained to read the state of the synthetic world: a second opinion, and of that world alone."""
 
@@ -220,8 +230,9 @@ def distances(frechet: str) -> tuple[Metric, Metric]:
     main = frechet != OWN_WORLD
     return (
         Metric(
-            names[0], titles[0], better="lower", table="main" if main else "samples", figure=True, compare=main,
-            of_sets=True,
+            names[0], titles[0], better="lower", table="main" if main else "samples",
+            figure=frechet != "fvd",  # whole clips have one number, which makes no curve
+            compare=main, of_sets=True,
         ),
         Metric(names[1], titles[1], better="lower", table="samples", of_sets=True),
     )  # fmt: skip
@@ -237,10 +248,8 @@ def metric(name: str) -> Metric:
     """The metric of that name. Raises `LamoError` if there is none."""
     if name in METRICS:
         return METRICS[name]
-    frechet = name
-    if name.startswith("kid_"):
-        frechet = "fid" if name == "kid_inception" else f"fd_{name.removeprefix('kid_')}"
-    if frechet == "fid" or frechet.startswith("fd_"):
+    frechet = frechet_of(name) if name.startswith("kid_") else name
+    if frechet in NAMED_FRECHET or frechet.startswith("fd_"):
         return next(one for one in distances(frechet) if one.name == name)
     raise LamoError(
         f"metric {name!r} is computed but not declared; expected one of {', '.join(METRICS)}, or a distance of "

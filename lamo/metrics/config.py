@@ -9,6 +9,10 @@ from lamo.section import Section
 RowLabel = Annotated[str, Field(min_length=1)]
 """A row of the table: the label of a sampler, as flow-4, or the name of a control (`lamo.rollout.control_names`)."""
 
+FVD_LEAST_FRAMES = 9
+"""Frames of the shortest clip that I3D takes: it halves their number three times, rounding up, and averages over two of
+those that are left."""
+
 EVERY_LEARNED = "learned"
 _OVER = " over "
 
@@ -48,6 +52,10 @@ class BootstrapConfig(Section):
     )
 
 
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{8,64}$")]
+"""The first 8 digits of a SHA-256, or more."""
+
+
 class FidConfig(Section):
     """FID proper: Inception features of clean-fid."""
 
@@ -55,6 +63,41 @@ class FidConfig(Section):
         None,
         description="path of the standard inception-2015-12-05.pt (TorchScript); null: a Frechet distance on features "
         "trained on the synthetic world stands in, in a column named fd_world; paper section 5",
+    )
+    sha256: Sha256 | None = Field(
+        "f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4",
+        description="first digits of the SHA-256 of metrics.fid.weights, at least 8; another file is refused; null: "
+        "any file is taken; default: that of the standard file",
+    )
+
+
+class LpipsConfig(Section):
+    """LPIPS with AlexNet (Zhang et al. 2018); torchmetrics has its weights of the layers."""
+
+    weights: str | None = Field(
+        None,
+        description="path of torchvision's alexnet-owt-7be5be79.pth, the network on which LPIPS stands; null: there is "
+        "no LPIPS",
+    )
+    sha256: Sha256 | None = Field(
+        "7be5be79",
+        description="first digits of the SHA-256 of metrics.lpips.weights, at least 8; another file is refused; null: "
+        "any file is taken; default: the digits in the name of torchvision's file",
+    )
+
+
+class FvdConfig(Section):
+    """FVD: I3D features of clips, of the observed frames of a window and the predicted ones after them."""
+
+    weights: str | None = Field(
+        None,
+        description="path of the standard i3d_torchscript.pt (TorchScript, StyleGAN-V's); null: there is no FVD. It "
+        f"takes clips of {FVD_LEAST_FRAMES} frames, and more windows than its 400 features (rollouts.single_windows)",
+    )
+    sha256: Sha256 | None = Field(
+        "bec6519f66ea534e953026b4ae2c65553c17bf105611c746d904657e5860a5e2",
+        description="first digits of the SHA-256 of metrics.fvd.weights, at least 8; another file is refused; null: "
+        "any file is taken; default: that of the standard file",
     )
 
 
@@ -138,6 +181,8 @@ class MetricsConfig(Section):
         "left out; claims of the paper",
     )
     fid: FidConfig = Field(FidConfig(), description="Frechet distance on Inception features")
+    lpips: LpipsConfig = Field(LpipsConfig(), description="distance of single frames from the truth as people see it")
+    fvd: FvdConfig = Field(FvdConfig(), description="Frechet distance on I3D features of clips")
     world_features: WorldFeaturesConfig = Field(WorldFeaturesConfig(), description="Frechet distance without Inception")
     sheet: SheetConfig = Field(SheetConfig(), description="contact sheet")
     videos: RolloutVideosConfig = Field(RolloutVideosConfig(), description="videos of rollouts")

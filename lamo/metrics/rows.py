@@ -12,6 +12,8 @@ from lamo.rollout.control_names import ALL_CONTROLS, CEILINGS
 NO_SAMPLER = "-"
 REFERENCE = "persistence_pixels"
 """What skill is measured against."""
+NAMED_FRECHET = {"fid": "inception", "fvd": "i3d"}
+"""Frechet distances with a name of their own, and the features of each; all others are called fd_<features>."""
 
 
 def is_learned(sampler: str) -> bool:
@@ -41,10 +43,15 @@ def rows_in_order(rows: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 def distance_names(frechet: str) -> tuple[str, str]:
     """Names of the distances on the features of an extractor: Frechet, kernel.
 
-    `frechet` is the extractor's `metric`: `fid` for Inception, else `fd_<features>`.
+    `frechet` is the extractor's `metric`: a name of `NAMED_FRECHET`, else `fd_<features>`.
     """
-    features = "inception" if frechet == "fid" else frechet.removeprefix("fd_")
-    return frechet, f"kid_{features}"
+    return frechet, f"kid_{NAMED_FRECHET.get(frechet, frechet.removeprefix('fd_'))}"
+
+
+def frechet_of(kernel: str) -> str:
+    """The name of the Frechet distance on the features of a kernel distance `kid_<features>`."""
+    features = kernel.removeprefix("kid_")
+    return next((name for name, own in NAMED_FRECHET.items() if own == features), f"fd_{features}")
 
 
 def horizon_steps(horizons_s: Sequence[float], rate_hz: float, steps: int) -> list[int]:

@@ -27,8 +27,9 @@ class ScoredSet:
     Attributes:
         single: scores of single samples by metric, [W, S, T].
         joint: scores of all samples together by metric, [W, 1, T].
-        features: of the single futures of many windows, by the extractor's `metric`: [M, F, d]; empty where these
-            futures are not known, so that there are no distances between distributions.
+        features: of the single futures of many windows, by the extractor's `metric`: [M, F, d]; of whole clips, which
+            belong to the last horizon, [M, 1, d]. Empty where these futures are not known, so that there are no
+            distances between distributions.
         windows: these M windows.
     """
 

@@ -7,7 +7,9 @@ import numpy as np
 
 from lamo.errors import LamoError
 from lamo.metrics.feature_scores import feature_scores
+from lamo.metrics.features.clips import ClipFeatures
 from lamo.metrics.features.extractor import Extractors, features_at
+from lamo.metrics.perceptual import Lpips, lpips_scores
 from lamo.metrics.pixel import score_frames
 from lamo.metrics.rows import horizon_steps, row_label
 from lamo.metrics.samples import energy_score, score_samples
@@ -43,10 +45,13 @@ def score_row(
     rate_hz: float,
     extractors: Extractors,
     horizons_s: Sequence[float],
+    lpips: Lpips | None = None,
+    clips: ClipFeatures | None = None,
 ) -> list[ScoredSet]:
     """Score each set against `truth` (one sample per window): frames, samples together, latent states, features.
 
-    `oracle` is the rollout of the same windows with true motion tokens, which samples should hold between them.
+    `oracle` is the rollout of the same windows with true motion tokens, which samples should hold between them. `lpips`
+    and `clips` are None where the run has no weights for LPIPS and FVD.
 
     The sets are read one after another, so that the frames of only one are in memory. Features are those of the
     network, which `summarise` divides by their spread.
@@ -64,18 +69,23 @@ def score_row(
         found = features_at(one.rollouts.frames, steps, extractors.windows)
         in_features = feature_scores(found, true_features, one.rollouts.deterministic, steps, truth.frames.shape[2])
         joint |= {name: values[:, None] for name, values in in_features.items()}
-        features, windows = _features_of_single(one.single, steps, extractors)
+        if lpips:
+            single["lpips"] = lpips_scores(one.rollouts.frames, truth.frames, steps, lpips)
+        features, windows = _features_of_single(one.single, steps, extractors, clips)
         scored.append(ScoredSet(one.method, one.sampler, one.seed, single, joint, features, windows))
     return scored
 
 
 def _features_of_single(
-    single: Rollouts | None, steps: Sequence[int], extractors: Extractors
+    single: Rollouts | None, steps: Sequence[int], extractors: Extractors, clips: ClipFeatures | None
 ) -> tuple[dict[str, np.ndarray], list[Window]]:
     """Features of single futures as in `ScoredSet`, and their windows; empty if there are no such futures."""
     if single is None:
         return {}, []
-    return {each.metric: features_at(single.frames, steps, each)[:, 0] for each in extractors}, single.windows
+    features = {each.metric: features_at(single.frames, steps, each)[:, 0] for each in extractors}
+    if clips:
+        features[clips.metric] = clips.of(single, steps[-1])
+    return features, single.windows
 
 
 def _check_windows(name: str, rollouts: Rollouts, truth: Rollouts) -> None:

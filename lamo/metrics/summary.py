@@ -12,6 +12,7 @@ from lamo.errors import LamoError
 from lamo.metrics.config import BootstrapConfig
 from lamo.metrics.distribution import Distance, FrameSets
 from lamo.metrics.feature_scores import FEATURE_METRICS
+from lamo.metrics.features.clips import ClipFeatures
 from lamo.metrics.features.extractor import Extractors, features_at
 from lamo.metrics.long_form import (
     Features,
@@ -38,11 +39,13 @@ def summarise(
     extractors: Extractors,
     horizons_s: Sequence[float],
     settings: BootstrapConfig,
+    clips: ClipFeatures | None = None,
 ) -> Scores:
     """Means, distances between distributions and their intervals of all rows.
 
-    `windows` are those with several samples, `single_truth` the true frames of those with one. Windows that were chosen
-    at a fork are in the single values alone. A row whose single futures are not known has no distances.
+    `windows` are those with several samples, `single_truth` the true frames of those with one; `clips` as for
+    `score_row`. Windows that were chosen at a fork are in the single values alone. A row whose single futures are not
+    known has no distances.
 
     Raises:
         LamoError: there is no row, the seeds of one have different numbers of samples, or single futures of other
@@ -52,6 +55,8 @@ def summarise(
         raise LamoError("scoring: found no rollouts, expected at least one store")
     steps = horizon_steps(horizons_s, rate_hz, single_truth.frames.shape[2])
     true_features = {one.metric: features_at(single_truth.frames, steps, one)[:, 0] for one in extractors}
+    if clips:
+        true_features[clips.metric] = clips.of(single_truth, steps[-1])
     mean, unit = _centre_and_unit(true_features[extractors.windows.metric])
     scored = [_scaled(one, extractors.windows.metric, mean, unit) for one in scored]
     true_features[extractors.windows.metric] = (true_features[extractors.windows.metric] - mean) / unit
@@ -64,7 +69,7 @@ def summarise(
     tables = [pixel_table(one, windows, rate_hz) for one in scored]
     features = [
         Features(one.metric, one.description, true_features[one.metric].shape[-1], distances.bias(one.metric))
-        for one in extractors
+        for one in ((*extractors, clips) if clips else extractors)
     ]
     return Scores(
         pa.concat_tables([*tables, distance_table(distances.long, rate_hz)]),
@@ -219,7 +224,10 @@ def _distances(
     rows: Sequence[Row], truth: Sequence[Window], features: dict[str, np.ndarray], steps: Sequence[int],
     settings: BootstrapConfig,
 ) -> tuple[FrameSets, DistanceSummary]:  # fmt: skip
-    """Distances at every horizon on all features, of which `features` has the true ones [M, F, d] by metric."""
+    """Distances at every horizon on all features, of which `features` has the true ones [M, F, d] by metric.
+
+    Features of clips, [M, 1, d], belong to the last horizon.
+    """
     order = _order(truth)
     windows = [truth[i] for i in order]
     seeds = None
@@ -238,11 +246,13 @@ def _distances(
     found = DistanceSummary(rows, sets, len({window.clip_id for window in windows}))
     for index, step in enumerate(Bar(steps, desc="distances of distributions", unit="step")):
         for metric, true in features.items():
-            predicted = [
-                np.concatenate([one.features[metric][:, index] for one in row])[chosen]
-                for row, chosen in zip(rows, orders, strict=True)
-            ]
-            found.add(step, metric, true[order, index], predicted)
+            place = index - (len(steps) - true.shape[1])
+            if place >= 0:
+                predicted = [
+                    np.concatenate([one.features[metric][:, place] for one in row])[chosen]
+                    for row, chosen in zip(rows, orders, strict=True)
+                ]
+                found.add(step, metric, true[order, place], predicted)
     return sets, found
 
 

@@ -41,6 +41,7 @@ from rerun_jobs import (
     training,
 )
 from rerun_lost import LOST
+from rerun_weights import WEIGHTS
 
 VALUES = [
     configured("predictors={entries: {flow: {training: {learning_rate: 0.01}}}}", TRAINED_FLOW),
@@ -151,7 +152,6 @@ CODE = [
     line_in("lamo/statistics/intervals.py", SUMMARY | GROUPS | PROBE),
     line_in("lamo/metrics/distribution.py", SUMMARY),
     line_in("lamo/metrics/summary.py", SUMMARY),
-    line_in("lamo/metrics/features/imagenet.py", SCORED),
     line_in("lamo/rollout/latent_scores.py", ROLLED | GROUPS),
     line_in("lamo/probing/probe.py", PROBE),
     line_in("lamo/dataset/ego_motion.py", MOTION),
@@ -257,4 +257,4 @@ IDLE = [
 ]
 
 
-CASES = [*VALUES, *CODE, *IDLE, *FILES, *LOST]
+CASES = [*VALUES, *CODE, *WEIGHTS, *IDLE, *FILES, *LOST]

@@ -18,6 +18,12 @@ def errors(output: str) -> list[str]:
         ("sed=1", "config: unknown key sed (found 1); did you mean seed?"),
         ("seed=x", "config: seed: found 'x', expected a valid integer"),
         ("frames={hight: 16}", "config: unknown key frames.hight (found '16'); did you mean height?"),
+        ("metrics={fid: {weights: no.pt}}", "config: metrics.fid.weights: found no file no.pt, expected inception-"),
+        (
+            "metrics={lpips: {weights: no.pth}}",
+            "config: metrics.lpips.weights: found no file no.pth, expected alexnet-",
+        ),
+        ("metrics={fvd: {weights: no.pt}}", "config: metrics.fvd.weights: found no file no.pt, expected i3d_torch"),
     ],
 )
 def test_wrong_config_stops_before_anything_runs(new_workflow, config, expected):

@@ -28,7 +28,8 @@ LATENT = {"drift", "energy_score_latent", "spread_latent"}
 LIKELIHOODS = {"nll_motion": 3, "nll_state": 1}
 FRECHET = {"fd_imagenet", "fd_world"}
 KERNEL = {"kid_imagenet", "kid_world"}
-EVERYWHERE = {*METRICS, *FRECHET, *KERNEL} - LATENT - LIKELIHOODS.keys()
+# LPIPS takes a file of weights.
+EVERYWHERE = {*METRICS, *FRECHET, *KERNEL} - LATENT - LIKELIHOODS.keys() - {"lpips"}
 
 
 @pytest.fixture(scope="module")

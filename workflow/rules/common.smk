@@ -16,6 +16,7 @@ from lamo.errors import LamoError
 from lamo.jobs.code_hash import code_hash
 from lamo.jobs.launch import ignore_stop_requests
 from lamo.jobs.limits import check_inputs, check_names, check_python, quote_python
+from lamo.metrics.weights import check_weights, given_weights
 from lamo.midway.upstream.files import checkpoint_files
 from lamo.predictors.end_to_end import FORWARD
 from lamo.predictors.kinds import find_kind, kind_module
@@ -60,11 +61,12 @@ if workflow.is_main_process:
         check_inputs(
             {
                 "midway.checkpoint": CONFIG.midway.checkpoint,
-                "metrics.fid.weights": CONFIG.metrics.fid.weights,
+                **given_weights(CONFIG.metrics),
                 "videos.poses": CONFIG.videos.poses,
                 **{key: path for key, (path, _) in given_paths(CONFIG).items()},
             }
         )
+        check_weights(CONFIG.metrics)
         check_shared(CONFIG.model_dump(mode="json", by_alias=True), RESULTS)
     except LamoError as error:
         sys.exit(f"config: {error}")

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from lamo.jobs.job import job, use_threads
-from lamo.metrics.features.loading import load_extractors
+from lamo.metrics.features.loading import load_clip_features, load_extractors
+from lamo.metrics.perceptual import Lpips
 from lamo.metrics.scored import write_scored
 from lamo.metrics.scores import RolloutSet, score_row
 from lamo.rollout.control_names import ORACLE
@@ -27,10 +28,14 @@ def oracle_of(files, names):
 
 
 def main(files, output, params):
-    extractors = load_extractors(params.inception, Path(files.features[0]).parent, pick_device())
+    device = pick_device()
+    extractors = load_extractors(params.inception, Path(files.features[0]).parent, device)
+    lpips = Lpips(params.lpips, device) if params.lpips else None
+    clips = load_clip_features(params.fvd, files.frames, files.manifests, params.observed, device)
     truth = read_rollouts(files.truth, files.truth_manifest)
     oracle = read_rollouts(*oracle_of(files, params.sets))
-    found = score_row(sets(files, params.sets), truth, oracle, params.rate_hz, extractors, params.horizons_s)
+    rows = sets(files, params.sets)
+    found = score_row(rows, truth, oracle, params.rate_hz, extractors, params.horizons_s, lpips, clips)
     write_scored(output.scores, found)
 
 

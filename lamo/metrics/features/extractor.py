@@ -10,7 +10,8 @@ class FeatureExtractor(Protocol):
     """Maps frames uint8 [N, H, W, 3] to features float32 [N, d].
 
     `metric` names the column of the Frechet distance: `fid` for Inception alone, else `fd_<features>`. `description`
-    says in a sentence or two what the features are and what the distance is not.
+    says in a sentence or two what the features are and what the distance is not. (Features of clips, of which FVD is
+    made, are in `lamo.metrics.features.clips`.)
     """
 
     @property

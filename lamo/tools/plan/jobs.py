@@ -15,6 +15,7 @@ from lamo.dataset.division import SPLITS
 from lamo.dataset.fingerprints import CACHE
 from lamo.dataset.listing import FOLDER as LISTINGS
 from lamo.jobs.code_hash import ROOT
+from lamo.metrics.weights import given_weights
 from lamo.section import lay_over
 from lamo.stages import CONFIG_FILE, STAGES, check_shared, keep_config
 from lamo.stores.atomic import read_json
@@ -69,7 +70,7 @@ def _elsewhere(config: Config, place: Path) -> dict[str, Any]:
     """What differs in the dry run's configuration: videos that stand for others, and paths that hold in any folder."""
     given = {
         "midway.checkpoint": config.midway.checkpoint,
-        "metrics.fid.weights": config.metrics.fid.weights,
+        **given_weights(config.metrics),
         "videos.poses": config.videos.poses,
         **{key: path for key, (path, _) in given_paths(config).items()},
     }

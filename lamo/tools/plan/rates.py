@@ -21,9 +21,12 @@ from lamo.images import blur_frames
 from lamo.metrics.distribution import FrameSets
 from lamo.metrics.features.efficientnet import WIDTH as IMAGENET_WIDTH
 from lamo.metrics.features.examples import render_examples
+from lamo.metrics.features.i3d import I3dFeatures
 from lamo.metrics.features.imagenet import BATCH, ImageNetFeatures
 from lamo.metrics.features.inception import INCEPTION_WIDTH
 from lamo.metrics.features.world import WIDTH as WORLD_WIDTH
+from lamo.metrics.perceptual import BATCH as LPIPS_BATCH
+from lamo.metrics.perceptual import Lpips
 from lamo.metrics.pixel import score_frames
 from lamo.metrics.samples import score_samples
 from lamo.predictors.statistics import compute_statistics
@@ -92,7 +95,7 @@ def measure_rates(sizes: Sizes, clips: Clips, folder: Path) -> Rates:
     written, read = _latents(sizes, folder)
     rates = {"bytes of latents": written, "bytes of latents read": read}
     rates |= {"frames scored": _scoring(sizes), "frames seen": _seeing(sizes), "distances": _distances(sizes)}
-    rates["frames blurred"] = _blurring(sizes)
+    rates |= {"frames blurred": _blurring(sizes), **_given_networks(sizes)}
     videos: list[tuple[str, float]] = []
     video_bytes = 0.0
     with redirect_stderr(StringIO()):  # the bars of samples would say nothing
@@ -147,6 +150,21 @@ def _seeing(sizes: Sizes) -> float:
     frames = np.random.default_rng(0).integers(0, 256, (BATCH, *sizes.image, 3), dtype=np.uint8)
     extract = ImageNetFeatures()
     return timed(lambda: extract(frames)) / BATCH
+
+
+def _given_networks(sizes: Sizes) -> dict[str, float]:
+    """Of LPIPS of a frame, and of the features of a clip for FVD, where the run has their weights."""
+    metrics = sizes.config.metrics
+    rates = {}
+    if metrics.lpips.weights is not None:
+        lpips = Lpips(metrics.lpips.weights)
+        frames = np.zeros((LPIPS_BATCH, *sizes.image, 3), dtype=np.uint8)
+        rates["frames compared"] = timed(lambda: lpips(frames, frames)) / LPIPS_BATCH
+    if metrics.fvd.weights is not None:
+        i3d = I3dFeatures(metrics.fvd.weights)
+        clip = np.zeros((1, sizes.plan.length, *sizes.image, 3), dtype=np.uint8)
+        rates["clips seen"] = timed(lambda: i3d(clip))
+    return rates
 
 
 def _distances(sizes: Sizes) -> float:

@@ -111,7 +111,7 @@ class Workload:
     @property
     def control_futures(self) -> int:
         """Futures of all windows by one control; the true frames are as many."""
-        return self.windows + len(self.config.predictors.seeds) * self.single_windows
+        return self.windows + self._single_truth
 
     @property
     def ideal_futures(self) -> int:
@@ -119,6 +119,11 @@ class Workload:
         if self.clips.basis != "world":
             return 0
         return self.windows * (self.config.rollouts.samples - 1) + self.control_futures
+
+    @property
+    def _single_truth(self) -> int:
+        """Windows with one future each of all training seeds."""
+        return len(self.config.predictors.seeds) * self.single_windows
 
     def _windows(self, split: str) -> int:
         rollouts = self.config.rollouts
@@ -212,15 +217,27 @@ class Workload:
             sets, samples, futures = 1, self.config.rollouts.samples, self.ideal_futures
         else:
             sets, samples, futures = len(CONTROLS), 1, self.control_futures
-        seen = sets * futures * len(self.config.metrics.horizons_s)
-        scored = sets * samples * self.windows * self.sizes.plan.steps
-        return Work(data={"frames seen": seen, "frames scored": scored})
+        metrics = self.config.metrics
+        horizons = len(metrics.horizons_s)
+        frames = sets * samples * self.windows
+        data: dict[str, float] = {
+            "frames seen": sets * futures * horizons,
+            "frames scored": frames * self.sizes.plan.steps,
+        }
+        if metrics.lpips.weights is not None:
+            data["frames compared"] = frames * horizons
+        if metrics.fvd.weights is not None:
+            data["clips seen"] = sets * (self.single_windows if label in entries else self._single_truth)
+        return Work(data=data)
 
     def _metrics_summary(self, wildcards: Wildcards) -> Work:
         metrics = self.config.metrics
         rows = len(CONTROLS) + (self.ideal_futures > 0) + len(self.config.predictors.rows())
         clips = min(self.clips.splits["val"].clips, metrics.bootstrap.frechet_groups)
-        return Work(data={"distances": rows * len(metrics.horizons_s) * (1 + clips)})
+        data: dict[str, float] = {"distances": rows * len(metrics.horizons_s) * (1 + clips)}
+        if metrics.fvd.weights is not None:
+            data["clips seen"] = self._single_truth
+        return Work(data=data)
 
     def _metrics_probe(self, wildcards: Wildcards) -> Work:
         splits = self.clips.splits.values()

@@ -28,7 +28,7 @@ def export_windows(folder: Path, output: Path, with_truth: bool) -> dict[str, in
     """
     run = FinishedRun.open(folder)
     sets = listed(run)
-    clips = ClipFrames(open_frames(*_shards(run)))
+    clips = ClipFrames(open_frames(*run.held_out()))
     observed = run.steps(CONTEXT)
     with replacing(output) as temporary:
         for name in (OBSERVED, FUTURE) if with_truth else (OBSERVED,):
@@ -42,13 +42,6 @@ def export_windows(folder: Path, output: Path, with_truth: bool) -> dict[str, in
                     _write(temporary / FUTURE / one.id, truth[number][0], run.rate_hz)
         write_json(temporary / LIST, window_list(run, with_truth))
     return {name: len(windows) for name, windows in sets.items()}
-
-
-def _shards(run: FinishedRun) -> tuple[list[str], list[str]]:
-    """The stores of the held-out clips, and their manifests."""
-    folder = run.places["frames"] / "frames" / "val"
-    shards = range(run.config["frames"]["shards"]["val"])
-    return [f"{folder}/{shard}.zarr" for shard in shards], [f"{folder}/{shard}.manifest.json" for shard in shards]
 
 
 def _write(path: Path, frames: np.ndarray, rate_hz: float) -> None:

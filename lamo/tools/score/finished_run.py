@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from lamo.errors import LamoError
-from lamo.metrics.config import EVERY_LEARNED, BootstrapConfig, split_comparison
+from lamo.metrics.config import EVERY_LEARNED, MetricsConfig, split_comparison
 from lamo.metrics.long_form import Scores, with_nan
 from lamo.metrics.rows import REFERENCE, is_learned, row_label
 from lamo.metrics.scored import ScoredSet, read_scored
@@ -39,14 +39,14 @@ class FinishedRun:
     Attributes:
         folder: where it lies.
         config: its configuration.
+        metrics: how it was scored.
         places: folders of its stages by name, also of those that it shares with another run.
-        bootstrap: how its intervals were made.
     """
 
     folder: Path
     config: Mapping[str, Any]
+    metrics: MetricsConfig
     places: Mapping[str, Path]
-    bootstrap: BootstrapConfig
 
     @classmethod
     def open(cls, folder: Path) -> "FinishedRun":
@@ -56,12 +56,12 @@ class FinishedRun:
         config = read_json(folder / CONFIG_FILE)
         try:
             places = path_variables(ShareConfig.model_validate(config["share"]), str(folder))
-            bootstrap = BootstrapConfig.model_validate(config["metrics"]["bootstrap"])
+            metrics = MetricsConfig.model_validate(config["metrics"])
         except (KeyError, TypeError, ValidationError):
             raise LamoError(
                 f"{folder / CONFIG_FILE}: found settings of an older version, expected those of this one; run it again"
             ) from None
-        run = cls(folder, config, {name: Path(place) for name, place in places.items()}, bootstrap)
+        run = cls(folder, config, metrics, {name: Path(place) for name, place in places.items()})
         files = [run.places[stage] / name for stage, names in NEEDED.items() for name in names]
         missing = [file for file in files if not file.is_file()]
         if missing:
@@ -86,7 +86,13 @@ class FinishedRun:
     @property
     def horizons_s(self) -> list[float]:
         """Horizons of its table; s."""
-        return list(self.config["metrics"]["horizons_s"])
+        return list(self.metrics.horizons_s)
+
+    def held_out(self) -> tuple[list[str], list[str]]:
+        """The stores of the held-out clips, and their manifests."""
+        folder = self.places["frames"] / "frames" / "val"
+        shards = range(self.config["frames"]["shards"]["val"])
+        return [f"{folder}/{shard}.zarr" for shard in shards], [f"{folder}/{shard}.manifest.json" for shard in shards]
 
     def store(self, name: str) -> tuple[Path, Path]:
         """A store of stage 06, as `truth` or `controls/oracle_motion`, and its manifest."""
@@ -139,6 +145,6 @@ class FinishedRun:
         """
         columns = self.scores.summary.select(["method", "sampler"]).to_pylist()
         learned = [row_label(one["method"], one["sampler"]) for one in columns if is_learned(one["sampler"])]
-        pairs = [split_comparison(text) for text in self.config["metrics"]["comparisons"]]
+        pairs = [split_comparison(text) for text in self.metrics.comparisons]
         wanted = {*learned[:1], *(second for first, second in pairs if first == EVERY_LEARNED)}
         return [label for label in self.samples if label in wanted]

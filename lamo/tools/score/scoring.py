@@ -11,15 +11,16 @@ import pyarrow.compute as pc
 from lamo.errors import LamoError
 from lamo.metrics.across_runs import OF_SAMPLES
 from lamo.metrics.comparisons import Difference, compare
-from lamo.metrics.features.loading import load_extractors
+from lamo.metrics.features.loading import load_clip_features, load_extractors
 from lamo.metrics.long_form import Features, Scores
+from lamo.metrics.perceptual import Lpips
 from lamo.metrics.rows import rows_in_order
 from lamo.metrics.scores import RolloutSet, score_row
 from lamo.metrics.summary import summarise
 from lamo.rollout.control_names import ORACLE
 from lamo.rollout.latent_scores import no_latent_scores
 from lamo.stores.rollouts import Rollouts
-from lamo.tools.score.finished_run import SINGLE_TRUTH, TRUTH, FinishedRun
+from lamo.tools.score.finished_run import CONTEXT, SINGLE_TRUTH, TRUTH, FinishedRun
 from lamo.tools.score.predictions import Expected, none_there, read_predictions
 from lamo.tools.score.window_list import SEVERAL, SINGLE, check_list, listed
 from lamo.training.device import pick_device
@@ -102,16 +103,26 @@ def score_predictions(run: FinishedRun, predictions: Predictions, name: str, ove
     Raises:
         LamoError: a store of the run is damaged, or the network of its features is missing.
     """
-    config = run.config["metrics"]
-    extractors = load_extractors(config["fid"]["weights"], run.places["features"], pick_device())
+    metrics = run.metrics
+    device = pick_device()
+    extractors = load_extractors(metrics.fid.weights, run.places["features"], device)
+    lpips = Lpips(metrics.lpips.weights, device) if metrics.lpips.weights else None
+    clips = load_clip_features(metrics.fvd.weights, *run.held_out(), run.steps(CONTEXT), device)
     truth, single_truth = run.rollouts(TRUTH), run.rollouts(SINGLE_TRUTH)
     rolled_out = RolloutSet(name, name, None, predictions.several, predictions.single)
     oracle = run.rollouts(f"controls/{ORACLE}")
-    (scored,) = score_row([rolled_out], truth, oracle, run.rate_hz, extractors, run.horizons_s)
+    (scored,) = score_row([rolled_out], truth, oracle, run.rate_hz, extractors, run.horizons_s, lpips, clips)
     # Skill is measured against this row, whose distances are known.
     reference = replace(run.reference(), features={}, windows=[])
     both = summarise(
-        [scored, reference], truth.windows, single_truth, run.rate_hz, extractors, run.horizons_s, run.bootstrap
+        [scored, reference],
+        truth.windows,
+        single_truth,
+        run.rate_hz,
+        extractors,
+        run.horizons_s,
+        run.metrics.bootstrap,
+        clips,
     )
     own = _only(both, name)
     table = _joined(run.scores, own)
@@ -158,7 +169,7 @@ def _differences(
         # Only distances belong to no clip.
         values = values.filter(pc.is_valid(values["clip"]))
     pairs = [f"{name} over {label}" for label in over]
-    found, _ = compare(values, table.replicates, run.horizons_s, pairs, run.bootstrap.resamples)
+    found, _ = compare(values, table.replicates, run.horizons_s, pairs, run.metrics.bootstrap.resamples)
     apart = _other_counts(run, over, predictions)
     return [one for one in found if not (one.metric in OF_SAMPLES and one.second in apart)]
 

@@ -151,6 +151,27 @@ def test_data_by_hand(workload):
     assert workload.of("metrics_summary", {}).data == {"distances": 12 * 3 * 3}
 
 
+def test_lpips_and_fvd_by_hand(tiny):
+    """Nothing is loaded: the amounts do not depend on what the files are."""
+    metrics = tiny.metrics.model_copy(
+        update={
+            "lpips": tiny.metrics.lpips.model_copy(update={"weights": "alexnet.pth"}),
+            "fvd": tiny.metrics.fvd.model_copy(update={"weights": "i3d.pt"}),
+        }
+    )
+    predictors = tiny.predictors.model_copy(update={"seeds": (0, 1)})
+    workload = workload_of(tiny.model_copy(update={"metrics": metrics, "predictors": predictors}))
+    # Two seeds with 4 windows of 2 samples and 8 of one each; of a control 4 of one, and the 8 of both seeds.
+    for row, compared, seen in (
+        ("flow-2", 2 * 4 * 2, 2 * 8),
+        ("controls", 7 * 4, 7 * 16),
+        ("ideal_futures", 4 * 2, 16),
+    ):
+        data = workload.of("metrics_score", {"row": row}).data
+        assert (data["frames compared"], data["clips seen"]) == (3 * compared, seen)
+    assert workload.of("metrics_summary", {}).data["clips seen"] == 16
+
+
 def test_swapped_tokens_by_hand(workload):
     counts = {
         piece.name: piece.batch * times for piece, times in workload.of("metrics_token_groups", {}).models.items()
