@@ -244,15 +244,13 @@ def _distances(
             seeds = np.repeat(np.arange(len(row)), [len(one.windows) for one in row])[orders[-1]]
     sets = FrameSets(windows, seeds, settings)
     found = DistanceSummary(rows, sets, len({window.clip_id for window in windows}))
+    ordered = list(zip(rows, orders, strict=True))
     for index, step in enumerate(Bar(steps, desc="distances of distributions", unit="step")):
         for metric, true in features.items():
             place = index - (len(steps) - true.shape[1])
             if place >= 0:
-                predicted = [
-                    np.concatenate([one.features[metric][:, place] for one in row])[chosen]
-                    for row, chosen in zip(rows, orders, strict=True)
-                ]
-                found.add(step, metric, true[order, place], predicted)
+                each = [np.concatenate([one.features[metric][:, place] for one in row])[by] for row, by in ordered]
+                found.add(step, metric, true[order, place], each)
     return sets, found
 
 

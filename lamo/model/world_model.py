@@ -28,7 +28,7 @@ from lamo.predictors.sampler import Sampler, row_label
 from lamo.rollout.frozen_models import FrozenModels, Observation
 from lamo.rollout.loading import load_models
 from lamo.rollout.roll import roll
-from lamo.training.device import pick_device
+from lamo.training.device import named_device, pick_device
 
 OnStep = Callable[[int, Tensor], object]
 
@@ -241,23 +241,10 @@ def load(
     name = facts.predictor if predictor is None else predictor
     if name not in facts.predictors:
         raise LamoError(f"{folder}: found no predictor {name!r}, expected one of {', '.join(facts.predictors)}")
-    chosen = _device(device)
-    own = folder / PREDICTORS / name / FORWARD
-    models = load_models(
-        folder / MIDWAY, folder / DECODER, folder / STATISTICS, facts.levels, chosen, own if own.is_dir() else None
-    )
+    chosen = pick_device() if device is None else named_device(device)
+    trained = folder / PREDICTORS / name
+    own = trained / FORWARD
+    forward = own if own.is_dir() else None
+    models = load_models(folder / MIDWAY, folder / DECODER, folder / STATISTICS, facts.levels, chosen, forward)
     label = row_label(name, sampler or facts.predictors[name][0])
-    trained = load_predictor(folder / PREDICTORS / name).to(chosen)
-    return WorldModel(folder, facts, models, trained, load_sampler(folder / PREDICTORS / name, name, label))
-
-
-def _device(name: str | torch.device | None) -> torch.device:
-    """The device of that name, if this machine has it."""
-    if name is None:
-        return pick_device()
-    try:
-        # Names that are not known and devices that are not there both fail at the first tensor.
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise LamoError(f"device: found {name} ({reason}), expected cpu, or cuda where there is a GPU") from None
+    return WorldModel(folder, facts, models, load_predictor(trained).to(chosen), load_sampler(trained, name, label))

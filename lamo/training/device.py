@@ -2,6 +2,8 @@
 
 import torch
 
+from lamo.errors import LamoError
+
 BFLOAT16_UNITS = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
 """Of x86 and ARM CPUs, as `torch.cpu.get_capabilities` names them."""
 
@@ -32,3 +34,13 @@ def has_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return any(torch.cpu.get_capabilities().get(name, False) for name in BFLOAT16_UNITS)
+
+
+def named_device(name: str | torch.device) -> torch.device:
+    """The device of that name. Raises `LamoError` if this machine does not have it."""
+    try:
+        # Names that are not known and devices that are not there both fail at the first tensor.
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise LamoError(f"device: found {name} ({reason}), expected cpu, or cuda where there is a GPU") from None

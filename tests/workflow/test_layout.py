@@ -18,7 +18,7 @@ RULES = sorted((ROOT / "workflow" / "rules").glob("0*.smk"))
 DIRECTIVES = ("output", "log", "benchmark", "conda", "threads", "resources", "params", "message", "script")
 # Rules whose scripts load the code of kinds of predictors by their names, which is added to what they import: that of
 # the job's own predictor, or those of all.
-LOADS_A_PREDICTOR = {"predictors_train", "rollouts_predict"}
+LOADS_A_PREDICTOR = {"predictors_train", "predictors_train_end_to_end", "rollouts_predict"}
 LOADS_PREDICTORS = {"predictors_matched"}
 
 

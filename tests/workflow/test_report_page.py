@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from lamo import cli
+from lamo.report.html import as_html
 from lamo.stores.rollouts import read_rollouts
 from lamo.tools.report.page import _json
-from lamo.tools.report.tables import as_html
 from lamo.training.loop import TrainingLog
 
 
@@ -126,3 +126,14 @@ def test_what_cannot_be_shown_is_named_and_nothing_is_written(tiny, tmp_path, ca
     assert "table.md, expected a finished run; run it to its end" in capsys.readouterr().err
     assert not output.exists()
     assert not (run / "report.html").exists()
+
+
+def test_tables_can_be_read_in_a_browser(tiny):
+    """The pages that Snakemake's report shows hold every cell of the table."""
+    folder = tiny.results / "07_metrics"
+    pages = {path.stem: path.read_text(encoding="utf-8") for path in (folder / "pages").glob("*.html")}
+    assert pages.keys() == {"clips", "matched", "table", "table_samples", "comparisons", "probe"}
+    lines = [line for line in (folder / "table.md").read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    cells = [cell.strip() for line in lines for cell in line.strip("|").split("|")]
+    assert len(cells) > 100
+    assert all(re.search(rf"<t[hd][^>]*>{re.escape(cell)}</t[hd]>", pages["table"]) for cell in cells)
