@@ -34,13 +34,8 @@ DEMO := config/demo.yaml
 SNAKEFILES := Snakefile workflow/Snakefile workflow/rules
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-<<<<<<< HEAD
-.PHONY: demo test test-slow test-slurm lint format config verify report plan explain rulegraph sizes
-.PHONY: bench-science bench-dashcam bench-torcs roads ablations bench-data bench-neighbour install install-dev clean
-=======
 .PHONY: demo test test-slow test-slurm lint format docs config verify report plan explain rulegraph sizes
-.PHONY: bench-science bench-dashcam bench-torcs roads ablations bench-data bench-neighbour install clean
->>>>>>> docs-site
+.PHONY: bench-science bench-dashcam bench-torcs roads ablations bench-data bench-neighbour install install-dev clean
 .DEFAULT_GOAL := install
 
 # The table is printed below, also when there was nothing left to do.
@@ -70,7 +65,7 @@ format: install-dev
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt $(SNAKEFILES)
 
-docs: install
+docs: install-dev
 	$(BIN)/python -m sphinx -q -W --keep-going -c docs -d build/doctrees . build/docs
 	@echo build/docs/index.html
 
