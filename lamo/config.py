@@ -182,7 +182,7 @@ def frames_needed(config: Config) -> Iterator[tuple[int, str]]:
     )
     for name, entry in config.predictors.entries.items():
         if entry.end_to_end:
-            length = config.predictors.of(name).history + 1 + round(entry.end_to_end.horizon_s * rate)
+            length = config.predictors.of(name).history + 1 + entry.end_to_end.horizon_steps(rate)
             yield length, f"predictors.entries.{name}.end_to_end.horizon_s"
     if config.midway.checkpoint is None:
         yield max(training.unroll) * training.gaps(rate)[-1] + 1, "midway.training.unroll and midway.training.gap_s"

@@ -207,9 +207,13 @@ def _different_trainings(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> 
         yield from _different_values(f"predictors.{name}", ours[name], theirs.get(name, NOT_THERE))
     for name, entry in ours["entries"].items():
         if entry is not None:
-            training = {key: value for key, value in entry.items() if key != "samplers"}
-            other = {key: value for key, value in (theirs["entries"].get(name) or {}).items() if key != "samplers"}
+            training, other = _of_training(entry), _of_training(theirs["entries"].get(name) or {})
             yield from _different_values(f"predictors.entries.{name}", training, other or NOT_THERE)
+
+
+def _of_training(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of an entry that its training depends on. One that is null says nothing, as one that older runs lack."""
+    return {key: value for key, value in entry.items() if key != "samplers" and value is not None}
 
 
 def keep_config(config: Mapping[str, Any], results: str | Path) -> None:

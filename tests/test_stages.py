@@ -149,3 +149,18 @@ def test_records_of_shared_stages_are_those_of_their_jobs(mine):
     assert found == {"01_frames/frames_find", "07_metrics/metrics_features"}
     keep_config(sharing("frames", "midway", "latents", "predictors"), mine)
     assert len(shared_records(mine)[1]) == 3
+
+
+def test_a_key_that_an_older_run_lacks_is_the_same_as_null(mine):
+    """Its entries were trained without what came later."""
+    ours = {"kind": "flow", "samplers": ["4"], "width": 8, "end_to_end": None}
+    theirs = {key: value for key, value in ours.items() if key != "end_to_end"}
+
+    def predictors(entry):
+        return {"predictors": {"seeds": [0], "entries": {"flow": entry}}}
+
+    stages = ("frames", "midway", "latents", "predictors")
+    keep_config(BASE | predictors(theirs), mine.parent / "base")
+    check_shared(sharing(*stages) | predictors(ours), mine)
+    with pytest.raises(LamoError, match="end_to_end is"):
+        check_shared(sharing(*stages) | predictors(ours | {"end_to_end": {"of": "other"}}), mine)

@@ -15,18 +15,19 @@ from lamo.nn.flops import Run, build, count_flops
 from lamo.predictors.cost import Size, backbone_flops, sampling_flops, size_of, training_flops
 from lamo.predictors.interface import Geometry
 from lamo.predictors.kinds import PredictorConfig, find_kind
-from lamo.predictors.saved import read_settings
+from lamo.predictors.saved import read_settings, trained_further
 
 
 @dataclass(frozen=True)
 class Trained:
     """A trained predictor of one seed: the name of its entry, its settings, and the seconds that its training took
-    (None: not logged)."""
+    (None: not logged); `further`: it was trained further, together with the forward dynamics."""
 
     name: str
     config: PredictorConfig
     geometry: Geometry
     seconds: float | None
+    further: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,21 +52,22 @@ class Method:
         sampler: label of the row.
         seeds: trainings that it stands for; all but `training_s` is the same for each.
         size: parameters, context tokens, values per step.
-        training_samples: context windows seen, steps times batch.
-        training_flops: operations of all training steps, validations left out.
+        training_samples: context windows seen, steps times batch; None if it was trained further, together with the
+            forward dynamics, of which operations and time are not counted either.
+        training_flops: operations of all training steps, validations left out; None as above.
         backbone_flops: of the context transformer, once per rollout step and window.
         head_evaluations: how often the head runs in a rollout step.
         head_flops: of all these evaluations together.
         forward_flops: of f_fwd, once per rollout step and window; 0 for those that predict states.
-        training_s: mean over the seeds of the seconds that training steps took; None if they were not logged.
+        training_s: mean over the seeds of the seconds that training steps took; None if not logged, and as above.
     """
 
     predictor: str
     sampler: str
     seeds: int
     size: Size
-    training_samples: int
-    training_flops: int
+    training_samples: int | None
+    training_flops: int | None
     backbone_flops: int
     head_evaluations: int
     head_flops: int
@@ -91,7 +93,7 @@ def read_trained(name: str, folder: str | Path) -> Trained:
     except (OSError, ValueError) as error:
         raise LamoError(f"{path}: cannot be read ({error}); train the predictor again") from None
     minutes = log["minutes"].drop_null().to_pylist() if "minutes" in log.column_names else []
-    return Trained(name, config, geometry, 60 * minutes[-1] if minutes else None)
+    return Trained(name, config, geometry, 60 * minutes[-1] if minutes else None, trained_further(folder))
 
 
 def count_step(midway: str | Path, decoder: str | Path, levels: Sequence[int]) -> Step:
@@ -142,19 +144,20 @@ def _methods(seeds: Sequence[Trained], entry: str, samplers: Sequence[str], step
     size = size_of(config, geometry)
     backbone = backbone_flops(config, geometry)
     learning = training.steps * training_flops(config, geometry, training.batch)
+    known = len(logged) == len(seeds) and not seeds[0].further
     return [
         Method(
             predictor=entry,
             sampler=sampler.label,
             seeds=len(seeds),
             size=size,
-            training_samples=training.steps * training.batch,
-            training_flops=learning,
+            training_samples=None if seeds[0].further else training.steps * training.batch,
+            training_flops=None if seeds[0].further else learning,
             backbone_flops=backbone,
             head_evaluations=sampler.evaluations,
             head_flops=sampling_flops(config, geometry, sampler) - backbone,
             forward_flops=0 if kind.predicts == "state" else step.forward,
-            training_s=sum(logged) / len(logged) if len(logged) == len(seeds) else None,
+            training_s=sum(logged) / len(logged) if known else None,
         )
         for sampler in (kind.parse(name, entry) for name in samplers)
         if sampler.evaluations

@@ -23,7 +23,7 @@ BATCH = 32
 
 
 class Lpips:
-    """LPIPS with AlexNet, version 0.1: float32 on every device.
+    """LPIPS with AlexNet, version 0.1: float32.
 
     `weights` is torchvision's alexnet-owt-7be5be79.pth. It is loaded without running any code that it might hold.
     Raises `LamoError` if the file is missing or holds other weights.

@@ -2,7 +2,8 @@
 
 model.json               what its frames are, which predictors it has
 midway/, decoder/        the Midway Network and the pixel decoder, as the stages save them
-predictors/<entry>/      the predictors of the first training seed
+predictors/<entry>/      the predictors of the first training seed; midway/ in it, the network whose f_fwd takes the
+                         steps of its rollouts, where it was trained together with one
 statistics.safetensors   means and deviations that normalise motion tokens and states
 README.md                the card: where it comes from, what it scored, what it cannot do
 """
@@ -46,6 +47,9 @@ class ModelFacts(Section):
         min_length=1, description="samplers of each predictor by the name of its entry, the one to use by default first"
     )
     predictor: str = Field(description="the predictor to use by default")
+    together: tuple[str, ...] = Field(
+        (), description="predictors that were trained together with an f_fwd, which lies in their midway/"
+    )
 
 
 def write_facts(folder: str | Path, facts: ModelFacts) -> None:

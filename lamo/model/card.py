@@ -14,6 +14,14 @@ LIMITS = """\
 """
 
 
+def _together(facts: ModelFacts) -> str:
+    """A sentence on the predictors whose rollouts another f_fwd steps."""
+    if not facts.together:
+        return ""
+    names = ", ".join(f"`{name}`" for name in facts.together)
+    return f" A copy of its f_fwd was trained on together with each of {names}, and takes the steps of its rollouts."
+
+
 def card(facts: ModelFacts, clips: pd.DataFrame, table: str, folders: Sequence[str] = ()) -> str:
     """The card as Markdown, from the table of clips and the table of scores of the run.
 
@@ -47,7 +55,7 @@ Predictors, with the samplers that were scored: {samplers}. By default `{facts.p
 
 ## What it was trained on
 
-The Midway Network was {facts.origin}.
+The Midway Network was {facts.origin}.{_together(facts)}
 
 {_clips_table(clips, folders, frames.rate_hz)}
 

@@ -243,8 +243,7 @@ def load(
         raise LamoError(f"{folder}: found no predictor {name!r}, expected one of {', '.join(facts.predictors)}")
     chosen = pick_device() if device is None else named_device(device)
     trained = folder / PREDICTORS / name
-    own = trained / FORWARD
-    forward = own if own.is_dir() else None
+    forward = trained / FORWARD if name in facts.together else None
     models = load_models(folder / MIDWAY, folder / DECODER, folder / STATISTICS, facts.levels, chosen, forward)
     label = row_label(name, sampler or facts.predictors[name][0])
     return WorldModel(folder, facts, models, load_predictor(trained).to(chosen), load_sampler(trained, name, label))

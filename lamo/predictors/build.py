@@ -4,6 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from lamo.errors import LamoError
+from lamo.predictors.end_to_end import EndToEndConfig
 from lamo.predictors.interface import Geometry, Predictor
 from lamo.predictors.kinds import PredictorConfig, find_kind
 from lamo.predictors.sampler import Sampler, sampler_name
@@ -27,11 +28,16 @@ def build_predictor(config: PredictorConfig, geometry: Geometry) -> Predictor:
 
 
 def save_predictor(
-    folder: str | Path, predictor: Predictor, config: PredictorConfig, geometry: Geometry, tokens: Tokens | None = None
-) -> None:
-    """Writes model.safetensors and config.json into `folder`. Trainings begin with it only if it says its `tokens`."""
+    folder: str | Path, predictor: Predictor, config: PredictorConfig, geometry: Geometry, tokens: Tokens | None = None,
+    end_to_end: EndToEndConfig | None = None,
+) -> None:  # fmt: skip
+    """Writes model.safetensors and config.json into `folder`. Trainings begin with it only if it says its `tokens`.
+
+    `end_to_end`: how it was trained further, together with the forward dynamics.
+    """
     content = {"predictor": config.model_dump(mode="json"), "geometry": asdict(geometry)}
-    save_model(folder, predictor, content | ({"tokens": asdict(tokens)} if tokens else {}))
+    content |= {"tokens": asdict(tokens)} if tokens else {}
+    save_model(folder, predictor, content | ({"end_to_end": end_to_end.model_dump(mode="json")} if end_to_end else {}))
 
 
 def load_predictor(folder: str | Path) -> Predictor:

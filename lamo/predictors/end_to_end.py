@@ -41,6 +41,16 @@ class EndToEndConfig(ValidatedConfig):
     warmup_steps: int = Field(10, ge=0, description="steps in which the learning rate rises linearly to its peak")
     validate_every: int = Field(50, ge=0, description="steps between two validations; 0: only at the end")
 
+    def horizon_steps(self, rate_hz: float) -> int:
+        """Steps of a rollout. Raises `LamoError` if the horizon is not a whole number of steps."""
+        steps = round(self.horizon_s * rate_hz)
+        if steps < 1 or abs(steps - self.horizon_s * rate_hz) > 1e-6:
+            raise LamoError(
+                f"end_to_end.horizon_s: found {self.horizon_s:g} s, expected a multiple of {1 / rate_hz:g} s "
+                "(1 / frames.rate_hz)"
+            )
+        return steps
+
 
 def end_to_end_problems(entry: "Entry", training: EndToEndConfig, entries: Mapping[str, "Entry"]) -> Iterator[str]:
     """What is wrong with an entry that goes on with the predictor of another one of `entries`, a text each."""

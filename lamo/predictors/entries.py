@@ -236,10 +236,7 @@ def _knows(kind: str, sampler: str) -> bool:
 
 def could_be(label: str, entry: str, kind: str) -> bool:
     """Whether `label` would be the row of a sampler of an entry of that kind."""
-    try:
-        return _knows(kind, sampler_name(entry, label))
-    except LamoError:
-        return False
+    return (label == entry or label.startswith(f"{entry}-")) and _knows(kind, sampler_name(entry, label))
 
 
 def _first_message(error: ValueError) -> str:

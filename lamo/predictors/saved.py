@@ -30,6 +30,15 @@ def read_tokens(folder: str | Path) -> Tokens | None:
         raise LamoError(f"{Path(folder) / CONFIG}: tokens: {error}; train the predictor again") from None
 
 
+def trained_further(folder: str | Path) -> bool:
+    """Whether the predictor in `folder` was trained together with the forward dynamics (`end_to_end`).
+
+    Raises:
+        LamoError: its config.json is missing or damaged.
+    """
+    return "end_to_end" in load_config(folder)
+
+
 def read_settings(folder: str | Path) -> tuple[PredictorConfig, Geometry]:
     """Configuration and geometry of the predictor in `folder`.
 

@@ -54,10 +54,11 @@ def _distances(rows: Rows, scores: Scores, metrics: Sequence[Metric]) -> Iterato
             "pairs of frames of different clips (n/a with one clip), unbiased for any number of frames, so that it may "
             "fall below 0."
         )
+    clips = "(of FVD and KVD: clips) " if any(name == "fvd" for name in shown) else ""
     seeds = "; each training seed has windows of its own" if max(row["n_seeds"] for row in rows) > 1 else ""
     yield (
-        f"Distances compare {scores.single_windows} predicted frames with as many true ones, one of each of so many "
-        f"windows{seeds}: compare within this table only. They do not see whether a frame is the right one of its "
+        f"Distances compare {scores.single_windows} predicted frames {clips}with as many true ones, one of each of so "
+        f"many windows{seeds}: compare within this table only. They do not see whether a frame is the right one of its "
         f"window. Their intervals are made by leaving out clips in turn, and n/a with fewer than {MIN_UNITS}."
     )
 

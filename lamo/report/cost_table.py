@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from lamo.metrics.cost import Method, Step
-from lamo.report.table import csv_table, markdown_table
+from lamo.report.table import ABSENT, csv_table, markdown_table
 
 COLUMNS = (
     *(
@@ -39,7 +39,7 @@ def matched_csv(methods: Sequence[Method], step: Step) -> str:
             one.size.context_tokens,
             one.size.payload,
         )
-        training = (one.training_samples, one.training_flops)
+        training = ["" if value is None else value for value in (one.training_samples, one.training_flops)]
         rollout = (one.backbone_flops, one.head_evaluations, one.head_flops, one.forward_flops, one.step_flops)
         seconds = "" if one.training_s is None else f"{one.training_s:.3f}"
         lines.append([one.predictor, one.sampler, one.seeds, *size, *training, *rollout, step.decoder, seconds])
@@ -60,12 +60,12 @@ def matched_markdown(methods: Sequence[Method], step: Step, run: str) -> str:
         cells += [
             f"{size.context_tokens:,}",
             f"{size.payload:,}",
-            f"{one.training_samples:,}",
-            short(one.training_flops),
+            ABSENT if one.training_samples is None else f"{one.training_samples:,}",
+            ABSENT if one.training_flops is None else short(one.training_flops),
         ]
         cells += [short(one.backbone_flops), f"{evaluations} x {short(one.head_flops / evaluations)}"]
         cells += [short(one.forward_flops) if one.forward_flops else "-", short(one.step_flops)]
-        cells.append("n/a" if one.training_s is None else f"{one.training_s:.0f} s")
+        cells.append(ABSENT if one.training_s is None else f"{one.training_s:.0f} s")
         rows.append([one.sampler, *cells])
     return "\n".join([*markdown_table(TITLES, rows), "", in_words(methods, step), "", _caption(methods, run), ""])
 
@@ -107,10 +107,12 @@ def _beside(reference: Method, other: Method) -> str:
         "training FLOP": (other.training_flops, reference.training_flops),
     }
     # A kind from outside need not have a backbone: what the reference has none of has no ratio.
-    ratios = {name: mine / its for name, (mine, its) in pairs.items() if its}
+    ratios = {name: mine / its for name, (mine, its) in pairs.items() if its and mine is not None}
     same = [name for name, ratio in ratios.items() if abs(ratio - 1) <= MATCHED]
     apart = [f"{_times(ratio)} times the {name}" for name, ratio in ratios.items() if name not in same]
     matched = f"matched within {100 * MATCHED:.0f} % in {_list(same)}" if same else "matched in nothing"
+    if other.training_samples is None:
+        apart.append("trained further, together with the forward dynamics")
     return f"{other.predictor} beside {reference.predictor}: {matched}; {_list(apart) or 'nothing else differs'}."
 
 
@@ -131,5 +133,6 @@ def _caption(methods: Sequence[Method], run: str) -> str:
         "that the head starts from, fitted in closed form and not trained. FLOP are the operations of matrix products "
         "and convolutions, a multiplication and an addition being two, counted on the code that runs: of training "
         "forwards and backwards over all steps; of a rollout for one step of one window. What a rollout takes once "
-        "for its window, encoding and inferring the observed motion tokens, is not in the table."
+        "for its window, encoding and inferring the observed motion tokens, is not in the table. The training of a "
+        "predictor that went on together with the forward dynamics is not counted (n/a)."
     )

@@ -8,7 +8,11 @@ from matplotlib.figure import Figure
 from lamo.stores.atomic import replacing
 
 # Without dates and names of programs, and with names of parts that are not random: the same bytes each time.
-_METADATA = {".png": {"Software": None}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
+_METADATA = {
+    ".png": {"Software": None},
+    ".pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+    ".svg": {"Creator": None, "Date": None},
+}
 
 
 def save(figure: Figure, path: str | Path) -> None:

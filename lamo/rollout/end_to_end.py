@@ -39,10 +39,10 @@ class EndToEndTask(Task[FrameWindows]):
 
     The loss is the energy score of the states of each step, in their normalised units, mean over windows and steps:
     (|x_1 - y| + |x_2 - y| - |x_1 - x_2|) / 2 with |.| the root mean square over P x D_z. In expectation it is least for
-    samples from the true distribution (`lamo.metrics.samples`).
+    samples from the true distribution (`lamo.metrics.samples`). Of a mixture the gradient leaves out the weights of the
+    components, which are drawn.
     """
 
-    # A mixture's samples say nothing about the weights of its components.
     every_step_trains_all = False
 
     def __init__(
@@ -59,7 +59,7 @@ class EndToEndTask(Task[FrameWindows]):
         self.stepped = replace(models, dynamics=SteppedBy(models.dynamics, forward))
         self.sampler = sampler
         self.settings = config
-        self.length = predictor.geometry.history + 1 + round(config.horizon_s * rate_hz)
+        self.length = predictor.geometry.history + 1 + config.horizon_steps(rate_hz)
         self.noise = generator(models.device, seed, NOISE)
         modules = {"predictor": predictor, "dynamics": forward}
         super().__init__(name, config, modules, {"noise": self.noise})

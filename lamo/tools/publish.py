@@ -122,8 +122,8 @@ def warn_of_old_jobs(run: Path) -> None:
 
 
 def _foreign(folder: str, names: list[str]) -> list[str]:
-    """Names that are not copied."""
-    return [name for name in names if is_foreign(name)]
+    """Names that are not copied. The figures for papers would double what the repository keeps of them."""
+    return [name for name in names if is_foreign(name) or name.endswith((".pdf", ".svg"))]
 
 
 def changed_files(paths: Iterable[str], root: Path = ROOT) -> list[str]:

@@ -19,7 +19,8 @@ FILES = {
     "probe.md": "what the motion tokens say of speed and yaw rate",
     "fork_sheet.png": "futures of windows shortly before a fork: true ones and those of each method",
     "contact_sheet.png": "truth and methods as rows, time as columns",
-    "figures": "metrics against time, training losses",
+    "figures": "metrics against time, training losses; PDF and SVG for papers",
+    "pages": "the tables for a browser",
     "videos": "rollouts beside the truth",
 }
 

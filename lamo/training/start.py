@@ -26,7 +26,10 @@ def given_paths(config: "Config") -> dict[str, tuple[str | None, str]]:
     }
     if config.midway.checkpoint is not None:
         paths["midway.training.start"] = (None, "02_midway")
-    for name in config.predictors.entries:
+    for name, entry in config.predictors.entries.items():
+        # It goes on with the predictor of another entry of this run.
+        if entry.end_to_end:
+            continue
         start = config.predictors.of(name).settings.training.start
         paths[f"predictors.entries.{name}.training.start"] = (start, f"05_predictors/{name}")
     return paths

@@ -7,7 +7,7 @@ import pytest
 
 from lamo.config import load_config
 from lamo.errors import LamoError
-from lamo.training.start import differences, start_files
+from lamo.training.start import differences, given_paths, start_files
 
 OF_FLOW = "predictors.entries.flow.training.start"
 
@@ -97,3 +97,12 @@ def test_what_the_run_itself_writes_is_refused(other):
         config = load_config({key: settings(other)[key]})
         with pytest.raises(LamoError, match=rf"config: {key}\..* is what this run itself writes"):
             start_files(config, str(other))
+
+
+def test_an_entry_that_goes_on_with_another_one_of_the_run_begins_with_no_file():
+    """Its settings are those of the other one, whose key it must not repeat."""
+    start = {"training": {"start": "elsewhere"}}
+    joint = {"kind": "flow", "samplers": ["4"], "end_to_end": {"of": "flow"}}
+    paths = given_paths(load_config({"predictors": {"entries": {"flow": start, "joint": joint}}}))
+    assert paths[OF_FLOW][0] == "elsewhere"
+    assert "predictors.entries.joint.training.start" not in paths

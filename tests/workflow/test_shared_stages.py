@@ -1,7 +1,7 @@
 """Runs over the stages of the finished tiny run: what they compute, and that they leave that run as it is."""
 
 import hashlib
-import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +14,15 @@ from safetensors.torch import load_file
 from workflow.conftest import Workflow
 
 import lamo
+from lamo.model.bundle import read_facts
+from lamo.rollout.autoregressive import window_generator
+from lamo.stores.rollouts import read_rollouts
 from lamo.tools.verify import Verification, report
 
 STAGES = "frames, midway, latents, decoder, features"
 ENTRY = "{kind: flow, samplers: [2], width: 16, blocks: 1, training: {steps: 4, batch: 4}%s}"
-TOGETHER = (
-    "together: {kind: flow, samplers: [2], end_to_end: {of: with, sampler: 2, horizon_s: 0.4, steps: 2, batch: 2}}"
-)
+TRAINED = "{of: with, sampler: 2, horizon_s: 0.4, steps: 2, batch: 2, learning_rate: 0.1, warmup_steps: 0}"
+TOGETHER = f"together: {{kind: flow, samplers: [2], end_to_end: {TRAINED}}}"
 VARIANTS = (
     "run=variants",
     f"share={{run: tiny, stages: [{STAGES}]}}",
@@ -80,7 +82,7 @@ def test_only_what_differs_is_computed_and_the_base_run_stays_as_it_is(variants)
 
 
 def test_a_predictor_takes_the_dynamics_along_that_were_trained_with_it(variants):
-    """In its rollouts, and in the model's folder; those of the run and of the others stay as they are."""
+    """Into its rollouts and the model's folder; the network of the run stays as it is."""
     workflow, _ = variants
     run = workflow.results.with_name("variants")
     own = load_file(run / "05_predictors" / "together" / "seed0" / "midway" / "model.safetensors")
@@ -88,11 +90,31 @@ def test_a_predictor_takes_the_dynamics_along_that_were_trained_with_it(variants
     moved = {name for name, value in own.items() if not torch.equal(value, shared[name])}
     assert moved
     assert all(name.startswith(("forward_dynamics.", "motion_proj.")) for name in moved)
-    frames = np.random.default_rng(0).integers(0, 256, (4, 16, 32, 3), dtype=np.uint8)
-    future = lamo.load(run, predictor="together").rollout(frames, seconds=0.4, samples=1)
-    shutil.rmtree(run / "model" / "predictors" / "together" / "midway")
-    without = lamo.load(run, predictor="together").rollout(frames, seconds=0.4, samples=1)
-    assert not torch.equal(future.states, without.states)
+    assert read_facts(run / "model").together == ("together",)
+    # The rollouts of the table are those of the model in the folder, and not those of its predictor in the run's f_fwd.
+    stored, seen = (
+        read_rollouts(folder.with_suffix(".zarr"), folder.with_suffix(".manifest.json"))
+        for folder in (run / "06_rollouts" / "together" / "seed0" / "together-2", run / "06_rollouts" / "context")
+    )
+    model = lamo.load(run, predictor="together", device="cpu")
+    dynamics = replace(model.models, dynamics=model.models.dynamics.frozen)
+    plain = lamo.WorldModel(model.folder, model.facts, dynamics, model.predictor, model.sampler)
+    drawn = [
+        one.rollout(seen.frames[0, 0], 1.0, 1, [window_generator(0, stored.windows[0], 0)]).frames[0].astype(int)
+        for one in (model, plain)
+    ]
+    apart = [np.abs(frames - stored.frames[0, 0]).max() for frames in drawn]
+    assert apart[0] <= 1 < apart[1]
+
+
+def test_the_cost_of_training_together_is_not_taken_for_that_of_the_predictor_alone(variants):
+    workflow, _ = variants
+    folder = workflow.results.with_name("variants") / "05_predictors"
+    matched = pd.read_csv(folder / "matched.csv").set_index("predictor")
+    for column in ("training_samples", "training_flops", "training_s"):
+        assert matched[column].isna().to_dict() == {"with": False, "without": False, "together": True}
+    text = (folder / "matched.md").read_text(encoding="utf-8")
+    assert "trained further, together with the forward dynamics." in text
 
 
 def test_verify_follows_the_shared_stages_into_the_base_run(variants):

@@ -43,6 +43,7 @@ rule model_bundle:
             "levels": list(CONFIG.latents.levels),
             "predictors": {name: samplers_of(CONFIG.predictors.entries[name]) for name in BUNDLED},
             "predictor": (*MOTION_ENTRIES, *BUNDLED)[0],
+            "together": [name for name in BUNDLED if name in TOGETHER],
         },
         half_precision=CONFIG.model.half_precision,
         folders=CONFIG.videos.names,

@@ -41,7 +41,7 @@ def main(files, output, params, session, seed, entry):
         session,
     )
     if session.processes.main:
-        save_predictor(folder, predictor, settings, geometry, read_tokens(begun))
+        save_predictor(folder, predictor, settings, geometry, read_tokens(begun), config)
         forward.save(Path(output.midway[0]).parent)
         log.write(output.log)
 

@@ -8,6 +8,7 @@ import pandas as pd
 from lamo.jobs.job import job
 from lamo.model.bundle import PREDICTORS, ModelFacts, write_facts, write_half
 from lamo.model.card import card
+from lamo.predictors.end_to_end import FORWARD
 from lamo.stores.atomic import replacing
 
 
@@ -17,6 +18,8 @@ def main(files, output, params):
     for left in (folder / PREDICTORS).glob("*"):
         if left.name not in facts.predictors:
             shutil.rmtree(left)
+        elif left.name not in facts.together:
+            shutil.rmtree(left / FORWARD, ignore_errors=True)
     for part in ("midway", "decoder", "predictors"):
         for source, target in zip(files[part], output[part], strict=True):
             if params.half_precision and Path(source).suffix == ".safetensors":

@@ -20,7 +20,7 @@ BATCH = 4
 
 
 class I3dFeatures:
-    """The 400 outputs of I3D before the softmax, trained on Kinetics-400: float32 on every device.
+    """The 400 outputs of I3D before the softmax, trained on Kinetics-400: float32.
 
     `weights` is StyleGAN-V's `i3d_torchscript.pt`, a TorchScript file; it is loaded by `torch.jit.load`, which runs no
     pickle. It is tried on a blank clip at once. Raises `LamoError` if the file is missing or is not that network.

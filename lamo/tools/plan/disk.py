@@ -73,11 +73,14 @@ def _weights(workload: Workload) -> list[Store]:
     each = {entry: weight_bytes(partial(sizes.make_predictor, entry)) for entry in {entry for entry, _ in trained}}
     # While it trains, the last good state lies beside the Midway Network.
     midway, decoder = weight_bytes(sizes.make_midway), weight_bytes(sizes.make_decoder)
+    # A predictor that was trained together with an f_fwd has a network of its own.
+    entries = sizes.config.predictors.entries
+    own = {entry: each[entry] + (midway if entries[entry].end_to_end else 0) for entry in each}
     return [
         Store("02_midway", "weights", midway * (1 if sizes.config.midway.checkpoint else 2)),
         Store("04_decoder", "weights", decoder),
-        Store("05_predictors", "weights", sum(each[entry] for entry, _ in trained)),
-        Store("model", "weights", midway + decoder + sum(each.values())),
+        Store("05_predictors", "weights", sum(own[entry] for entry, _ in trained)),
+        Store("model", "weights", midway + decoder + sum(own.values())),
     ]
 
 

@@ -98,9 +98,9 @@ def end_to_end_steps(sizes: Sizes, entry: str) -> Steps:
 
 def end_to_end_task(sizes: Sizes, entry: str, settings: EndToEndConfig) -> EndToEndTask:
     """The training of a predictor together with the forward dynamics."""
-    networks = [build(sizes.make_midway).eval() for _ in range(2)]
+    networks = [build(sizes.make_midway).eval().requires_grad_(False) for _ in range(2)]
     models = LatentModels(networks[0], sizes.statistics, sizes.config.latents.levels, CPU)
-    predictor = build(lambda: sizes.make_predictor(entry)).eval()
+    predictor = build(lambda: sizes.make_predictor(entry)).eval().requires_grad_(False)
     sampler = find_kind(sizes.config.predictors.entries[entry].kind).parse(settings.sampler)
     rate_hz = sizes.config.frames.rate_hz
     return EndToEndTask(entry, models, networks[1], predictor, sampler, settings, rate_hz, 0)

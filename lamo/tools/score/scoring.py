@@ -11,14 +11,17 @@ import pyarrow.compute as pc
 from lamo.errors import LamoError
 from lamo.metrics.across_runs import OF_SAMPLES
 from lamo.metrics.comparisons import Difference, compare
+from lamo.metrics.config import EVERY_LEARNED
 from lamo.metrics.features.loading import load_clip_features, load_extractors
 from lamo.metrics.long_form import Features, Scores
 from lamo.metrics.perceptual import Lpips
 from lamo.metrics.rows import rows_in_order
 from lamo.metrics.scores import RolloutSet, score_row
 from lamo.metrics.summary import summarise
+from lamo.metrics.weights import check_weights
 from lamo.rollout.control_names import ORACLE
 from lamo.rollout.latent_scores import no_latent_scores
+from lamo.stages import CONFIG_FILE
 from lamo.stores.rollouts import Rollouts
 from lamo.tools.score.finished_run import CONTEXT, SINGLE_TRUTH, TRUTH, FinishedRun
 from lamo.tools.score.predictions import Expected, none_there, read_predictions
@@ -88,6 +91,8 @@ def read_row(folder: Path, run: FinishedRun, deterministic: bool) -> Predictions
 
 def check_name(name: str, run: FinishedRun, over: Sequence[str]) -> None:
     """Whether the new row can have that name and be compared with the rows `over`. Raises `LamoError` if not."""
+    if name == EVERY_LEARNED:
+        raise LamoError(f"--name: found {name}, which stands for all learned rows; give another name")
     if name in run.samples:
         raise LamoError(f"--name: found {name}, which is a row of {run.folder} already; give another name")
     unknown = [label for label in over if label not in run.samples]
@@ -104,6 +109,8 @@ def score_predictions(run: FinishedRun, predictions: Predictions, name: str, ove
         LamoError: a store of the run is damaged, or the network of its features is missing.
     """
     metrics = run.metrics
+    _check_scored(run)
+    check_weights(metrics)
     device = pick_device()
     extractors = load_extractors(metrics.fid.weights, run.places["features"], device)
     lpips = Lpips(metrics.lpips.weights, device) if metrics.lpips.weights else None
@@ -128,6 +135,25 @@ def score_predictions(run: FinishedRun, predictions: Predictions, name: str, ove
     table = _joined(run.scores, own)
     differences = _differences(run, table, name, over, predictions)
     return NewRow(name, predictions.samples, own, table, differences, _notes(run, predictions, name, over))
+
+
+def _check_scored(run: FinishedRun) -> None:
+    """Whether the run was scored as its configuration says, which a run that was started again need not be.
+
+    Raises:
+        LamoError: it was not.
+    """
+    metrics = run.metrics
+    found = {one.metric for one in run.scores.features}
+    found |= set(pc.unique(run.scores.summary["metric"]).to_pylist()) & {"lpips"}
+    expected = {name for name in ("fvd", "lpips") if getattr(metrics, name).weights}
+    scored = {round(value, 6) for value in run.scores.summary["horizon_s"].to_pylist()}
+    missing = [horizon for horizon in metrics.horizons_s if round(horizon, 6) not in scored]
+    if missing or found & {"fvd", "lpips"} != expected or ("fid" in found) != bool(metrics.fid.weights):
+        raise LamoError(
+            f"{run.folder}: found scores that were made with other settings of metrics than its {CONFIG_FILE} has, "
+            "expected a finished run; run it to its end"
+        )
 
 
 def _only(scores: Scores, name: str) -> Scores:

@@ -57,10 +57,12 @@ PUBLISHED = {
 
 @pytest.mark.parametrize("midway", [{}, PUBLISHED], ids=["compact", "published"])
 def test_steps_of_trainings_are_counted_as_they_run(config_of, midway):
-    flow = {"coupling": "attention"}
-    workload = workload_of(config_of("tiny.yaml", midway=midway, predictors={"entries": {"flow": flow}}))
+    joint = {"kind": "flow", "samplers": ["2"], "end_to_end": {"of": "flow", "sampler": "2", "horizon_s": 0.4}}
+    entries = {"flow": {"coupling": "attention"}, "together": joint}
+    workload = workload_of(config_of("tiny.yaml", midway=midway, predictors={"entries": entries}))
     jobs = [("midway_train", {}), ("decoder_train", {}), ("metrics_features", {})]
     jobs += [("predictors_train", {"predictor": entry}) for entry in ("flow", "gmm", "state")]
+    jobs.append(("predictors_train_end_to_end", {"predictor": "together"}))
     for rule, wildcards in jobs:
         for piece in workload.of(rule, wildcards).models:
             step = piece.make(piece.batch)
