@@ -1,6 +1,6 @@
 """Does a plan that should turn left turn left? At junctions of the synthetic world, whose true futures are known.
 
-python -m benchmarks.planning RUN [--model FOLDER] [--candidates N]
+python -m benchmarks.planning RUN [--model FOLDER] [--candidates N] [--windows N]
 
 RUN is the folder of a finished run in a world with junctions; its held-out windows shortly before one are planned for.
 A quarter of an hour on one core.
@@ -28,7 +28,7 @@ from lamo.model.world_model import WorldModel
 from lamo.rollout.config import RolloutsConfig
 from lamo.rollout.fork_windows import rollout_windows
 from lamo.rollout.ideal_futures import Branching
-from lamo.rollout.windows import ClipFrames
+from lamo.rollout.windows import ClipFrames, thin
 from lamo.stages import CONFIG_FILE
 from lamo.statistics.intervals import ClipBootstrap
 from lamo.stores.atomic import read_json
@@ -83,8 +83,8 @@ class Junction:
     ways: np.ndarray
 
 
-def junctions(run: Path, clips: ClipFrames, model: WorldModel) -> list[Junction]:
-    """Held-out windows of the run shortly before a junction.
+def junctions(run: Path, clips: ClipFrames, model: WorldModel, most: int) -> list[Junction]:
+    """Held-out windows of the run shortly before a junction, at most `most`, spread evenly over them.
 
     Raises:
         LamoError: there is none.
@@ -103,7 +103,7 @@ def junctions(run: Path, clips: ClipFrames, model: WorldModel) -> list[Junction]
         raise LamoError(
             f"{run}: found no held-out window before a junction, expected a world with world.forks.junctions"
         )
-    return [_junction(fork, branching, clips.read([fork.window], 0, history + 1)[0]) for fork in forks]
+    return [_junction(fork, branching, clips.read([fork.window], 0, history + 1)[0]) for fork in thin(forks, most)]
 
 
 def _junction(fork: Fork, branching: Branching, observed: np.ndarray) -> Junction:
@@ -183,10 +183,11 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="folder of a finished run in a world with junctions")
     parser.add_argument("--model", type=Path, help="folder of another world model; default: that of the run")
     parser.add_argument("--candidates", type=int, default=64, help="futures that a plan is chosen from")
+    parser.add_argument("--windows", type=int, default=1000, help="windows to plan for, at most")
     options = parser.parse_args()
     model = lamo.load(options.model or options.run)
     clips = held_out(options.run)
-    places = junctions(options.run, clips, model)
+    places = junctions(options.run, clips, model, options.windows)
     found = planned(model, places, options.candidates)
     measured = (
         f"{len(places)} windows of {len({one.fork.window.clip_id for one in places})} held-out drives shortly before a "
