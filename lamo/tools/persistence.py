@@ -165,7 +165,11 @@ class PersistenceOfRuns(PersistenceBase):  # type: ignore[misc]
     def _say_what_is_not_known(self) -> None:
         for problem in self._jobs.problems:
             logger.warning(problem, extra={NOTE: True})
-        unknown = {job: paths for job, paths in self._without.items() if paths and not self.dag.needrun(job)}
+        unknown = {
+            job: there
+            for job, paths in self._without.items()
+            if (there := [path for path in paths if _modified(path) is not None]) and not self.dag.needrun(job)
+        }
         if unknown:
             rules = " ".join(sorted({job.rule.name for job in unknown}))
             paths = sorted(path for some in unknown.values() for path in some)
