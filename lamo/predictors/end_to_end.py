@@ -27,7 +27,7 @@ def as_text(value: Any) -> Any:
 class EndToEndConfig(ValidatedConfig):
     """Training of a trained predictor together with the forward dynamics, through rollouts."""
 
-    of: str = Field(description="name of the entry whose trained predictor is gone on with")
+    of: str = Field("flow", description="name of the entry whose trained predictor is gone on with")
     sampler: Annotated[str, BeforeValidator(as_text)] = Field(
         "4", description="how futures are sampled in training, by a name that could stand in samplers; must draw"
     )

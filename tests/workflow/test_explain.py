@@ -51,7 +51,7 @@ def test_a_config_value_is_named_with_what_it_was_and_what_follows(copy):
     lines = explained(
         copy, "predictors={entries: {flow: {training: {learning_rate: 0.01}}}}", "metrics={probe: {windows: 3}}"
     )
-    assert lines[0] == "13 jobs would run. First causes:"
+    assert lines[0] == "14 jobs would run. First causes:"
     name = "config value predictor.settings.training.learning_rate"
     assert f"predictors_train flow seed 0: {name} was 0.001, is 0.01" in lines
     assert "metrics_token_groups: config value groups.windows was 4, is 3" in lines

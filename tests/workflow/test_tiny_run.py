@@ -180,8 +180,9 @@ def test_second_run_has_nothing_to_do(tiny, tmp_path):
     assert "Nothing to be done" in tiny.copied(tmp_path / "copy").run()
 
 
-PICTURES = {"metrics_videos"}
-SCORED = {"metrics_score", "metrics_summary", "metrics_table", "metrics_comparisons", "metrics_figures"}
+SCORED = {
+    *("metrics_score", "metrics_summary", "metrics_table", "metrics_comparisons", "metrics_figures", "metrics_pages"),
+}
 
 
 def test_missing_manifest_means_an_unfinished_store(tiny, tmp_path):
@@ -191,7 +192,7 @@ def test_missing_manifest_means_an_unfinished_store(tiny, tmp_path):
         "rollouts_controls",
         "rollouts_ideal",
         *SCORED,
-        *PICTURES,
+        "metrics_videos",
         "model_bundle",
     }
 
