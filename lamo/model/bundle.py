@@ -2,8 +2,7 @@
 
 model.json               what its frames are, which predictors it has
 midway/, decoder/        the Midway Network and the pixel decoder, as the stages save them
-predictors/<entry>/      the predictors of the first training seed; midway/ in it, the network whose f_fwd takes the
-                         steps of its rollouts, where it was trained together with one
+predictors/<entry>/      the predictors of the first training seed, each with the f_fwd that was trained with it, if any
 statistics.safetensors   means and deviations that normalise motion tokens and states
 README.md                the card: where it comes from, what it scored, what it cannot do
 """
